@@ -1,0 +1,105 @@
+"""Execution, TaskRun and Attempt: what ran, or runs, of a flow. Frozen; `with_...` methods return changed copies."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from kestra_stream.models.state import State, StateType
+
+NOTHING: Mapping[str, Any] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A key and a value that a person filters by; keys starting with `system.` belong to the engine."""
+
+    key: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try of a task run; `log_file` is the storage URI of its log when the task logs to a file."""
+
+    state: State
+    log_file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRun:
+    """One run of one task inside an execution.
+
+    Attributes:
+        id: derived from the execution, the parent run, the task, value and iteration.
+        parent_id: the run of the flowable that holds the task; None at the root of the flow.
+        value: the value of a loop, as text.
+        iteration: 0-based place in a loop (1-based under ForEachItem and LoopUntil, as in the flow language).
+        epoch: number of dispatches so far; a result of an older epoch is ignored.
+        dynamic: reported by a worker, not created by the engine (children of WorkingDirectory).
+    """
+
+    id: str
+    task_id: str
+    state: State
+    parent_id: str | None = None
+    value: str | None = None
+    iteration: int | None = None
+    attempts: tuple[Attempt, ...] = ()
+    outputs: Mapping[str, Any] | None = None
+    epoch: int = 0
+    dynamic: bool = False
+
+    def with_state(self, state: StateType, date: datetime) -> "TaskRun":
+        """Enter a state."""
+        if state is self.state.current:
+            return self
+        return replace(self, state=self.state.to(state, date))
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionTrigger:
+    """What started an execution: a trigger of the flow, or the task of a parent execution (then `id` is the task's)."""
+
+    id: str
+    type: str
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    log_file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """The head of an execution: everything but its task runs.
+
+    Attributes:
+        attempt_number: 1 for the first run; a restart, replay or flow-level retry adds one.
+        original_created_date: when the first of a line of retried executions was created.
+        error: why the execution failed where no task run tells it.
+    """
+
+    id: str
+    namespace: str
+    flow_id: str
+    flow_revision: int
+    state: State
+    tenant_id: str = "main"
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    outputs: Mapping[str, Any] | None = None
+    labels: tuple[Label, ...] = ()
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    trigger: ExecutionTrigger | None = None
+    parent_id: str | None = None
+    original_id: str | None = None
+    schedule_date: datetime | None = None
+    attempt_number: int = 1
+    original_created_date: datetime | None = None
+    kind: str | None = None
+    breakpoints: tuple[str, ...] = ()
+    deleted: bool = False
+    error: str | None = None
+
+    def with_state(self, state: StateType, date: datetime) -> "Execution":
+        """Enter a state."""
+        if state is self.state.current:
+            return self
+        return replace(self, state=self.state.to(state, date))

@@ -1,0 +1,23 @@
+"""What changed in an execution, for every projection: repository, followers, flow triggers (what execution_event carries)."""
+
+from dataclasses import dataclass
+
+from kestra_stream.models.execution import Execution, TaskRun
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionEvent:
+    """One step of an execution.
+
+    Attributes:
+        sequence: 1 for the first event of the execution, then one more each.
+        execution: the head after the step, when the head changed.
+        task_runs: the runs that changed or came, after the step.
+        removed: ids of runs that are gone (a restart drops error branches, a loop drops its last round).
+    """
+
+    execution_id: str
+    sequence: int
+    execution: Execution | None = None
+    task_runs: tuple[TaskRun, ...] = ()
+    removed: tuple[str, ...] = ()

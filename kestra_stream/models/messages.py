@@ -1,0 +1,148 @@
+"""What else travels on topics and is no entity: jobs, kills, limiter requests, heartbeats, dead letters."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Literal
+
+from kestra_stream.models.state import StateType
+
+
+@dataclass(frozen=True, slots=True)
+class TaskJob:
+    """One attempt of one task run, for a worker.
+
+    The task itself is found in the flow table by namespace, flow, revision and task id.
+
+    Attributes:
+        epoch: number of this dispatch; every answer carries it.
+        attempt: 0-based number of the attempt.
+        variables: what the task's expressions name, and nothing else (`outputs`, `inputs`, `vars`, ... pruned).
+        started_at: when the run began to exist, for `taskrun.startDate`.
+        parents: values of the loops around the run, nearest first (for `parents` and `currentEachOutput`).
+        timeout: seconds that the attempt may take at most, when the engine knows (the task's own `timeout` comes on top).
+    """
+
+    execution_id: str
+    namespace: str
+    flow_id: str
+    flow_revision: int
+    task_id: str
+    task_run_id: str
+    epoch: int
+    attempt: int
+    created_at: datetime
+    value: str | None = None
+    iteration: int | None = None
+    parent_id: str | None = None
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    worker_group: str | None = None
+    tenant_id: str = "main"
+    kind: Literal["task"] = "task"
+
+
+@dataclass(frozen=True, slots=True)
+class LookupCall:
+    """One call of a function that needs IO; `key` names its answer."""
+
+    key: str
+    function: str
+    args: tuple[Any, ...] = ()
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class LookupJob:
+    """Calls of `kv()`, `secret()`, `read()`, ... that a flowable's expression needs; the answer is a `LookedUp`."""
+
+    execution_id: str
+    namespace: str
+    flow_id: str
+    flow_revision: int
+    lookup_id: str
+    calls: tuple[LookupCall, ...]
+    worker_group: str | None = None
+    tenant_id: str = "main"
+    kind: Literal["lookup"] = "lookup"
+
+
+WorkerJob = TaskJob | LookupJob
+
+
+@dataclass(frozen=True, slots=True)
+class KillRequest:
+    """Told to every worker: stop what you run of this execution, and do not start what comes of it up to these epochs.
+
+    Attributes:
+        task_run_id: only this run when given.
+    """
+
+    execution_id: str
+    task_run_id: str | None = None
+    epoch: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AcquireSlot:
+    """Ask a scope for a slot; `limit` and `behavior` are those of the flow's newest revision."""
+
+    scope: str
+    execution_id: str
+    limit: int
+    on_full: StateType
+    kind: Literal["acquire"] = "acquire"
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseSlot:
+    """Give a slot, or a place in the line, back; does nothing when there is none. `limit` re-drains the line."""
+
+    scope: str
+    execution_id: str
+    kind: Literal["release"] = "release"
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeLimit:
+    """The flow's limit is another now (None: there is none); whoever fits is admitted."""
+
+    scope: str
+    limit: int | None
+    kind: Literal["change_limit"] = "change_limit"
+
+
+LimiterInput = AcquireSlot | ReleaseSlot | ChangeLimit
+
+
+class ServiceState(StrEnum):
+    """Life of a process's component."""
+
+    CREATED = "CREATED"
+    RUNNING = "RUNNING"
+    TERMINATING = "TERMINATING"
+    TERMINATED = "TERMINATED"
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceHeartbeat:
+    """A component says that it lives; workers name the dispatches they hold as `task run id:epoch`."""
+
+    service_id: str
+    service_type: str
+    state: ServiceState
+    at: datetime
+    held: tuple[tuple[str, str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A record that could not be processed, byte for byte, with where it came from and why."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: str
+    payload: bytes
+    error: str
+    at: datetime

@@ -1,0 +1,148 @@
+"""Ports: the partitioned log and the work queue.
+
+Meaning is Kafka's: a topic has partitions, a key always lands in the same one, records of a partition keep their order, the
+partitions of a topic are shared out among the members of a group, and a commit is one transaction over
+{offsets consumed, records sent, state changed}.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from kestra_stream.topics import Topic
+
+
+@dataclass(frozen=True, slots=True)
+class TopicPartition:
+    """One partition of one topic."""
+
+    topic: str
+    partition: int
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record as it was read. `value` is None for a tombstone; `timestamp` is when the log took it."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: str
+    value: Any
+    timestamp: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One record to send; a value of None is a tombstone."""
+
+    topic: Topic
+    key: str
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class StateChange:
+    """One change of keyed state that lives beside an input partition; a value of None deletes the key.
+
+    Attributes:
+        owner: key of the input record (execution id, scope): decides the partition.
+        part: which part of the owner's state (`""` the head, else for instance a task run's id).
+    """
+
+    owner: str
+    part: str
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """All that one processed batch changes, atomically together with the offsets of the batch."""
+
+    records: Sequence[Outgoing] = ()
+    state: Sequence[StateChange] = ()
+
+
+class RebalanceListener(Protocol):
+    """Told about changes of a consumer's partitions, in the consumer's own thread, inside `poll`."""
+
+    def assigned(self, partitions: frozenset[TopicPartition], state: Mapping[str, Mapping[str, Any]]) -> None:
+        """Partitions came; `state` is what lives beside them: owner -> part -> value."""
+        ...
+
+    def revoked(self, partitions: frozenset[TopicPartition]) -> None:
+        """Partitions went (or this member was fenced); whatever was built from them is void."""
+        ...
+
+
+class Consumer(Protocol):
+    """One member of a consumer group. Not thread-safe."""
+
+    def poll(self, max_records: int, timeout: float) -> Sequence[Record]:
+        """Return up to `max_records`; wait at most `timeout` seconds for the first. Uncommitted ones are not returned twice."""
+        ...
+
+    def commit(self, transaction: Transaction) -> None:
+        """Commit the offsets of all that `poll` returned, with the records and state changes, as one.
+
+        Raises:
+            Fenced: a newer member owns a partition of the batch; nothing was written, the batch is void.
+            Retryable: nothing was written; the same call may be made again.
+        """
+        ...
+
+    def rewind(self) -> None:
+        """Forget the uncommitted polls: the next poll returns them again (after a failed batch)."""
+        ...
+
+    def close(self) -> None:
+        """Leave the group."""
+        ...
+
+
+class Log(Protocol):
+    """The partitioned log."""
+
+    def send(self, records: Sequence[Outgoing]) -> None:
+        """Append outside of any group; returns once all are durable."""
+        ...
+
+    def consumer(self, group: str, topics: Sequence[Topic], listener: RebalanceListener | None = None) -> Consumer:
+        """Join a group; a topic kept `compact` and read with `group=""` is a global table: each such consumer reads all of it from the start."""
+        ...
+
+    def close(self) -> None:
+        """Stop; every blocked poll returns."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A job that one worker may run; until it is accepted it comes back by itself after `expires_at`."""
+
+    id: str
+    job: Any
+    expires_at: datetime
+    deliveries: int = 1
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+class WorkQueue(Protocol):
+    """Hands jobs of a worker group to whoever has a free slot. Thread-safe. Jobs are offered by sending to the group's job topic."""
+
+    def take(self, count: int, timeout: float) -> Sequence[Lease]:
+        """Lease up to `count` jobs; wait at most `timeout` seconds for the first."""
+        ...
+
+    def accept(self, lease: Lease) -> bool:
+        """The job will be run here: it will not be handed out again. False when the lease had expired and went elsewhere."""
+        ...
+
+    def release(self, lease: Lease) -> None:
+        """Give the job back at once, for another worker."""
+        ...
+
+    def close(self) -> None:
+        """Give back what is leased and not accepted; every blocked `take` returns."""
+        ...

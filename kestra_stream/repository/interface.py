@@ -1,0 +1,195 @@
+"""Ports: what can be looked up. Small repositories of domain verbs; all but Flows, KeyValues and NamespaceFiles are projections of the log."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from kestra_stream.models.execution import Execution, TaskRun
+from kestra_stream.models.execution_event import ExecutionEvent
+from kestra_stream.models.records import LogEntry, MetricEntry
+from kestra_stream.repository.query import Filter, Page, Slice
+
+
+@dataclass(frozen=True, slots=True)
+class FlowSource:
+    """One saved revision of a flow; `parsed` is the document as plain data, with nothing injected."""
+
+    tenant_id: str
+    namespace: str
+    id: str
+    revision: int
+    source: str
+    parsed: Mapping[str, Any]
+    disabled: bool = False
+    deleted: bool = False
+    updated_at: datetime | None = None
+
+
+class Flows(Protocol):
+    """Flows with all their revisions."""
+
+    def save(self, flow: FlowSource) -> FlowSource:
+        """Store a flow; the revision is the next one, or the present one when the source is unchanged (a `revision:` line does not count)."""
+        ...
+
+    def get(self, tenant: str, namespace: str, flow_id: str, revision: int | None = None) -> FlowSource | None:
+        """Return a revision (the newest by default, None when deleted)."""
+        ...
+
+    def revisions(self, tenant: str, namespace: str, flow_id: str) -> Sequence[FlowSource]:
+        """All revisions, oldest first, deletions included."""
+        ...
+
+    def delete(self, tenant: str, namespace: str, flow_id: str) -> FlowSource | None:
+        """Append a revision marked deleted; numbering goes on if the flow comes back."""
+        ...
+
+    def search(self, where: Filter, page: Page) -> Slice[FlowSource]:
+        """Newest revisions that match, without deleted ones; fields: tenant_id, namespace, id."""
+        ...
+
+
+class Executions(Protocol):
+    """Executions and their task runs, as the events tell them. Applying an event twice, or an older one later, changes nothing."""
+
+    def apply(self, events: Sequence[ExecutionEvent]) -> None:
+        """Fold events in; per execution and per task run the highest sequence number wins."""
+        ...
+
+    def get(self, execution_id: str) -> Execution | None:
+        """The head of an execution."""
+        ...
+
+    def sequence(self, execution_id: str) -> int:
+        """Number of the last event applied; 0 for an unknown execution."""
+        ...
+
+    def task_runs(self, execution_id: str, page: Page | None = None) -> Sequence[TaskRun]:
+        """Task runs in the order in which they came to be."""
+        ...
+
+    def search(self, where: Filter, page: Page) -> Slice[Execution]:
+        """Executions that match; fields: tenant_id, id, namespace, flow_id, flow_revision, state, start_date, end_date, labels.KEY, parent_id, trigger_execution_id, kind."""
+        ...
+
+    def children(self, execution_id: str) -> Sequence[str]:
+        """Ids of executions whose trigger names this one, oldest first."""
+        ...
+
+    def delete(self, execution_id: str) -> bool:
+        """Forget an execution with its task runs; False when there was none."""
+        ...
+
+
+class Logs(Protocol):
+    """Log lines."""
+
+    def add(self, entries: Sequence[LogEntry]) -> None:
+        """Store lines; a line whose id is there already is the same line."""
+        ...
+
+    def search(self, where: Filter, page: Page) -> Slice[LogEntry]:
+        """Lines that match, by timestamp; fields: execution_id, namespace, flow_id, task_id, task_run_id, attempt_number, trigger_id, level, timestamp."""
+        ...
+
+    def delete(self, where: Filter) -> int:
+        """Delete lines; return how many."""
+        ...
+
+
+class Metrics(Protocol):
+    """Metrics."""
+
+    def add(self, entries: Sequence[MetricEntry]) -> None:
+        """Store values; one whose id is there already is the same value."""
+        ...
+
+    def search(self, where: Filter, page: Page) -> Slice[MetricEntry]:
+        """Values that match, by timestamp."""
+        ...
+
+    def delete(self, where: Filter) -> int:
+        """Delete values; return how many."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class KeyValueEntry:
+    """What is known of a key; the value itself lies in storage at `uri`."""
+
+    tenant_id: str
+    namespace: str
+    key: str
+    type: str
+    uri: str
+    description: str | None = None
+    expires_at: datetime | None = None
+    updated_at: datetime | None = None
+    version: int = 1
+
+
+class KeyValues(Protocol):
+    """Keys of the KV store (metadata only). `put` is atomic: of two writers with `overwrite=False` one wins."""
+
+    def put(self, entry: KeyValueEntry, *, overwrite: bool = True) -> KeyValueEntry | None:
+        """Store a key with the next version; None when it is there (and not expired at `entry.updated_at`) and must not be overwritten."""
+        ...
+
+    def get(self, tenant: str, namespace: str, key: str) -> KeyValueEntry | None:
+        """Return the entry as stored, expired or not."""
+        ...
+
+    def list(self, tenant: str, namespace: str, prefix: str = "") -> Sequence[KeyValueEntry]:
+        """Entries of one namespace, by key."""
+        ...
+
+    def delete(self, tenant: str, namespace: str, key: str) -> bool:
+        """Forget a key; False when there was none."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class NamespaceFile:
+    """One file of a namespace: path with a leading `/`, where its bytes are, how big, which version."""
+
+    tenant_id: str
+    namespace: str
+    path: str
+    uri: str
+    size: int
+    version: int = 1
+    updated_at: datetime | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+class NamespaceFiles(Protocol):
+    """Files of namespaces (metadata only)."""
+
+    def put(self, file: NamespaceFile) -> NamespaceFile:
+        """Store a file with the next version."""
+        ...
+
+    def get(self, tenant: str, namespace: str, path: str) -> NamespaceFile | None:
+        """Return the newest version."""
+        ...
+
+    def list(self, tenant: str, namespace: str, prefix: str = "/") -> Sequence[NamespaceFile]:
+        """Files under a path, by path."""
+        ...
+
+    def delete(self, tenant: str, namespace: str, path: str) -> bool:
+        """Forget a file; False when there was none."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """All repositories of one backend."""
+
+    flows: Flows
+    executions: Executions
+    logs: Logs
+    metrics: Metrics
+    key_values: KeyValues
+    namespace_files: NamespaceFiles

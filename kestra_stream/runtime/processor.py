@@ -1,0 +1,48 @@
+"""Processor: what a component is to the runtime loop. It holds no loop and no rule of its own."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+from kestra_stream.queue.interface import Record, TopicPartition, Transaction
+from kestra_stream.topics import Topic
+
+
+class Processor(Protocol):
+    """Topics in, one transaction out.
+
+    Attributes:
+        group: consumer group of all members of the component.
+        topics: what it reads.
+    """
+
+    group: str
+    topics: Sequence[Topic]
+
+    def process(self, records: Sequence[Record], now: datetime) -> Transaction:
+        """Turn a batch of records into all that it changes. Called again with the same records after a rollback."""
+        ...
+
+    def wake(self, now: datetime) -> Transaction:
+        """Called when `wake_at` has come, without records: timers become records here."""
+        ...
+
+    def wake_at(self) -> datetime | None:
+        """Tell when `wake` is next wanted; None for never."""
+        ...
+
+    def assigned(self, partitions: frozenset[TopicPartition], state: Mapping[str, Mapping[str, Any]]) -> None:
+        """Partitions came, with the state that lives beside them."""
+        ...
+
+    def revoked(self, partitions: frozenset[TopicPartition]) -> None:
+        """Partitions went; forget what belongs to them."""
+        ...
+
+    def rolled_back(self) -> None:
+        """The last transaction was not committed; forget what it changed in memory."""
+        ...
+
+    def committed(self) -> None:
+        """The last transaction is committed; what it changed in memory is true now."""
+        ...

@@ -1,0 +1,77 @@
+"""Every topic in one table: name, value type, partitions, how it is kept, who writes, who reads."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from kestra_stream.models.execution_event import ExecutionEvent
+from kestra_stream.models.execution_input import ExecutionInput
+from kestra_stream.models.messages import DeadLetter, KillRequest, LimiterInput, ServiceHeartbeat, WorkerJob
+from kestra_stream.models.records import LogEntry, MetricEntry
+
+
+class Cleanup(StrEnum):
+    """How a topic is kept: DELETE by age once every group has read it, LONG for the history, COMPACT by key, FOREVER by key without end."""
+
+    DELETE = "delete"
+    LONG = "long"
+    COMPACT = "compact"
+    FOREVER = "forever"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Topic:
+    """One row of the table. Two topics are the same when they are the same object.
+
+    Attributes:
+        key: what the key of a record is, in words.
+        value: type of a record's value.
+        partitions: default number of partitions.
+    """
+
+    name: str
+    key: str
+    value: Any
+    cleanup: Cleanup
+    written_by: str
+    read_by: str
+    partitions: int = 16
+
+    def adapter(self) -> TypeAdapter[Any]:
+        """Return a validator and serializer for the value type (build once, keep)."""
+        return TypeAdapter(self.value)
+
+
+EXECUTION_INBOX = Topic(
+    "execution_inbox", "execution id", ExecutionInput, Cleanup.DELETE, "webserver, scheduler, worker, executor, limiter", "executor"
+)
+EXECUTION_EVENT = Topic(
+    "execution_event", "execution id", ExecutionEvent, Cleanup.LONG, "executor", "indexer, followers, flow triggers, limiter, streams"
+)
+EXECUTOR_STATE = Topic("executor_state", "execution id + part", Any, Cleanup.COMPACT, "executor", "executor (restore)")
+WORKER_JOB = Topic("worker_job", "job id", WorkerJob, Cleanup.DELETE, "executor, scheduler", "workers, through the WorkQueue")
+FLOW = Topic("flow", "flow uid + revision", dict[str, Any], Cleanup.FOREVER, "webserver", "all (global table), indexer", partitions=1)
+LIMITER_INBOX = Topic("limiter_inbox", "scope", LimiterInput, Cleanup.DELETE, "executor, webserver", "limiter")
+LIMITER_STATE = Topic("limiter_state", "scope", Any, Cleanup.COMPACT, "limiter", "limiter (restore)")
+LOG = Topic("log", "execution id", LogEntry, Cleanup.DELETE, "worker, executor", "indexer, followers")
+METRIC = Topic("metric", "execution id", MetricEntry, Cleanup.DELETE, "worker, executor", "indexer, followers")
+KILL = Topic("kill", "execution id", KillRequest, Cleanup.DELETE, "executor", "every worker", partitions=1)
+SERVICE = Topic("service", "service id", ServiceHeartbeat, Cleanup.COMPACT, "all", "executor (liveness), webserver", partitions=1)
+DEAD_LETTER = Topic("dead_letter", "source topic", DeadLetter, Cleanup.LONG, "runtime loop", "webserver, CLI", partitions=1)
+
+TOPICS = (
+    EXECUTION_INBOX,
+    EXECUTION_EVENT,
+    EXECUTOR_STATE,
+    WORKER_JOB,
+    FLOW,
+    LIMITER_INBOX,
+    LIMITER_STATE,
+    LOG,
+    METRIC,
+    KILL,
+    SERVICE,
+    DEAD_LETTER,
+)
