@@ -1,0 +1,52 @@
+"""ISO-8601 durations (`PT5M6S`, `P1D`) as timedeltas, in pydantic fields and as text."""
+
+from datetime import timedelta
+from typing import Annotated, Any
+
+import isodate
+from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
+
+
+def parse_duration(value: Any) -> timedelta:
+    """Turn ISO-8601 text (or a timedelta) into a timedelta.
+
+    Raises:
+        ValueError: not a duration; years and months have no fixed length and are refused too.
+    """
+    if isinstance(value, timedelta):
+        return value
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is not an ISO-8601 duration such as PT30S or P1D")  # noqa: TRY004 - pydantic wants ValueError
+    try:
+        parsed = isodate.parse_duration(value.strip().upper())
+    except (isodate.ISO8601Error, ValueError, OverflowError):
+        parsed = None
+    if not isinstance(parsed, timedelta):
+        raise ValueError(f"{value!r} is not an ISO-8601 duration such as PT30S or P1D")  # noqa: TRY004 - pydantic wants ValueError
+    return parsed
+
+
+def format_duration(value: timedelta) -> str:
+    """Write a timedelta as the flow language does: hours, minutes and seconds only (`PT26H3M0.5S`)."""
+    micros = (value.days * 86_400 + value.seconds) * 1_000_000 + value.microseconds
+    if micros == 0:
+        return "PT0S"
+    sign = -1 if micros < 0 else 1
+    minutes, rest = divmod(abs(micros), 60_000_000)
+    hours, minutes = divmod(minutes, 60)
+    text = "PT"
+    if hours:
+        text += f"{sign * hours}H"
+    if minutes:
+        text += f"{sign * minutes}M"
+    if rest:
+        text += f"{sign * rest / 1_000_000:.6f}".rstrip("0").rstrip(".") + "S"
+    return text
+
+
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(parse_duration),
+    PlainSerializer(format_duration, return_type=str),
+    WithJsonSchema({"type": "string", "format": "duration"}),
+]

@@ -1,0 +1,136 @@
+"""Property: a value of a flow that is a template until it is rendered, and of a known type after."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, TypeVar, get_args
+
+import orjson
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, TypeAdapter, ValidationError
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
+
+from kestra_stream.errors import ExpressionError
+
+T = TypeVar("T")
+
+
+class Property(Generic[T]):
+    """What the user wrote (`raw`), and the type that it must have once rendered.
+
+    Any scalar, list or map is accepted where a flow is parsed. A raw value without an expression is checked at once, so that
+    a typing error is found by validation and not in the middle of a run.
+    """
+
+    __slots__ = ("_adapter", "_constant", "raw")
+
+    def __init__(self, raw: Any, adapter: TypeAdapter[T]) -> None:
+        self.raw = raw
+        self._adapter = adapter
+        self._constant: tuple[T] | None = None if has_expression(raw) else (convert(raw, adapter),)
+
+    @classmethod
+    def of(cls, raw: Any, kind: Any = str) -> "Property[Any]":
+        """Build a property outside of a flow document, for instance as a default."""
+        return cls(raw, TypeAdapter(kind))
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether rendering changes nothing."""
+        return self._constant is not None
+
+    def render(self, render: Callable[[Any], Any]) -> T:
+        """Render the raw value with the function given, then convert it.
+
+        Raises:
+            ExpressionError: the rendered value does not fit the type.
+        """
+        if self._constant is not None:
+            return self._constant[0]
+        return convert(render(self.raw), self._adapter)
+
+    def __eq__(self, other: object) -> bool:
+        """Two properties are equal when the user wrote the same."""
+        return isinstance(other, Property) and self.raw == other.raw
+
+    def __hash__(self) -> int:
+        """Hash what was written."""
+        return hash(repr(self.raw))
+
+    def __repr__(self) -> str:
+        """Show what was written."""
+        return f"Property({self.raw!r})"
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Accept anything that fits the type, or any template."""
+        kind = (get_args(source) or (Any,))[0]
+        adapter: TypeAdapter[Any] | None = None
+
+        def parse(value: Any) -> "Property[Any]":
+            nonlocal adapter
+            if isinstance(value, Property):
+                return value
+            if adapter is None:
+                adapter = TypeAdapter(kind)
+            try:
+                return cls(value, adapter)
+            except ExpressionError as error:
+                raise ValueError(str(error)) from None
+
+        return core_schema.no_info_plain_validator_function(
+            parse,
+            metadata={"property_schema": handler.generate_schema(kind)},
+            serialization=core_schema.plain_serializer_function_ser_schema(lambda value: value.raw),
+        )
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Describe the type, or a template; `x-dynamic` marks it for docs and editors."""
+        inner = handler(schema["metadata"]["property_schema"])
+        if inner.get("type") == "string" and set(inner) <= {"type", "title"}:
+            return {"type": "string", "x-dynamic": True}
+        return {"anyOf": [inner, {"type": "string", "pattern": r"\{[{%]"}], "x-dynamic": True}
+
+
+def has_expression(value: Any) -> bool:
+    """Tell whether a template hides anywhere in a value."""
+    if isinstance(value, str):
+        return "{" in value and ("{{" in value or "{%" in value or "{#" in value)
+    if isinstance(value, Mapping):
+        return any(has_expression(key) or has_expression(item) for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return any(has_expression(item) for item in value)
+    return False
+
+
+def convert(value: Any, adapter: TypeAdapter[T]) -> T:
+    """Convert a rendered value to the type; JSON text is accepted for lists, maps, numbers and booleans.
+
+    Raises:
+        ExpressionError: it does not fit.
+    """
+    try:
+        return adapter.validate_python(value)
+    except ValidationError as error:
+        problem = error
+    if isinstance(value, str):
+        try:
+            return adapter.validate_python(orjson.loads(value))
+        except (ValidationError, orjson.JSONDecodeError):
+            pass
+    elif not isinstance(value, Mapping | list | tuple):
+        try:
+            return adapter.validate_python("true" if value is True else "false" if value is False else str(value))
+        except ValidationError:
+            pass
+    elif not has_expression(value):
+        try:
+            return adapter.validate_python(orjson.dumps(value).decode())
+        except (ValidationError, TypeError):
+            pass
+    first = problem.errors(include_url=False)[0]
+    raise ExpressionError(f"{_shortened(value)} does not fit: {first['msg']}")
+
+
+def _shortened(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."

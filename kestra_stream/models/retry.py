@@ -1,0 +1,106 @@
+"""Retry policies: (attempts done, first start, last end) -> moment of the next attempt, or None."""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import AliasChoices, Field, model_validator
+
+from kestra_stream.models.document_model import Written
+from kestra_stream.models.duration import Duration
+
+
+class RetryBehavior(StrEnum):
+    """Run the failed task again, or the whole flow in a new execution."""
+
+    RETRY_FAILED_TASK = "RETRY_FAILED_TASK"
+    CREATE_NEW_EXECUTION = "CREATE_NEW_EXECUTION"
+
+
+class RetryPolicy(Written):
+    """What all policies share: limits, counted with the first attempt; without a limit the retry goes on for ever."""
+
+    max_attempts: int | None = Field(
+        default=None,
+        ge=1,
+        validation_alias=AliasChoices("maxAttempts", "maxAttempt", "max_attempts"),
+        description="Attempts in all, the first included.",
+    )
+    max_duration: Duration | None = Field(default=None, description="No attempt starts later than this after the start of the first.")
+    warning_on_retry: bool = Field(default=False, description="Success after a retry becomes WARNING.")
+    behavior: RetryBehavior = RetryBehavior.RETRY_FAILED_TASK
+
+    def delay(self, attempts: int, fraction: float) -> timedelta:
+        """Return the wait after so many attempts; `fraction` in [0, 1) is the chance that a random policy uses."""
+        raise TypeError(f"{type(self).__name__} must say how long it waits")
+
+    def next_attempt(self, attempts: int, first_start: datetime, last_end: datetime, fraction: float) -> datetime | None:
+        """Return when to try again, or None when the policy says no."""
+        if self.max_attempts is not None and attempts >= self.max_attempts:
+            return None
+        moment = last_end + self.delay(attempts, fraction)
+        if self.max_duration is not None and moment > first_start + self.max_duration:
+            return None
+        return moment
+
+    def _check_limits(self, shortest: timedelta, name: str) -> None:
+        if self.max_duration is not None and shortest >= self.max_duration:
+            raise ValueError(f"{name} must be shorter than maxDuration")
+
+
+class ConstantRetry(RetryPolicy):
+    """Wait the same time before every attempt."""
+
+    type: Literal["constant"]
+    interval: Duration
+
+    def delay(self, attempts: int, fraction: float) -> timedelta:
+        return self.interval
+
+    @model_validator(mode="after")
+    def _interval_fits(self) -> "ConstantRetry":
+        self._check_limits(self.interval, "interval")
+        return self
+
+
+class ExponentialRetry(RetryPolicy):
+    """Wait `interval`, then each time `delayFactor` times longer, at most `maxInterval`."""
+
+    type: Literal["exponential"]
+    interval: Duration
+    max_interval: Duration
+    delay_factor: float = Field(default=2.0, gt=0)
+
+    def delay(self, attempts: int, fraction: float) -> timedelta:
+        try:
+            return min(self.interval * self.delay_factor ** (attempts - 1), self.max_interval)
+        except OverflowError:
+            return self.max_interval
+
+    @model_validator(mode="after")
+    def _interval_fits(self) -> "ExponentialRetry":
+        self._check_limits(self.interval, "interval")
+        if self.interval >= self.max_interval:
+            raise ValueError("interval must be shorter than maxInterval")
+        return self
+
+
+class RandomRetry(RetryPolicy):
+    """Wait somewhere between `minInterval` and `maxInterval`."""
+
+    type: Literal["random"]
+    min_interval: Duration
+    max_interval: Duration
+
+    def delay(self, attempts: int, fraction: float) -> timedelta:
+        return self.min_interval + (self.max_interval - self.min_interval) * fraction
+
+    @model_validator(mode="after")
+    def _interval_fits(self) -> "RandomRetry":
+        self._check_limits(self.min_interval, "minInterval")
+        if self.min_interval >= self.max_interval:
+            raise ValueError("minInterval must be shorter than maxInterval")
+        return self
+
+
+Retry = Annotated[ConstantRetry | ExponentialRetry | RandomRetry, Field(discriminator="type")]

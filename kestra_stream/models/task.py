@@ -1,0 +1,106 @@
+"""Task: what a flow asks for. A task says by `behaviour()` how the engine treats it; a runnable one has a `run`.
+
+Its four kinds: runnable (a worker runs it), flowable (creates child runs), executable (creates executions) and
+execution-updating (changes the execution itself). See `models/behaviour.py` for the closed list.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from pydantic import Field, SerializeAsAny, ValidationInfo, WrapValidator
+from pydantic_core import PydanticCustomError
+
+from kestra_stream.models.behaviour import Behaviour, Run
+from kestra_stream.models.document_model import Written
+from kestra_stream.models.duration import Duration
+from kestra_stream.models.property import Property
+from kestra_stream.models.records import Level
+from kestra_stream.models.retry import Retry
+
+TASK_ID_PATTERN = r"^[a-zA-Z0-9][a-zA-Z0-9_-]*$"
+TYPE_PATTERN = r"^[A-Za-z_$][A-Za-z0-9_$]*(\.[A-Za-z_$][A-Za-z0-9_$]*)*$"
+
+
+class WorkerGroup(Written):
+    """Which workers may run a task, and what happens when none lives."""
+
+    key: str = Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_-]*$")
+    fallback: str = Field(default="WAIT", pattern="^(WAIT|FAIL|CANCEL)$")
+
+
+class TaskCache(Written):
+    """Keep a task's outputs and do not run it again while nothing it names has changed."""
+
+    enabled: bool = False
+    ttl: Duration | None = None
+
+
+class Plugin(Written):
+    """Anything that a flow names by `type`: tasks, triggers, conditions, task runners.
+
+    Attributes:
+        type_name: canonical name, as a flow writes it.
+        aliases: other names that mean the same, deprecated ones included.
+        deprecated: why not to use it any more, None while it is fine.
+    """
+
+    type_name: ClassVar[str] = ""
+    aliases: ClassVar[tuple[str, ...]] = ()
+    deprecated: ClassVar[str | None] = None
+
+    type: str = Field(description="The type's name.")
+
+
+class Task(Plugin):
+    """Properties that every task has."""
+
+    id: str = Field(pattern=TASK_ID_PATTERN, min_length=1, max_length=256)
+    description: str | None = None
+    version: str | None = None
+    disabled: bool = Field(default=False, description="As if the task were not there.")
+    run_if: str | bool = Field(default="true", description="Skipped when it renders to nothing, false or 0.")
+    allow_failure: bool = Field(default=False, description="A failure becomes a warning, and the flow goes on.")
+    allow_warning: bool = Field(default=False, description="A warning becomes a success.")
+    timeout: Property[Duration] | None = Field(default=None, description="Longest time for one attempt.")
+    retry: Retry | None = None
+    log_level: Level | None = Field(default=None, description="Least severe log line that is kept.")
+    log_to_file: bool = Field(default=False, description="Keep the log as a file in internal storage.")
+    worker_group: WorkerGroup | None = None
+    task_cache: TaskCache | None = None
+
+    def behaviour(self) -> Behaviour:
+        """Say how the engine treats this task; a worker runs it unless the plugin says otherwise."""
+        return Run()
+
+
+class FlowableTask(Task):
+    """A task that only creates child runs; local `errors` and `finally` branches are the engine's business."""
+
+    errors: "tuple[AnyTask, ...]" = ()
+    finally_: "tuple[AnyTask, ...]" = Field(default=(), alias="finally")
+
+
+Resolve = Callable[[Mapping[str, Any], type[Plugin]], Plugin]
+
+
+def resolved_as(kind: type[Plugin], value: Any, handler: Callable[[Any], Any], info: ValidationInfo) -> Any:
+    """Turn a map with a `type` into its plugin, by the `resolve` function in the validation's context."""
+    if isinstance(value, Plugin):
+        return value
+    resolve: Resolve | None = (info.context or {}).get("resolve")
+    if resolve is None:
+        return handler(value)
+    if not isinstance(value, Mapping):
+        raise PydanticCustomError("not_a_map", "must be a map with a type")
+    return resolve(value, kind)
+
+
+def _resolved(value: Any, handler: Callable[[Any], Any], info: ValidationInfo) -> Any:
+    return resolved_as(Task, value, handler, info)
+
+
+if TYPE_CHECKING:
+    AnyTask = Task
+else:
+    AnyTask = Annotated[SerializeAsAny[Task], WrapValidator(_resolved)]
+    FlowableTask.model_rebuild()
