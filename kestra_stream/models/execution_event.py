@@ -14,6 +14,7 @@ class ExecutionEvent:
         execution: the head after the step, when the head changed.
         task_runs: the runs that changed or came, after the step.
         removed: ids of runs that are gone (a restart drops error branches, a loop drops its last round).
+        finished: the execution has ended, afterExecution included; only late results of open runs may follow.
     """
 
     execution_id: str
@@ -21,3 +22,4 @@ class ExecutionEvent:
     execution: Execution | None = None
     task_runs: tuple[TaskRun, ...] = ()
     removed: tuple[str, ...] = ()
+    finished: bool = False

@@ -14,13 +14,17 @@ from kestra_stream.models.state import StateType
 
 @dataclass(frozen=True, slots=True)
 class ParentLink:
-    """Which task run of which execution waits for a child; `iteration` is the 1-based batch of a ForEachItem."""
+    """Which task run of which execution waits for a child; `iteration` is the 1-based batch of a ForEachItem.
+
+    `outputs` are deprecated templates that the child renders for its parent instead of its flow's own outputs.
+    """
 
     execution_id: str
     task_run_id: str
     epoch: int
     iteration: int | None = None
     wait: bool = True
+    outputs: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,21 +190,11 @@ class Resume:
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
-    """An execution as the repository has it, for commands on executions that the engine has let go."""
-
-    execution: Execution
-    task_runs: tuple[TaskRun, ...]
-    sequence: int
-
-
-@dataclass(frozen=True, slots=True)
 class Restart:
     """Run again from the failed (or paused) task runs; `revision` makes it a new execution `new_id` of that revision."""
 
     revision: int | None = None
     new_id: str | None = None
-    snapshot: Snapshot | None = None
     kind: Literal["restart"] = "restart"
 
 
@@ -213,7 +207,6 @@ class Replay:
     revision: int | None = None
     inputs: Mapping[str, Any] | None = None
     breakpoints: tuple[str, ...] = ()
-    snapshot: Snapshot | None = None
     kind: Literal["replay"] = "replay"
 
 
@@ -223,7 +216,6 @@ class ChangeTaskRunState:
 
     task_run_id: str
     state: StateType
-    snapshot: Snapshot | None = None
     kind: Literal["change_task_run_state"] = "change_task_run_state"
 
 
@@ -232,7 +224,6 @@ class ChangeStatus:
     """Set the state of an ended execution to another terminal one."""
 
     state: StateType
-    snapshot: Snapshot | None = None
     kind: Literal["change_status"] = "change_status"
 
 
@@ -241,7 +232,6 @@ class SetLabels:
     """Replace the labels that a person may edit."""
 
     labels: tuple[Label, ...]
-    snapshot: Snapshot | None = None
     kind: Literal["set_labels"] = "set_labels"
 
 
