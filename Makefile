@@ -1,0 +1,83 @@
+# The few commands of the project. `make run` and `make test` need Python 3.11 or newer and make, nothing else.
+
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+VENV ?= .venv
+EXAMPLE ?= examples/hello.yaml
+ARGS ?=
+JOBS ?= auto
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+COMPILE := uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-header --no-annotate --no-emit-index-url --no-emit-find-links
+export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
+
+.PHONY: help run test unit lint fmt coverage bench docs dist lock clean
+.DELETE_ON_ERROR:
+
+help:  ## say what there is
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile
+
+run: $(VENV)/.ready  ## set up what is missing and run an example (EXAMPLE=FLOW.yaml ARGS="-i name=value")
+	@$(BIN)/kestra-stream run $(EXAMPLE) $(ARGS)
+
+test: lint  ## set up what is missing, run every check and every test
+	$(BIN)/pytest -n $(JOBS)
+
+unit: $(VENV)/.ready-dev  ## run the tests that need no more than a moment
+	$(BIN)/pytest -n $(JOBS) -m "not slow"
+
+lint: $(VENV)/.ready-dev  ## run every check that runs no code
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/lint-imports
+	$(BIN)/interrogate
+	$(BIN)/mypy
+	$(BIN)/pyright
+
+fmt: $(VENV)/.ready-dev  ## format the code and apply the safe fixes
+	$(BIN)/ruff check --fix-only
+	$(BIN)/ruff format
+
+coverage: $(VENV)/.ready-dev  ## run the unit suite; every branch of engine and expression must be taken
+	$(BIN)/pytest -n $(JOBS) -m "not slow" --cov --cov-report=
+	$(BIN)/coverage report --skip-covered --skip-empty
+	$(BIN)/coverage report --include="kestra_stream/engine/*,kestra_stream/expression/*" --fail-under=100 --show-missing --skip-covered
+
+bench: $(VENV)/.ready-dev  ## measure; the results go to benchmarks/results
+	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script; done
+
+docs: $(VENV)/.ready  ## write the generated pages of docs/ anew
+	$(BIN)/python docs/write_topics.py
+
+dist: $(VENV)/.ready  ## build the wheel into dist/
+	$(BIN)/hatchling build -t wheel
+
+lock:  ## resolve the dependencies anew (needs uv)
+	@command -v uv >/dev/null || { echo "make lock needs uv: https://docs.astral.sh/uv" >&2; exit 1; }
+	$(COMPILE) $(ARGS) --group dev -o requirements-dev.lock
+	$(COMPILE) $(ARGS) --group build -c requirements-dev.lock -o requirements.lock
+
+clean:  ## remove everything that these commands have made
+	rm -rf $(VENV) dist build htmlcov .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A stamp is newer than the lock it was made from; the second run of a command sets up nothing.
+$(VENV)/.ready: requirements.lock pyproject.toml | $(VENV)/bin/pip
+	@echo "Installing kestra_stream into $(VENV) (once) ..."
+	@$(PIP) install --require-hashes -r requirements.lock
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.ready-dev: requirements-dev.lock pyproject.toml | $(VENV)/bin/pip
+	@echo "Installing kestra_stream and its tools into $(VENV) (once) ..."
+	@$(PIP) install --require-hashes -r requirements-dev.lock
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/bin/pip:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: install it, or name it with make PYTHON=/path/to/python" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "$(PYTHON) cannot make a virtual environment: install its venv module (Debian, Ubuntu: apt install python3-venv)" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
