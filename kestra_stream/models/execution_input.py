@@ -191,10 +191,14 @@ class Resume:
 
 @dataclass(frozen=True, slots=True)
 class Restart:
-    """Run again from the failed (or paused) task runs; `revision` makes it a new execution `new_id` of that revision."""
+    """Run again from the failed (or paused) task runs; `revision` makes it a new execution `new_id` of that revision.
+
+    `parent` replaces the task run that waits for the end, when a parent execution asks.
+    """
 
     revision: int | None = None
     new_id: str | None = None
+    parent: ParentLink | None = None
     kind: Literal["restart"] = "restart"
 
 

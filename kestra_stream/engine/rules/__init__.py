@@ -1,0 +1,1 @@
+"""The rules of the engine, one theme a file; `decide.RULES` puts them in order."""

@@ -1,0 +1,198 @@
+"""Decides what an execution does next.
+
+In: the state of one execution and one thing that happened to it.
+Out: the new state and the commands to send. Nothing here reads a clock, a queue or a disk.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from typing import assert_never
+
+from kestra_stream.engine import commands as c
+from kestra_stream.engine.context import call_key
+from kestra_stream.engine.rules import dispatch, end, flowables, kill, pauses, replay, restart, results, retries, scopes, sla, start, subflows
+from kestra_stream.engine.rules.outcomes import fail
+from kestra_stream.engine.state import ExecutionState, Phase, TimerKind, WorkKind
+from kestra_stream.engine.step import Decision, Step
+from kestra_stream.errors import LookupNeeded
+from kestra_stream.models import execution_input as i
+from kestra_stream.models.execution_input import ExecutionInput
+from kestra_stream.models.messages import LookupCall, LookupJob
+from kestra_stream.models.state import S
+
+
+def decide(state: ExecutionState, message: ExecutionInput, now: datetime) -> Decision:
+    """Fold the input into the state, then let the rules speak until none has anything to add."""
+    step = Step(state, now)
+    fold_in(step, message)
+    sla.check_assertions(step)
+    while any(rule(step) for rule in RULES):
+        pass
+    return step.decision()
+
+
+def fold_in(step: Step, message: ExecutionInput) -> None:  # noqa: C901, PLR0912 - one line a kind of input
+    """Let an input change the draft; what it leads to is the business of the rules."""
+    match message:
+        case i.Create():
+            start.create(step, message)
+        case i.TaskRunStarted():
+            results.task_run_started(step, message)
+        case i.TaskRunEnded():
+            results.task_run_ended(step, message)
+        case i.ChildTaskRunReported():
+            results.child_task_run_reported(step, message)
+        case i.WorkerLost():
+            results.worker_lost(step, message)
+        case i.SubflowEnded():
+            subflows.subflow_ended(step, message)
+        case i.Admitted():
+            start.admitted(step, message)
+        case i.Refused():
+            start.refused(step, message)
+        case i.TimerFired():
+            timer_fired(step, message)
+        case i.LookedUp():
+            looked_up(step, message)
+        case i.Continued():
+            step.is_continuing = False
+            step.take_todo_when_running()
+        case i.Kill():
+            kill.kill(step, message)
+        case i.Pause():
+            pauses.pause(step)
+        case i.Resume():
+            pauses.resume(step, message)
+        case i.Restart():
+            restart.restart(step, message)
+        case i.Replay():
+            replay.replay(step, message)
+        case i.ChangeTaskRunState():
+            restart.change_task_run_state(step, message)
+        case i.ChangeStatus():
+            restart.change_status(step, message)
+        case i.SetLabels():
+            step.change_head(replace(step.execution, labels=message.labels))
+        case i.ForceRun():
+            start.force_run(step, message)
+            pauses.force_run(step)
+        case i.Unqueue():
+            start.force_run(step, message)
+        case i.ResumeFromBreakpoint():
+            pauses.resume_from_breakpoint(step, message)
+        case _:
+            assert_never(message)
+
+
+def timer_fired(step: Step, message: i.TimerFired) -> None:
+    """Wake what asked for it; a timer that was cancelled meanwhile wakes nobody."""
+    timer = step.timers.get(message.timer_id)
+    if timer is None:
+        return
+    step.timers = step.timers.delete(message.timer_id)
+    match timer.kind:
+        case TimerKind.SCHEDULE:
+            start.ask_for_slot(step)
+        case TimerKind.RETRY:
+            retries.try_again(step, timer)
+        case TimerKind.NEW_EXECUTION:
+            retries.create_new_execution(step)
+        case TimerKind.PAUSE | TimerKind.PAUSE_TIMEOUT:
+            pauses.pause_is_over(step, timer)
+        case TimerKind.LOOP:
+            flowables.next_round(step, timer.subject)
+        case TimerKind.SLA:
+            sla.deadline_passed(step, timer)
+        case TimerKind.KILL_GRACE:
+            kill.give_up(step)
+        case _:
+            assert_never(timer.kind)
+
+
+# -- work --------------------------------------------------------------------------------------------------------------
+
+
+def do_next_work(step: Step) -> bool:
+    """Rule: what a rule before has noted down is done, or put off while the execution waits."""
+    if not step.queue:
+        return False
+    kind, subject = work = step.queue.popleft()
+    if not _may_work(step, kind, subject):
+        if step.phase is not Phase.FINISHED:
+            step.postpone(work)
+        return True
+    try:
+        WORK[kind](step, subject)
+    except LookupNeeded as needed:
+        _look_up(step, kind, subject, needed)
+    return True
+
+
+def _may_work(step: Step, kind: WorkKind, subject: str) -> bool:
+    if step.phase in {Phase.AFTER, Phase.OUTPUTS} or kind in {WorkKind.BEGIN, WorkKind.OUTPUTS, WorkKind.AFTER}:
+        return True
+    if step.is_killing:
+        return kind in {WorkKind.FOLD, WorkKind.DISPATCH}
+    if step.execution.state.current is S.RUNNING:
+        return True
+    run = step.task_runs.get(subject)
+    return run is not None and step.node(run).section == "onPause"
+
+
+WORK: dict[WorkKind, Callable[[Step, str], None]] = {
+    WorkKind.DISPATCH: dispatch.dispatch,
+    WorkKind.FOLD: scopes.fold,
+    WorkKind.ADVANCE: lambda step, scope_id: advance(step, scope_id),
+    WorkKind.REOPEN: flowables.reopen,
+    WorkKind.LOOP: flowables.end_round,
+    WorkKind.AFTER: lambda step, place: end.start_after_task(step, int(place)),
+    WorkKind.OUTPUTS: lambda step, _: end.give_outputs(step),
+    WorkKind.BEGIN: lambda step, _: start.begin(step),
+}
+
+
+def advance(step: Step, scope_id: str) -> None:
+    """Go on with a fan-out that was cut."""
+    scope = step.scopes.get(scope_id)
+    if scope is None:
+        return
+    if scope.batches is not None:
+        subflows.start_batches(step, scope_id)
+    else:
+        scopes.start_more(step, scope_id)
+        scopes.close_when_done(step, scope_id)
+
+
+# -- look-ups ----------------------------------------------------------------------------------------------------------
+
+MOST_LOOK_UPS = 1000
+
+
+def _look_up(step: Step, kind: WorkKind, subject: str, needed: LookupNeeded) -> None:
+    """Ask a worker for what the expression needs; the work is done again when the answer comes."""
+    name, args, kwargs = needed.call
+    head = step.execution
+    known = sum(1 for run_id, _ in step.answers if run_id == subject) if len(step.answers) >= MOST_LOOK_UPS else 0
+    if known >= MOST_LOOK_UPS:
+        return fail(step, step.task_runs[subject], f"an expression asks for more than {MOST_LOOK_UPS} values")
+    call = LookupCall(call_key(name, args, kwargs), name, args, kwargs)
+    job = LookupJob(head.id, head.namespace, head.flow_id, head.flow_revision, f"{kind.value}|{subject}", (call,), None, head.tenant_id)
+    return step.command(c.Offer(job))
+
+
+def looked_up(step: Step, message: i.LookedUp) -> None:
+    """Remember the answers and take the work up again."""
+    kind, _, subject = message.lookup_id.partition("|")
+    for answer in message.answers:
+        step.answers = step.answers.set((subject, answer.key), (answer.value, answer.error))
+    step.push(WorkKind(kind), subject)
+
+
+RULES: tuple[Callable[[Step], bool], ...] = (
+    pauses.wake_restarted_execution,
+    do_next_work,
+    end.end_resolved_execution,
+    pauses.pause_where_asked,
+    pauses.rest,
+)

@@ -1,0 +1,100 @@
+"""Dispatch: a created task run becomes a worker's job, an open flowable, a child execution or an immediate result."""
+
+from kestra_stream.engine import commands as c
+from kestra_stream.engine.context import pruned, render
+from kestra_stream.engine.plan import Node
+from kestra_stream.engine.rules import flowables, pauses, subflows, updates
+from kestra_stream.engine.rules.outcomes import end, fail
+from kestra_stream.engine.state import Phase
+from kestra_stream.engine.step import Step
+from kestra_stream.errors import ExpressionError, InvalidExpression
+from kestra_stream.expression import is_truthy
+from kestra_stream.models import behaviour as b
+from kestra_stream.models.execution import TaskRun
+from kestra_stream.models.messages import TaskJob
+from kestra_stream.models.state import CREATED_LIKE, S
+
+
+def dispatch(step: Step, run_id: str) -> None:
+    """Send a created (or restarted) run on its way.
+
+    Raises:
+        LookupNeeded: an expression wants IO first.
+    """
+    run = step.task_runs.get(run_id)
+    if run is None or run.sent or run.state.current not in CREATED_LIKE:
+        return
+    node = step.node(run)
+    if not is_live(step, run, node):
+        return step.put(run.with_state(S.KILLED, step.now))
+    if node.id in step.execution.breakpoints:
+        return _stop_at_breakpoint(step, run)
+    try:
+        if node.run_if is not None and not is_truthy(render(step, run, node.run_if.source)):
+            end(step, run, S.SKIPPED)
+        else:
+            start(step, node, run)
+    except (ExpressionError, InvalidExpression) as error:
+        fail(step, step.task_runs[run_id], str(error))
+    return None
+
+
+def is_live(step: Step, run: TaskRun, node: Node) -> bool:
+    """Whether what holds the run is still open."""
+    if run.parent_id is not None:
+        around = step.task_runs.get(run.parent_id)
+        return around is not None and not around.state.is_terminal
+    return step.phase is (Phase.AFTER if node.is_after else Phase.ALIVE)
+
+
+def start(step: Step, node: Node, run: TaskRun) -> None:
+    """Do what the task's behaviour asks for."""
+    match node.behaviour:
+        case b.Run():
+            offer(step, node, run)
+        case b.CallFlow():
+            subflows.call(step, node, run, node.behaviour)
+        case b.Pause():
+            pauses.start_pause(step, run, node.behaviour)
+        case b.SetLabels() | b.SetVariables() | b.UnsetVariables() | b.Exit():
+            updates.apply(step, run, node.behaviour)
+        case _:
+            flowables.start_flowable(step, node, run)
+
+
+def offer(step: Step, node: Node, run: TaskRun) -> None:
+    """Offer the next attempt of a run to the workers, under a new epoch."""
+    task, head = node.task, step.execution
+    assert task is not None  # noqa: S101 - the root has no runs
+    group = task.worker_group or step.plan.flow.worker_group
+    job = TaskJob(
+        execution_id=head.id,
+        namespace=head.namespace,
+        flow_id=head.flow_id,
+        flow_revision=head.flow_revision,
+        task_id=run.task_id,
+        task_run_id=run.id,
+        epoch=run.epoch + 1,
+        attempt=len(run.attempts),
+        created_at=run.state.start_date,
+        value=run.value,
+        iteration=run.iteration,
+        parent_id=run.parent_id,
+        variables={**pruned(step, run, node.references), **subflows.merge_variables(step, node, run)},
+        worker_group=group.key if group is not None else None,
+        tenant_id=head.tenant_id,
+    )
+    step.put(sent(run))
+    step.command(c.Offer(job))
+
+
+def sent(run: TaskRun) -> TaskRun:
+    """Return the run under its next epoch, in other hands."""
+    return TaskRun(
+        run.id, run.task_id, run.state, run.parent_id, run.value, run.iteration, run.attempts, run.outputs, run.epoch + 1, True, run.dynamic
+    )
+
+
+def _stop_at_breakpoint(step: Step, run: TaskRun) -> None:
+    step.put(run.with_state(S.BREAKPOINT, step.now))
+    step.enter(S.BREAKPOINT)

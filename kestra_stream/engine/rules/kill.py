@@ -1,0 +1,59 @@
+"""Kill: created runs die at once, running ones are told to stop; the execution is KILLED when nothing of it runs any more."""
+
+from datetime import timedelta
+
+from kestra_stream.engine import commands as c
+from kestra_stream.engine.plan import ROOT
+from kestra_stream.engine.rules import scopes
+from kestra_stream.engine.state import Phase, TimerKind
+from kestra_stream.engine.step import Step
+from kestra_stream.models import behaviour as b
+from kestra_stream.models.execution import TaskRun
+from kestra_stream.models.execution_input import Kill
+from kestra_stream.models.messages import KillRequest
+from kestra_stream.models.state import S
+
+GRACE = timedelta(seconds=60)
+
+
+def kill(step: Step, message: Kill) -> None:
+    """Begin to kill; does nothing to an execution that has ended or is being killed."""
+    if step.execution.state.is_terminal or step.is_killing:
+        return
+    waiting = step.phase is Phase.WAITING
+    step.enter(S.KILLING)
+    for timer_id in sorted(step.timers):
+        step.cancel_timer(timer_id)
+    if waiting:
+        step.end_at_once(S.KILLED)
+        step.phase = Phase.ALIVE
+        return
+    step.command(c.StopJobs(KillRequest(step.execution.id)))
+    if message.cascade:
+        for child_id in sorted(step.children):
+            step.tell(child_id, Kill())
+    for run_id in sorted(step.open_runs):
+        _stop(step, step.task_runs[run_id], cascade=message.cascade)
+    step.take_todo()
+    if step.open_runs:
+        step.set_timer("kill-grace", step.now + GRACE, TimerKind.KILL_GRACE, "")
+    if ROOT in step.scopes and step.scopes[ROOT].open == 0:
+        scopes.close(step, ROOT)
+
+
+def _stop(step: Step, run: TaskRun, *, cascade: bool) -> None:
+    node = step.plan.nodes.get(run.task_id)
+    calls = node is not None and isinstance(node.behaviour, b.CallFlow)
+    if run.id in step.scopes and not calls:
+        if step.scopes[run.id].open == 0:
+            scopes.close(step, run.id)
+    elif not run.sent or (calls and not cascade):
+        step.put(run.with_state(S.KILLED, step.now))
+
+
+def give_up(step: Step) -> None:
+    """Workers had their time to report: whatever is still open counts as killed."""
+    if step.is_killing:
+        for run_id in sorted(step.open_runs):
+            step.put(step.task_runs[run_id].with_state(S.KILLED, step.now))
+        step.end_at_once(S.KILLED)

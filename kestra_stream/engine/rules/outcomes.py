@@ -1,0 +1,44 @@
+"""Outcomes: what the end of an attempt, or of a flowable, means for its task run."""
+
+from kestra_stream.engine.step import Step
+from kestra_stream.models import behaviour as b
+from kestra_stream.models.execution import Attempt, TaskRun
+from kestra_stream.models.records import Level
+from kestra_stream.models.state import S, State, StateType, Transition
+
+
+def final_state(step: Step, run: TaskRun, state: StateType) -> StateType:
+    """Apply `allowFailure`, `allowWarning` and `warningOnRetry` to the state that a run would end with."""
+    node = step.node(run)
+    task = node.task
+    assert task is not None  # noqa: S101 - the root has no runs
+    tolerant = task.allow_failure or (isinstance(node.behaviour, b.Sequence) and node.behaviour.failure_is_warning)
+    if state is S.FAILED and tolerant:
+        state = S.WARNING
+    if state is S.SUCCESS and node.retry is not None and node.retry.warning_on_retry and len(run.attempts) > 1:
+        state = S.WARNING
+    if state is S.WARNING and task.allow_warning:
+        state = S.SUCCESS
+    return state
+
+
+def fail(step: Step, run: TaskRun, message: str) -> None:
+    """End a run that the engine itself could not go on with; the message goes to the log."""
+    step.log(Level.ERROR, message, run)
+    if not step.node(run).is_flowable and not run.state.is_terminal:
+        run = with_attempt(run, S.FAILED, step)
+    end(step, run, S.FAILED, message)
+
+
+def end(step: Step, run: TaskRun, state: StateType, message: str | None = None) -> None:
+    """Give a run its final state and show its outputs."""
+    state = final_state(step, run, state)
+    if state is S.FAILED and step.failure is None:
+        step.failure = {"taskId": run.task_id, "taskRunId": run.id, "message": message or "", "stackTrace": message or ""}
+    step.put_with_outputs(run.with_state(state, step.now))
+
+
+def with_attempt(run: TaskRun, state: StateType, step: Step) -> TaskRun:
+    """Add an attempt that began and ended in this step."""
+    transitions = (Transition(S.CREATED, step.now), Transition(S.RUNNING, step.now), Transition(state, step.now))
+    return run.with_result(run.state, (*run.attempts, Attempt(State(state, transitions))), run.outputs)

@@ -1,0 +1,156 @@
+"""Pauses: a Pause task or a person holds the execution; a resume, a date or a timeout lets it go on."""
+
+from dataclasses import replace
+
+from kestra_stream.engine.plan import Section
+from kestra_stream.engine.rules import scopes
+from kestra_stream.engine.rules.flowables import duration
+from kestra_stream.engine.rules.outcomes import end
+from kestra_stream.engine.state import Phase, Scope, Timer, TimerKind
+from kestra_stream.engine.step import Step, with_outputs
+from kestra_stream.models import behaviour as b
+from kestra_stream.models.execution import TaskRun
+from kestra_stream.models.execution_input import Resume, ResumeFromBreakpoint
+from kestra_stream.models.records import Level
+from kestra_stream.models.state import S, StateType
+
+_ENDS = {
+    b.PauseBehavior.RESUME: S.SUCCESS,
+    b.PauseBehavior.WARN: S.WARNING,
+    b.PauseBehavior.FAIL: S.FAILED,
+    b.PauseBehavior.CANCEL: S.CANCELLED,
+}
+
+
+def start_pause(step: Step, run: TaskRun, pause: b.Pause) -> None:
+    """Begin a pause: everything that can start now still does, then the execution is PAUSED."""
+    wait = duration(step, run, pause.duration)
+    task = step.node(run).task
+    limit = task.timeout if task is not None else None
+    timeout = duration(step, run, limit.raw) if limit is not None else None
+    if wait is not None:
+        step.set_timer(f"pause:{run.id}", step.now + wait, TimerKind.PAUSE, run.id)
+    if timeout is not None:
+        step.set_timer(f"pause-timeout:{run.id}", step.now + timeout, TimerKind.PAUSE_TIMEOUT, run.id)
+    run = run.with_state(S.RUNNING, step.now)
+    step.put(run)
+    hook = step.node(run).children(Section.ON_PAUSE)
+    if hook:
+        step.put_scope(run.id, Scope(section=Section.ON_PAUSE))
+        scopes.create(step, run.id, hook[0])
+    step.pausing.append(run.id)
+
+
+def pause_where_asked(step: Step) -> bool:
+    """Rule: once nothing else can start, runs that reached a Pause become PAUSED."""
+    if not step.pausing:
+        return False
+    for run_id in step.pausing:
+        run = step.task_runs[run_id]
+        if run.state.current is S.RUNNING:
+            step.put(run.with_state(S.PAUSED, step.now))
+            step.paused = (*step.paused, run_id)
+    step.pausing.clear()
+    return True
+
+
+def rest(step: Step) -> bool:
+    """Rule: an execution that waits for a person is PAUSED, one that waits for a retry is RETRYING."""
+    if step.execution.state.current is S.RUNNING:
+        if step.paused:
+            step.enter(S.PAUSED)
+        elif step.retrying:
+            step.enter(S.RETRYING)
+    return False
+
+
+def wake_restarted_execution(step: Step) -> bool:
+    """Rule: RESTARTED becomes RUNNING, and what waited goes on."""
+    if step.execution.state.current is not S.RESTARTED:
+        return False
+    step.enter(S.RUNNING)
+    step.take_todo()
+    return True
+
+
+def pause(step: Step) -> None:
+    """A person pauses the execution: running tasks go on, nothing new starts."""
+    if step.execution.state.current in {S.RUNNING, S.RETRYING}:
+        step.enter(S.PAUSED)
+
+
+def resume(step: Step, message: Resume) -> None:
+    """A person lets a paused execution go on, at the first paused task unless one is named."""
+    if step.execution.state.current is not S.PAUSED:
+        return
+    run_id = message.task_run_id or (step.paused[0] if step.paused else None)
+    if run_id is None:
+        step.enter(S.RUNNING)
+        step.take_todo()
+        return
+    run = step.task_runs.get(run_id)
+    if run is None or run.state.current is not S.PAUSED:
+        return
+    resumed = {"by": message.by, "on": step.now.isoformat(), "to": "RESUME"}
+    outputs: dict[str, object] = {"resumed": resumed}
+    if message.inputs or _asks(step, run):
+        outputs["onResume"] = dict(message.inputs)
+    end_pause(step, with_outputs(run, outputs), S.SUCCESS)
+
+
+def _asks(step: Step, run: TaskRun) -> bool:
+    behaviour = step.node(run).behaviour
+    return isinstance(behaviour, b.Pause) and bool(behaviour.on_resume)
+
+
+def end_pause(step: Step, run: TaskRun, state: StateType) -> None:
+    """End the pause of one run; the execution goes on when no other run is paused."""
+    step.cancel_timer(f"pause:{run.id}")
+    step.cancel_timer(f"pause-timeout:{run.id}")
+    run = run.with_state(S.RUNNING, step.now)
+    if state is S.SUCCESS and step.node(run).children(Section.MAIN):
+        step.put_with_outputs(run)
+        scopes.open_scope(step, run.id, Scope())
+    else:
+        step.put_with_outputs(run)
+        end(step, run, state)
+    if state is S.CANCELLED:
+        step.cancel_execution(S.CANCELLED)
+    if step.execution.state.current is S.PAUSED and not step.paused:
+        step.enter(S.RESTARTED)
+
+
+def pause_is_over(step: Step, timer: Timer) -> None:
+    """The duration (or the timeout) of a pause has elapsed."""
+    run = step.task_runs.get(timer.subject)
+    if run is None or run.state.current is not S.PAUSED:
+        return
+    behaviour = step.node(run).behaviour
+    if timer.kind is TimerKind.PAUSE_TIMEOUT:
+        step.log(Level.ERROR, "the pause timed out before anybody resumed it", run)
+        end_pause(step, run, S.FAILED)
+    elif isinstance(behaviour, b.Pause):
+        outputs: dict[str, object] = {"resumed": {"by": None, "on": step.now.isoformat(), "to": behaviour.behavior.value}}
+        end_pause(step, with_outputs(run, outputs), _ENDS[behaviour.behavior])
+
+
+def force_run(step: Step) -> None:
+    """Run a paused execution now (created and queued ones are the business of `start`)."""
+    if step.execution.state.current is S.PAUSED:
+        resume(step, Resume())
+
+
+def resume_from_breakpoint(step: Step, message: ResumeFromBreakpoint) -> None:
+    """Go on after a breakpoint: the tasks that waited there run, later breakpoints stay."""
+    if step.execution.state.current is not S.BREAKPOINT:
+        return
+    waiting = [step.task_runs[run_id] for run_id in sorted(step.open_runs) if step.task_runs[run_id].state.current is S.BREAKPOINT]
+    passed = {run.task_id for run in waiting}
+    left = message.breakpoints if message.breakpoints is not None else tuple(t for t in step.execution.breakpoints if t not in passed)
+    step.change_head(replace(step.execution, breakpoints=left))
+    for run in waiting:
+        step.put(run.with_state(S.CREATED, step.now))
+        step.dispatch_again(run.id)
+    if step.phase is Phase.ALIVE:
+        step.enter(S.RUNNING)
+        step.take_todo()

@@ -1,0 +1,150 @@
+"""Replay: a new execution made from this one, from the start or from a task run; what comes after that run is left out."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from kestra_stream.engine.plan import Node, Section
+from kestra_stream.engine.step import Step
+from kestra_stream.models import behaviour as b
+from kestra_stream.models.execution import Execution, TaskRun
+from kestra_stream.models.execution_input import Create, ParentLink, Replay
+from kestra_stream.models.ids import derived_id
+from kestra_stream.models.records import Level
+from kestra_stream.models.state import S, State
+
+
+def replay(step: Step, message: Replay) -> None:
+    """Send the new execution its `Create`."""
+    head = replace(_copy_of_head(step, message.new_id, message.revision), breakpoints=message.breakpoints)
+    provided = None
+    if message.inputs is not None:
+        provided = {**step.execution.inputs, **message.inputs}
+    runs: tuple[TaskRun, ...] = ()
+    if message.task_run_id is not None:
+        target = step.task_runs.get(message.task_run_id)
+        if target is None or target.dynamic:
+            return step.log(Level.WARN, f"the task run `{message.task_run_id}` can not be replayed from")
+        runs = _copies(step, message.new_id, [target], _kept(step, target))
+    return step.tell(message.new_id, Create(head, provided, runs))
+
+
+def copy_from_start(step: Step, new_id: str, parent: ParentLink | None) -> Create:
+    """Return the creation of the same execution anew."""
+    return Create(_copy_of_head(step, new_id, None), parent=parent)
+
+
+def copy_for_restart(step: Step, new_id: str, revision: int, targets: Iterable[TaskRun]) -> Create:
+    """Return the creation of an execution of another revision that goes on from the failed runs; tasks it does not know are left out."""
+    chosen = list(targets)
+    gone = {run.id for run in chosen}
+    kept = [run for run in step.task_runs.values() if run.parent_id not in gone and not _is_side(step, run)]
+    return Create(_copy_of_head(step, new_id, revision), None, _copies(step, new_id, chosen, kept))
+
+
+def _copy_of_head(step: Step, new_id: str, revision: int | None) -> Execution:
+    head = step.execution
+    return Execution(
+        id=new_id,
+        namespace=head.namespace,
+        flow_id=head.flow_id,
+        flow_revision=revision or head.flow_revision,
+        state=State.created(step.now),
+        tenant_id=head.tenant_id,
+        inputs=head.inputs,
+        labels=head.labels,
+        variables=head.variables,
+        trigger=head.trigger,
+        parent_id=head.id,
+        original_id=head.original_id or head.id,
+        attempt_number=head.attempt_number + 1,
+        original_created_date=head.original_created_date,
+        kind=head.kind,
+    )
+
+
+def _is_side(step: Step, run: TaskRun | None) -> bool:
+    while run is not None:
+        if step.node(run).section is not Section.MAIN:
+            return True
+        run = step.parent_run(run)
+    return False
+
+
+def _kept(step: Step, target: TaskRun) -> list[TaskRun]:
+    """All runs but the target's successors, those inside the target, and side branches."""
+    chain = {target.id: target}
+    around = step.parent_run(target)
+    while around is not None:
+        chain[around.id] = around
+        around = step.parent_run(around)
+    by_parent = {run.parent_id: run for run in chain.values()}
+    memo: dict[str, bool] = {}
+
+    def is_kept(run: TaskRun) -> bool:
+        if run.id not in memo:
+            memo[run.id] = _is_kept(run)
+        return memo[run.id]
+
+    def _is_kept(run: TaskRun) -> bool:
+        if run.id in chain:
+            return True
+        if run.parent_id == target.id or step.node(run).section is not Section.MAIN:
+            return False
+        sibling = by_parent.get(run.parent_id)
+        if sibling is not None:
+            return not _follows(step, run, sibling)
+        parent = step.parent_run(run)
+        return parent is not None and is_kept(parent)
+
+    return [run for run in step.task_runs.values() if is_kept(run)]
+
+
+def _follows(step: Step, run: TaskRun, target: TaskRun) -> bool:
+    """Whether a run comes after its sibling in the order of their flowable."""
+    node, other = step.node(run), step.node(target)
+    match node.parent.behaviour if node.parent is not None else None:
+        case b.Parallel():
+            return False
+        case b.Dag():
+            return _depends(node, other.id)
+        case b.ForEach(in_order=in_order, concurrency=concurrency):
+            if run.iteration == target.iteration:
+                return in_order and node.index > other.index
+            return in_order and concurrency == 1 and (run.iteration or 0) > (target.iteration or 0)
+        case _:
+            return node.index > other.index
+
+
+def _depends(node: Node, wanted: str) -> bool:
+    assert node.parent is not None  # noqa: S101 - a child of a Dag has one
+    siblings: Mapping[str, Any] = {child.id: child for child in node.parent.children(Section.MAIN)}
+    return any(name == wanted or _depends(siblings[name], wanted) for name in node.waits_for)
+
+
+def _copies(step: Step, new_id: str, targets: list[TaskRun], kept: Iterable[TaskRun]) -> tuple[TaskRun, ...]:
+    """Give the kept runs ids of the new execution; targets are RESTARTED, what is around them RUNNING."""
+    kept = list(kept)
+    ids: dict[str, str] = {}
+    by_id = {run.id: run for run in kept}
+
+    def new_run_id(run: TaskRun) -> str:
+        if run.id not in ids:
+            parent = new_run_id(by_id[run.parent_id]) if run.parent_id is not None else ""
+            ids[run.id] = derived_id(new_id, parent, run.task_id, run.value or "", "" if run.iteration is None else str(run.iteration))
+        return ids[run.id]
+
+    chosen = {run.id for run in targets}
+    around: set[str] = set()
+    for run in targets:
+        parent = step.parent_run(run)
+        while parent is not None:
+            around.add(parent.id)
+            parent = step.parent_run(parent)
+    copies = []
+    for run in kept:
+        state = run.state.to(S.RESTARTED, step.now) if run.id in chosen else run.state
+        state = state.to(S.RUNNING, step.now) if run.id in around else state
+        parent_id = ids.get(run.parent_id) or new_run_id(by_id[run.parent_id]) if run.parent_id is not None else None
+        copies.append(replace(run, id=new_run_id(run), parent_id=parent_id, state=state, epoch=0, sent=False))
+    return tuple(copies)

@@ -1,0 +1,132 @@
+"""Restart: continues an ended or paused execution from its last good task; change of state: goes on from where a person says."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from immutables import Map
+
+from kestra_stream.engine.plan import ROOT, Section
+from kestra_stream.engine.rules import pauses, scopes
+from kestra_stream.engine.rules.replay import copy_for_restart
+from kestra_stream.engine.state import Phase, Scope
+from kestra_stream.engine.step import Step
+from kestra_stream.models import behaviour as b
+from kestra_stream.models.execution import TaskRun
+from kestra_stream.models.execution_input import ChangeStatus, ChangeTaskRunState, Restart
+from kestra_stream.models.records import Level
+from kestra_stream.models.state import S, StateType
+
+_RESTARTED_FROM = frozenset({S.FAILED, S.PAUSED})
+
+
+def restart(step: Step, message: Restart) -> None:
+    """Run again from the failed (or paused) task runs; everything that went well is kept."""
+    head = step.execution
+    if message.parent is not None:
+        step.parent = message.parent
+    if not head.state.is_terminal and head.state.current is not S.PAUSED:
+        return
+    targets = targets_of(step)
+    if not targets and not head.state.is_terminal:
+        return
+    if message.revision is not None and message.new_id is not None:
+        return step.tell(message.new_id, copy_for_restart(step, message.new_id, message.revision, targets))
+    if not targets and step.task_runs:
+        return step.log(Level.WARN, "there is no failed task run to restart from")
+    _drop_branches(step)
+    for run in targets:
+        _restart_run(step, run)
+    step.change_head(replace(head, attempt_number=head.attempt_number + 1, outputs=None, error=None))
+    return resume_life(step)
+
+
+def targets_of(step: Step) -> list[TaskRun]:
+    """Failed or paused runs of main branches whose children did not fail themselves."""
+    failed = [run for run in step.task_runs.values() if run.state.current in _RESTARTED_FROM and not _in_side_branch(step, run)]
+    around_failed = {run.parent_id for run in failed}
+    return sorted((run for run in failed if run.id not in around_failed and not run.dynamic), key=lambda run: run.id)
+
+
+def _in_side_branch(step: Step, run: TaskRun | None) -> bool:
+    while run is not None:
+        if step.node(run).section is not Section.MAIN:
+            return True
+        run = step.parent_run(run)
+    return False
+
+
+def _drop_branches(step: Step) -> None:
+    """Remove all runs of errors, finally and afterExecution branches: they tell of the end that is taken back."""
+    drop_all(step, [run for run in step.task_runs.values() if _in_side_branch(step, run)])
+
+
+def drop_all(step: Step, runs: Iterable[TaskRun]) -> None:
+    """Remove runs, children before parents (their places are found through their parents)."""
+    for run in sorted(runs, key=lambda run: -len(ancestors(step, run))):
+        step.drop(run)
+
+
+def ancestors(step: Step, run: TaskRun) -> list[TaskRun]:
+    """Return the flowables around a run, nearest first."""
+    found = []
+    around = step.parent_run(run)
+    while around is not None:
+        found.append(around)
+        around = step.parent_run(around)
+    return found
+
+
+def _restart_run(step: Step, run: TaskRun) -> None:
+    drop_all(step, [child for child in step.task_runs.values() if child.parent_id == run.id])
+    if run.state.current is S.PAUSED:
+        pauses.end_pause(step, run, S.SUCCESS)
+    else:
+        step.put(replace(run, state=run.state.to(S.RESTARTED, step.now), sent=False))
+    for around in ancestors(step, run):
+        step.put(around.with_state(S.RUNNING, step.now))
+
+
+def resume_life(step: Step) -> None:
+    """Open the root again over the runs that exist; the execution is RESTARTED unless a run is still paused."""
+    step.phase, step.end, step.failure = Phase.ALIVE, None, None
+    step.enter(S.PAUSED if step.paused else S.RESTARTED)
+    rebuild(step)
+
+
+def rebuild(step: Step) -> None:
+    """Build the scopes anew from the runs."""
+    step.scopes = Map()
+    step.queue.clear()
+    step.group_existing()
+    scopes.open_scope(step, ROOT, Scope(section=Section.AFTER if step.phase is Phase.AFTER else Section.MAIN))
+
+
+def change_task_run_state(step: Step, message: ChangeTaskRunState) -> None:
+    """A person sets the state of a run; the flow goes on from there."""
+    run = step.task_runs.get(message.task_run_id)
+    if run is None or step.is_killing:
+        return
+    if run.state.current is S.PAUSED and step.execution.state.current is S.PAUSED:
+        return pauses.end_pause(step, run, message.state)
+    if not step.execution.state.is_terminal and run.sent:
+        return step.log(Level.WARN, "the state of a task run that a worker holds can not be changed; kill the execution first", run)
+    around = ancestors(step, run)
+    _drop_branches(step)
+    step.put_with_outputs(_with_state(step, run, message.state))
+    for flowable in around:
+        step.put(flowable.with_state(S.RUNNING, step.now))
+    step.change_head(replace(step.execution, outputs=None, error=None))
+    return resume_life(step)
+
+
+def _with_state(step: Step, run: TaskRun, state: StateType) -> TaskRun:
+    attempts = run.attempts
+    if attempts and not isinstance(step.node(run).behaviour, b.Sequence):
+        attempts = (*attempts[:-1], replace(attempts[-1], state=attempts[-1].state.to(state, step.now)))
+    return replace(run, state=run.state.to(state, step.now), attempts=attempts, sent=False)
+
+
+def change_status(step: Step, message: ChangeStatus) -> None:
+    """A person sets the state of an ended execution to another terminal one."""
+    if step.execution.state.is_terminal and message.state.is_terminal:
+        step.enter(message.state)

@@ -1,0 +1,93 @@
+"""Results: joins what workers report into the task runs. Late, doubled and reordered reports change nothing.
+
+A dispatch has an epoch. A report counts when its epoch is the run's newest, the run was sent and has not ended:
+
+    CREATED ──started──> RUNNING ──ended──> SUCCESS | WARNING | FAILED | KILLED
+       └────────────────ended──────────────────┘   (a short task reports start and end in one)
+"""
+
+from dataclasses import replace
+from datetime import datetime
+
+from kestra_stream.engine.rules import retries
+from kestra_stream.engine.step import Step
+from kestra_stream.models import behaviour as b
+from kestra_stream.models.execution import Attempt, TaskRun
+from kestra_stream.models.execution_input import ChildTaskRunReported, TaskRunEnded, TaskRunStarted, WorkerLost
+from kestra_stream.models.state import CREATED_LIKE, S, State, Transition
+
+
+def awaited(step: Step, task_run_id: str, epoch: int) -> TaskRun | None:
+    """Return the run that a report is about, or None when the report is late, doubled or unknown."""
+    run = step.task_runs.get(task_run_id)
+    if run is None or run.epoch != epoch or not run.sent or run.state.is_terminal:
+        return None
+    return run
+
+
+def task_run_started(step: Step, message: TaskRunStarted) -> None:
+    """A worker has taken the job."""
+    run = awaited(step, message.task_run_id, message.epoch)
+    if run is not None and run.state.current in CREATED_LIKE:
+        step.put(_started(run, message.at))
+
+
+def _started(run: TaskRun, at: datetime) -> TaskRun:
+    began = max(at, run.state.histories[-1].date)
+    attempt = Attempt(State(S.RUNNING, (Transition(S.CREATED, began), Transition(S.RUNNING, began))))
+    return run.with_result(run.state.to(S.RUNNING, began), (*run.attempts, attempt), run.outputs)
+
+
+def task_run_ended(step: Step, message: TaskRunEnded) -> None:
+    """The attempt is over: the run ends, or waits for its next attempt."""
+    run = awaited(step, message.task_run_id, message.epoch)
+    if run is None or not message.state.is_terminal:
+        return
+    for child in message.task_runs:
+        _join_child(step, run, child)
+    if run.state.current in CREATED_LIKE:
+        run = _started(run, message.started_at)
+    last = run.attempts[-1]
+    ended_at = max(message.ended_at, last.state.histories[-1].date)
+    attempt = Attempt(last.state.to(message.state, ended_at), message.log_file)
+    outputs = message.outputs if message.outputs is not None else run.outputs
+    run = run.with_result(run.state, (*run.attempts[:-1], attempt), outputs)
+    retries.conclude(step, run, message.state, message.error)
+
+
+def child_task_run_reported(step: Step, message: ChildTaskRunReported) -> None:
+    """A worker tells of a task that it runs inside a WorkingDirectory."""
+    parent_id = message.task_run.parent_id
+    around = awaited(step, parent_id, message.parent_epoch) if parent_id is not None else None
+    if around is not None:
+        _join_child(step, around, message.task_run)
+
+
+def _join_child(step: Step, around: TaskRun, child: TaskRun) -> None:
+    """Accept a child's report when it tells more than what is known."""
+    node = step.plan.nodes.get(child.task_id)
+    if child.parent_id != around.id or node is None or not isinstance(step.node(around).behaviour, b.Run):
+        return
+    known = step.task_runs.get(child.id)
+    if known is not None and not _tells_more(child, known):
+        return
+    step.put_with_outputs(replace(child, dynamic=True, sent=not child.state.is_terminal))
+
+
+def _tells_more(child: TaskRun, known: TaskRun) -> bool:
+    if len(child.attempts) > len(known.attempts):
+        return True
+    if child.state.current is known.state.current or (known.state.is_terminal and not child.state.is_terminal):
+        return False
+    return len(child.state.histories) >= len(known.state.histories)
+
+
+def worker_lost(step: Step, message: WorkerLost) -> None:
+    """The worker that held the dispatch is gone: the run goes out again under a new epoch, unless nobody wants it any more."""
+    run = awaited(step, message.task_run_id, message.epoch)
+    if run is None:
+        return
+    for child_id, child in list(step.task_runs.items()) if isinstance(step.node(run).behaviour, b.Run) else ():
+        if child.parent_id == run.id:
+            step.drop(step.task_runs[child_id])
+    retries.worker_lost(step, run)

@@ -1,0 +1,96 @@
+"""Retries: a failed attempt becomes a delay, until the policy says no."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from kestra_stream.engine.rules.outcomes import end
+from kestra_stream.engine.rules.replay import copy_from_start
+from kestra_stream.engine.state import Phase, Timer, TimerKind
+from kestra_stream.engine.step import Step
+from kestra_stream.models.execution import TaskRun
+from kestra_stream.models.ids import derived_id
+from kestra_stream.models.retry import RetryBehavior, RetryPolicy
+from kestra_stream.models.state import S, StateType
+
+_MAY_RETRY = frozenset({S.RUNNING, S.PAUSED, S.RETRYING})
+
+
+def conclude(step: Step, run: TaskRun, state: StateType, message: str | None) -> None:
+    """End a run with its attempt's state, or plan its next attempt."""
+    policy = step.node(run).retry
+    if state is S.FAILED and policy is not None and step.execution.state.current in _MAY_RETRY:
+        moment = _next_attempt(step, run, policy)
+        if moment is not None:
+            step.failure = step.failure or {"taskId": run.task_id, "taskRunId": run.id, "message": message or "", "stackTrace": message or ""}
+            return _plan_attempt(step, run, policy, moment)
+    return end(step, run, state, message)
+
+
+def _next_attempt(step: Step, run: TaskRun, policy: RetryPolicy) -> datetime | None:
+    chance = _fraction(run.id, str(len(run.attempts)))
+    if policy.behavior is RetryBehavior.CREATE_NEW_EXECUTION:
+        if step.node(run).is_after:
+            return None
+        head = step.execution
+        first = head.original_created_date or head.state.start_date
+        return policy.next_attempt(head.attempt_number, first, step.now, chance)
+    first = run.attempts[0].state.start_date if run.attempts else run.state.start_date
+    return policy.next_attempt(len(run.attempts), first, step.now, chance)
+
+
+def _fraction(*seed: str) -> float:
+    """Draw a number in [0, 1) that the same seed always gives."""
+    return int.from_bytes(derived_id(*seed).encode()[:8]) % 1_000_003 / 1_000_003
+
+
+def _plan_attempt(step: Step, run: TaskRun, policy: RetryPolicy, moment: datetime) -> None:
+    run = replace(run.with_state(S.FAILED, step.now), sent=False)
+    if policy.behavior is RetryBehavior.CREATE_NEW_EXECUTION:
+        _hand_over(step, run, moment)
+    else:
+        step.put(run.with_state(S.RETRYING, step.now))
+        step.set_timer(f"retry:{run.id}", moment, TimerKind.RETRY, run.id)
+
+
+def _hand_over(step: Step, run: TaskRun, moment: datetime) -> None:
+    """Give up this execution for a new one: the run, all around it and the execution are RETRIED."""
+    around = step.parent_run(run)
+    step.put(run.with_state(S.RETRIED, step.now))
+    while around is not None:
+        step.put(around.with_state(S.RETRIED, step.now))
+        around = step.parent_run(around)
+    step.set_timer("new-execution", moment, TimerKind.NEW_EXECUTION, run.id)
+    step.end_at_once(S.RETRIED)
+
+
+def try_again(step: Step, timer: Timer) -> None:
+    """The date of the next attempt has come."""
+    run = step.task_runs.get(timer.subject)
+    if run is None or run.state.current is not S.RETRYING:
+        return
+    step.put(run.with_state(S.CREATED, step.now))
+    step.dispatch_again(run.id)
+    if step.execution.state.current is S.RETRYING:
+        step.enter(S.RUNNING)
+        step.take_todo()
+
+
+def create_new_execution(step: Step) -> None:
+    """The date of the new execution has come; whoever waited for this one waits for the new one."""
+    new_id = derived_id(step.execution.id, "retry", str(step.execution.attempt_number))
+    step.tell(new_id, copy_from_start(step, new_id, step.parent))
+
+
+def worker_lost(step: Step, run: TaskRun) -> None:
+    """The worker is gone: note the attempt as RESUBMITTED and offer the run again, where the execution still wants it."""
+    attempts = run.attempts
+    if attempts and not attempts[-1].state.is_terminal:
+        attempts = (*attempts[:-1], replace(attempts[-1], state=attempts[-1].state.to(S.RESUBMITTED, step.now)))
+    run = replace(run, attempts=attempts, sent=False)
+    if step.is_killing or step.phase is Phase.FINISHED or step.execution.state.is_terminal and not step.node(run).is_after:
+        step.put(run.with_state(S.KILLED, step.now))
+    else:
+        step.put(replace(run, state=run.state.to(S.CREATED, step.now)))
+        step.dispatch_again(run.id)
+
+
