@@ -8,6 +8,7 @@ from pydantic import TypeAdapter
 
 from kestra_stream.models.execution_event import ExecutionEvent
 from kestra_stream.models.execution_input import ExecutionInput
+from kestra_stream.models.flow_source import FlowSource
 from kestra_stream.models.messages import DeadLetter, KillRequest, LimiterInput, ServiceHeartbeat, WorkerJob
 from kestra_stream.models.records import LogEntry, MetricEntry
 
@@ -52,7 +53,7 @@ EXECUTION_EVENT = Topic(
 )
 EXECUTOR_STATE = Topic("executor_state", "execution id + part", Any, Cleanup.COMPACT, "executor", "executor (restore)")
 WORKER_JOB = Topic("worker_job", "job id", WorkerJob, Cleanup.DELETE, "executor, scheduler", "workers, through the WorkQueue")
-FLOW = Topic("flow", "flow uid + revision", dict[str, Any], Cleanup.FOREVER, "webserver", "all (global table), indexer", partitions=1)
+FLOW = Topic("flow", "flow uid + revision", FlowSource, Cleanup.FOREVER, "webserver", "all (global table), indexer", partitions=1)
 LIMITER_INBOX = Topic("limiter_inbox", "scope", LimiterInput, Cleanup.DELETE, "executor, webserver", "limiter")
 LIMITER_STATE = Topic("limiter_state", "scope", Any, Cleanup.COMPACT, "limiter", "limiter (restore)")
 LOG = Topic("log", "execution id", LogEntry, Cleanup.DELETE, "worker, executor", "indexer, followers")

@@ -18,7 +18,8 @@ from kestra_stream.engine.step import Decision, Step
 from kestra_stream.errors import LookupNeeded
 from kestra_stream.models import execution_input as i
 from kestra_stream.models.execution_input import ExecutionInput
-from kestra_stream.models.messages import LookupCall, LookupJob
+from kestra_stream.models.messages import KillRequest, LookupCall, LookupJob
+from kestra_stream.models.records import Level
 from kestra_stream.models.state import S
 
 
@@ -27,8 +28,26 @@ def decide(state: ExecutionState, message: ExecutionInput, now: datetime) -> Dec
     step = Step(state, now)
     fold_in(step, message)
     sla.check_assertions(step)
+    return settle(step)
+
+
+def settle(step: Step) -> Decision:
+    """Apply the rules in order, from the top again after each that did something, until none does."""
     while any(rule(step) for rule in RULES):
         pass
+    return step.decision()
+
+
+def fail_execution(state: ExecutionState, message: str, now: datetime) -> Decision:
+    """End an execution that the engine itself could not go on with."""
+    step = Step(state, now)
+    step.log(Level.ERROR, f"the engine failed on this execution: {message}")
+    step.command(c.StopJobs(KillRequest(state.execution.id)))
+    step.change_head(replace(step.execution.with_state(S.FAILED, now), error=message))
+    for run_id in sorted(step.open_runs):
+        step.put(replace(step.task_runs[run_id].with_state(S.FAILED, now), sent=False))
+    step.queue.clear()
+    end.finish(step)
     return step.decision()
 
 
@@ -87,10 +106,9 @@ def fold_in(step: Step, message: ExecutionInput) -> None:  # noqa: C901, PLR0912
 
 def timer_fired(step: Step, message: i.TimerFired) -> None:
     """Wake what asked for it; a timer that was cancelled meanwhile wakes nobody."""
-    timer = step.timers.get(message.timer_id)
+    timer = step.take_timer(message.timer_id)
     if timer is None:
         return
-    step.timers = step.timers.delete(message.timer_id)
     match timer.kind:
         case TimerKind.SCHEDULE:
             start.ask_for_slot(step)
@@ -185,7 +203,7 @@ def looked_up(step: Step, message: i.LookedUp) -> None:
     """Remember the answers and take the work up again."""
     kind, _, subject = message.lookup_id.partition("|")
     for answer in message.answers:
-        step.answers = step.answers.set((subject, answer.key), (answer.value, answer.error))
+        step.set_answer(subject, answer.key, (answer.value, answer.error))
     step.push(WorkKind(kind), subject)
 
 

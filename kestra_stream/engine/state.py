@@ -172,6 +172,7 @@ class ExecutionState:
         violated: ids of agreements that were violated already.
         inside_loops: ids of child runs by parent, for runs inside a LoopUntil.
         batch_outputs: flow outputs of the child executions of a ForEachItem, by run and 1-based batch.
+        loop_values: rendered values of open ForEach runs, kept so that a restore does not render them again.
         failure: task id and message of the first failure, for `error` in expressions.
     """
 
@@ -200,6 +201,7 @@ class ExecutionState:
     failure: Mapping[str, Any] | None = None
     inside_loops: Map[str, Map[str, None]] = field(default_factory=Map)
     batch_outputs: Map[str, Map[int, Mapping[str, Any]]] = field(default_factory=Map)
+    loop_values: Map[str, Chunked] = field(default_factory=Map)
 
     @property
     def is_finished(self) -> bool:

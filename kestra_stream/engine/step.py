@@ -1,13 +1,15 @@
 """One step of an execution: a draft over the frozen state that the rules change, and that becomes the next state and its commands."""
 
 from collections import deque
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 
 from kestra_stream.engine import commands as c
 from kestra_stream.engine.plan import Node
-from kestra_stream.engine.state import EMPTY_BACKLOG, ExecutionState, Phase, Scope, Timer, TimerKind, Work, WorkKind
+from kestra_stream.engine.state import EMPTY_BACKLOG, Chunked, ExecutionState, Phase, Scope, Timer, TimerKind, Work, WorkKind
 from kestra_stream.models.execution import Execution, TaskRun
 from kestra_stream.models.execution_event import ExecutionEvent
 from kestra_stream.models.execution_input import Continued, ExecutionInput
@@ -23,14 +25,12 @@ class Decision:
     """What follows from an input: the next state, what to send, and which parts of the stored state differ.
 
     Attributes:
-        changed: ids of task runs to store.
-        removed: ids of task runs to drop.
+        parts: what differs in the stored state, by the names of `engine/store.py`; None drops a part.
     """
 
     state: ExecutionState
     commands: tuple[c.Command, ...] = ()
-    changed: tuple[str, ...] = ()
-    removed: tuple[str, ...] = ()
+    parts: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Step:
@@ -53,10 +53,12 @@ class Step:
         "inside_loops",
         "is_continuing",
         "log_lines",
+        "loop_values",
         "now",
         "open_runs",
         "outputs",
         "parent",
+        "parts",
         "paused",
         "pausing",
         "phase",
@@ -100,6 +102,8 @@ class Step:
         self.failure = state.failure
         self.inside_loops = state.inside_loops
         self.batch_outputs = state.batch_outputs
+        self.loop_values = state.loop_values
+        self.parts: dict[str, Any] = {}
         self.existing: dict[str, list[TaskRun]] | None = None
         self.queue: deque[Work] = deque()
         self.pausing: list[str] = []
@@ -170,6 +174,8 @@ class Step:
             self.open_runs = self.open_runs.delete(run.id)
         if run.id in self.scopes:
             self.scopes = self.scopes.delete(run.id)
+        if run.id in self.loop_values:
+            self.set_loop_values(run.id, None)
         if self.answers:
             self.forget_answers(run.id)
         self.push(WorkKind.FOLD, run.id)
@@ -261,14 +267,43 @@ class Step:
 
     def set_timer(self, timer_id: str, at: datetime, kind: TimerKind, subject: str) -> None:
         """Ask to be woken."""
-        self.timers = self.timers.set(timer_id, Timer(at, kind, subject))
+        timer = Timer(at, kind, subject)
+        self.timers = self.timers.set(timer_id, timer)
+        self.parts[f"timer/{timer_id}"] = timer
         self._commands.append(c.SetTimer(timer_id, at))
 
     def cancel_timer(self, timer_id: str) -> None:
         """Forget a wake-up, if there is one."""
-        if timer_id in self.timers:
-            self.timers = self.timers.delete(timer_id)
+        if self.take_timer(timer_id) is not None:
             self._commands.append(c.CancelTimer(timer_id))
+
+    def take_timer(self, timer_id: str) -> Timer | None:
+        """Remove a timer and return it; None when there is none."""
+        timer = self.timers.get(timer_id)
+        if timer is not None:
+            self.timers = self.timers.delete(timer_id)
+            self.parts[f"timer/{timer_id}"] = None
+        return timer
+
+    def set_child(self, child_id: str, waiting: tuple[str, int | None] | None) -> None:
+        """Note an open child execution and the run (and batch) that waits for it; None when it has ended."""
+        if waiting is not None:
+            self.children = self.children.set(child_id, waiting)
+        elif child_id in self.children:
+            self.children = self.children.delete(child_id)
+        self.parts[f"child/{child_id}"] = waiting
+
+    def set_answer(self, run_id: str, key: str, answer: tuple[Any, str | None]) -> None:
+        """Remember what a look-up found for a run."""
+        self.answers = self.answers.set((run_id, key), answer)
+        self.parts[f"answer/{run_id}/{key}"] = answer
+
+    def set_loop_values(self, run_id: str, values: Chunked | None) -> None:
+        """Keep the rendered values of a loop, a chunk a part; None drops them."""
+        known = self.loop_values.get(run_id) if values is None else values
+        for number, chunk in enumerate(known.chunks if known is not None else ()):
+            self.parts[f"values/{run_id}/{number:06}"] = chunk if values is not None else None
+        self.loop_values = self.loop_values.delete(run_id) if values is None else self.loop_values.set(run_id, values)
 
     def log(self, level: Level, message: str, run: TaskRun | None = None) -> None:
         """Write a log line of the execution, or of a task run's present attempt."""
@@ -296,6 +331,7 @@ class Step:
         """Drop what look-ups found for a run."""
         for key in [key for key in self.answers if key[0] == run_id]:
             self.answers = self.answers.delete(key)
+            self.parts[f"answer/{key[0]}/{key[1]}"] = None
 
     # -- the end -------------------------------------------------------------------------------------------------
 
@@ -331,7 +367,11 @@ class Step:
             )
         if self.phase is Phase.FINISHED and not self.open_runs and not self.timers:
             self._commands.append(c.Forget())
-        return Decision(self._frozen(sequence), tuple(self._commands), tuple(self._changed), tuple(self._removed))
+        for run_id in self._changed:
+            self.parts[f"run/{run_id}"] = self.task_runs[run_id]
+        for run_id in self._removed:
+            self.parts[f"run/{run_id}"] = None
+        return Decision(self._frozen(sequence), tuple(self._commands), self.parts)
 
     def _frozen(self, sequence: int) -> ExecutionState:
         return ExecutionState(
@@ -360,6 +400,7 @@ class Step:
             self.failure,
             self.inside_loops,
             self.batch_outputs,
+            self.loop_values,
         )
 
 

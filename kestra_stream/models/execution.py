@@ -20,10 +20,11 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try of a task run; `log_file` is the storage URI of its log when the task logs to a file."""
+    """One try of a task run; `log_file` is the storage URI of its log when the task logs to a file, `worker_id` who runs it."""
 
     state: State
     log_file: str | None = None
+    worker_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

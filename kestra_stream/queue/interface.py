@@ -42,13 +42,17 @@ class Outgoing:
     value: Any
 
 
+ALL_PARTS = "*"
+
+
 @dataclass(frozen=True, slots=True)
 class StateChange:
     """One change of keyed state that lives beside an input partition; a value of None deletes the key.
 
     Attributes:
         owner: key of the input record (execution id, scope): decides the partition.
-        part: which part of the owner's state (`""` the head, else for instance a task run's id).
+        part: which part of the owner's state (`""` the head, else for instance a task run's id); ALL_PARTS with a value of
+            None drops the owner.
     """
 
     owner: str

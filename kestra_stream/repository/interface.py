@@ -7,23 +7,9 @@ from typing import Any, Protocol
 
 from kestra_stream.models.execution import Execution, TaskRun
 from kestra_stream.models.execution_event import ExecutionEvent
+from kestra_stream.models.flow_source import FlowSource as FlowSource
 from kestra_stream.models.records import LogEntry, MetricEntry
 from kestra_stream.repository.query import Filter, Page, Slice
-
-
-@dataclass(frozen=True, slots=True)
-class FlowSource:
-    """One saved revision of a flow; `parsed` is the document as plain data, with nothing injected."""
-
-    tenant_id: str
-    namespace: str
-    id: str
-    revision: int
-    source: str
-    parsed: Mapping[str, Any]
-    disabled: bool = False
-    deleted: bool = False
-    updated_at: datetime | None = None
 
 
 class Flows(Protocol):

@@ -25,7 +25,7 @@ def dispatch(step: Step, run_id: str) -> None:
     if run is None or run.sent or run.state.current not in CREATED_LIKE:
         return
     node = step.node(run)
-    if not is_live(step, run, node):
+    if step.is_killing or not is_live(step, run, node):
         return step.put(run.with_state(S.KILLED, step.now))
     if node.id in step.execution.breakpoints:
         return _stop_at_breakpoint(step, run)

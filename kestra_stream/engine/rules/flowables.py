@@ -33,6 +33,7 @@ def start_flowable(step: Step, node: Node, run: TaskRun) -> None:
             outputs, scope = _choose(step, run, node.behaviour)
         case b.ForEach(values=values):
             scope = Scope(values=Chunked.of(loop_values(step, run, values)))
+            step.set_loop_values(run.id, scope.values)
         case b.LoopUntil():
             outputs = {"iterationCount": 1}
         case _:
@@ -53,7 +54,9 @@ def reopen(step: Step, run_id: str) -> None:
         case b.Switch() if "value" in outputs:
             scope = Scope(branch=branch_of(node.behaviour, str(outputs["value"])) or "defaults")
         case b.ForEach(values=values):
-            scope = Scope(values=Chunked.of(loop_values(step, run, values)))
+            known = step.loop_values.get(run_id)
+            scope = Scope(values=known if known is not None else Chunked.of(loop_values(step, run, values)))
+            step.set_loop_values(run_id, scope.values)
         case b.LoopUntil():
             scope = Scope(iteration=int(outputs.get("iterationCount", 1)), first_round=run.state.start_date)
         case _:

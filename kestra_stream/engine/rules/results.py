@@ -29,12 +29,12 @@ def task_run_started(step: Step, message: TaskRunStarted) -> None:
     """A worker has taken the job."""
     run = awaited(step, message.task_run_id, message.epoch)
     if run is not None and run.state.current in CREATED_LIKE:
-        step.put(_started(run, message.at))
+        step.put(_started(run, message.at, message.worker_id))
 
 
-def _started(run: TaskRun, at: datetime) -> TaskRun:
+def _started(run: TaskRun, at: datetime, worker_id: str) -> TaskRun:
     began = max(at, run.state.histories[-1].date)
-    attempt = Attempt(State(S.RUNNING, (Transition(S.CREATED, began), Transition(S.RUNNING, began))))
+    attempt = Attempt(State(S.RUNNING, (Transition(S.CREATED, began), Transition(S.RUNNING, began))), worker_id=worker_id)
     return run.with_result(run.state.to(S.RUNNING, began), (*run.attempts, attempt), run.outputs)
 
 
@@ -46,10 +46,10 @@ def task_run_ended(step: Step, message: TaskRunEnded) -> None:
     for child in message.task_runs:
         _join_child(step, run, child)
     if run.state.current in CREATED_LIKE:
-        run = _started(run, message.started_at)
+        run = _started(run, message.started_at, message.worker_id)
     last = run.attempts[-1]
     ended_at = max(message.ended_at, last.state.histories[-1].date)
-    attempt = Attempt(last.state.to(message.state, ended_at), message.log_file)
+    attempt = Attempt(last.state.to(message.state, ended_at), message.log_file, last.worker_id)
     outputs = message.outputs if message.outputs is not None else run.outputs
     run = run.with_result(run.state, (*run.attempts[:-1], attempt), outputs)
     retries.conclude(step, run, message.state, message.error)

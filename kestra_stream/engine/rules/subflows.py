@@ -39,13 +39,13 @@ def call(step: Step, node: Node, run: TaskRun, call_flow: b.CallFlow) -> None:
     running = _running(step, run)
     if isinstance(again, str) and call_flow.wait and not call_flow.new_execution_on_restart:
         link = ParentLink(step.execution.id, run.id, running.epoch, wait=True, outputs=call_flow.outputs)
-        step.children = step.children.set(again, (run.id, None))
+        step.set_child(again, (run.id, None))
         step.put_with_outputs(running)
         return step.tell(again, Restart(parent=link))
     child_id = derived_id(step.execution.id, "subflow", run.id, str(running.epoch))
     create = _creation(step, running, node, call_flow, child_id, None)
     step.put_with_outputs(with_outputs(running, {"executionId": child_id}))
-    step.children = step.children.set(child_id, (run.id, None))
+    step.set_child(child_id, (run.id, None))
     return step.tell(child_id, create)
 
 
@@ -119,7 +119,7 @@ def subflow_ended(step: Step, message: SubflowEnded) -> None:
     """A child has ended (or was created, when nobody waits; or could not be created at all)."""
     run = step.task_runs.get(message.task_run_id)
     if message.child_id in step.children:
-        step.children = step.children.delete(message.child_id)
+        step.set_child(message.child_id, None)
     if run is None or run.epoch != message.epoch or not run.sent:
         return
     behaviour = step.node(run).behaviour
@@ -187,7 +187,8 @@ def start_batches(step: Step, run_id: str) -> None:
         create = _creation(step, run, node, call_flow, child_id, (number, batch_uri(base, number)))
         scope = replace(scope, created=number)
         step.put_scope(run_id, scope)
-        step.children = step.children.set(child_id, (run_id, number))
+        step.parts[f"batches/{run_id}"] = (scope.batches.total, number)
+        step.set_child(child_id, (run_id, number))
         step.budget -= 1
         step.tell(child_id, create)
     return None
@@ -208,6 +209,7 @@ def _batch_ended(step: Step, run: TaskRun, message: SubflowEnded, call_flow: b.C
     counts[state.value] = counts.get(state.value, 0) + 1
     batches = Batches(scope.batches.total, scope.batches.ended.set(number, state), counts)
     step.put_scope(run.id, replace(scope, batches=batches))
+    step.parts[f"batch/{run.id}/{number}"] = (state, message.outputs)
     if message.outputs:
         mine = step.batch_outputs.get(run.id, Map())
         step.batch_outputs = step.batch_outputs.set(run.id, mine.set(number, message.outputs))
@@ -217,6 +219,7 @@ def _batch_ended(step: Step, run: TaskRun, message: SubflowEnded, call_flow: b.C
     if left:
         step.put(run)
     else:
+        step.parts[f"batches/{run.id}"] = None
         _conclude(step, run, _batches_state(batches, call_flow), message.error)
 
 

@@ -1,0 +1,31 @@
+"""Plans: flows compiled once a revision and kept."""
+
+from collections.abc import Callable
+
+from kestra_stream.engine.plan import Plan
+from kestra_stream.models.flow import Flow
+
+FindFlow = Callable[[str, str, str, int], Flow | None]
+
+
+class Plans:
+    """Compiled flows by tenant, namespace, id and revision (0: the newest)."""
+
+    def __init__(self, find: FindFlow) -> None:
+        self._find = find
+        self._plans: dict[tuple[str, str, str, int], Plan] = {}
+
+    def get(self, tenant: str, namespace: str, flow_id: str, revision: int) -> Plan | None:
+        """Return the plan of a revision, None when there is no such flow. Raises InvalidFlow as the flow table does."""
+        key = (tenant, namespace, flow_id, revision)
+        known = self._plans.get(key) if revision else None
+        if known is not None:
+            return known
+        flow = self._find(tenant, namespace, flow_id, revision)
+        if flow is None:
+            return None
+        key = (tenant, namespace, flow_id, flow.revision)
+        plan = self._plans.get(key)
+        if plan is None or plan.flow is not flow:
+            plan = self._plans[key] = Plan(flow)
+        return plan

@@ -1,0 +1,186 @@
+"""Executor: `execution_inbox` in, `decide`, everything that follows out, in one transaction. It holds no rule of its own."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from kestra_stream.engine.decide import decide, fail_execution
+from kestra_stream.engine.plan import Plan
+from kestra_stream.engine.state import ExecutionState
+from kestra_stream.engine.step import Decision
+from kestra_stream.engine.store import from_history, restored, stored
+from kestra_stream.errors import InvalidFlow
+from kestra_stream.executor.outbox import Outbox
+from kestra_stream.executor.plans import Plans
+from kestra_stream.models import execution_input as i
+from kestra_stream.models.execution import Execution, TaskRun
+from kestra_stream.models.execution_event import ExecutionEvent
+from kestra_stream.models.execution_input import ExecutionInput
+from kestra_stream.models.state import S
+from kestra_stream.queue.interface import Record, TopicPartition, Transaction
+from kestra_stream.runtime.timers import Timers
+from kestra_stream.topics import EXECUTION_INBOX
+
+History = Callable[[str], tuple[Execution, Sequence[TaskRun], int] | None]
+_REVIVING = (i.Restart, i.Replay, i.ChangeTaskRunState, i.ChangeStatus, i.SetLabels)
+
+
+class Executor:
+    """The processor of executions.
+
+    Args:
+        plans: compiled flows.
+        history: an execution as the repository knows it, for commands on executions that were let go.
+    """
+
+    group = "executor"
+    topics = (EXECUTION_INBOX,)
+
+    def __init__(self, plans: Plans, history: History) -> None:
+        self._plans = plans
+        self._history = history
+        self._live: dict[str, ExecutionState] = {}
+        self._staged: dict[str, ExecutionState | None] = {}
+        self._timers = Timers()
+        self._outbox = Outbox()
+        self._due: list[tuple[str, str]] = []
+        self._restored: list[tuple[str, Decision]] = []
+
+    # -- records -----------------------------------------------------------------------------------------------------
+
+    def process(self, records: Sequence[Record], now: datetime) -> Transaction:
+        """Let every record change its execution; nothing is visible in memory before `committed`."""
+        self._outbox = Outbox()
+        for execution_id, decision in self._restored:
+            self._outbox.add(execution_id, decision, stored(decision))
+        for record in records:
+            self._step(record.key, record.value, record.timestamp)
+        del now
+        return self._outbox.transaction()
+
+    def _step(self, execution_id: str, message: ExecutionInput, now: datetime) -> None:
+        state = self._staged[execution_id] if execution_id in self._staged else self._live.get(execution_id)
+        if state is None:
+            state = self._awakened(execution_id, message, now)
+            if state is None:
+                return
+        try:
+            decision = decide(state, message, now)
+        except Exception as error:  # noqa: BLE001 - a fault of the engine costs its execution, not the executor
+            decision = fail_execution(state, f"{type(error).__name__}: {error}", now)
+        self._outbox.add(execution_id, decision, stored(decision))
+        self._staged[execution_id] = None if self._outbox.forgets(execution_id) else decision.state
+
+    def _awakened(self, execution_id: str, message: ExecutionInput, now: datetime) -> ExecutionState | None:
+        """Return the state for an input of an execution that is not live; None when nothing comes of it."""
+        if isinstance(message, i.Create):
+            return self._born(message, now)
+        if not isinstance(message, _REVIVING):
+            return None
+        known = self._history(execution_id)
+        if known is None:
+            return None
+        head, runs, sequence = known
+        plan = self._plan(head)
+        return from_history(plan, head, runs, sequence) if isinstance(plan, Plan) else None
+
+    def _born(self, message: i.Create, now: datetime) -> ExecutionState | None:
+        head = message.execution
+        if self._history(head.id) is not None:
+            return None  # the same `Create` once more, after the execution was let go
+        plan = self._plan(head)
+        if isinstance(plan, Plan):
+            return ExecutionState(plan, head)
+        if message.parent is not None:
+            link = message.parent
+            ended = i.SubflowEnded(link.task_run_id, link.epoch, head.id, S.FAILED, None, link.iteration, plan)
+            self._outbox.tell(link.execution_id, ended)
+        else:
+            failed = replace(head.with_state(S.FAILED, now), error=plan)
+            self._outbox.publish(ExecutionEvent(head.id, 1, failed, finished=True))
+        return None
+
+    def _plan(self, head: Execution) -> Plan | str:
+        """Return the compiled flow of an execution, or why there is none."""
+        name = f"flow `{head.namespace}.{head.flow_id}`" + (f" revision {head.flow_revision}" if head.flow_revision else "")
+        try:
+            plan = self._plans.get(head.tenant_id, head.namespace, head.flow_id, head.flow_revision)
+        except InvalidFlow as error:
+            return f"{name} is not valid: {error}"
+        if plan is None:
+            return f"{name} does not exist"
+        if plan.flow.disabled:
+            return f"{name} is disabled"
+        return plan
+
+    # -- timers --------------------------------------------------------------------------------------------------------
+
+    def wake_at(self) -> datetime | None:
+        """Tell when the next timer is due; at once when a restored execution has something to send."""
+        if self._restored:
+            return datetime.min
+        return self._timers.next_at()
+
+    def wake(self, now: datetime) -> Transaction:
+        """Turn timers that are due into records."""
+        transaction = self.process((), now)
+        self._due = self._timers.due(now)
+        for execution_id, timer_id in self._due:
+            self._outbox.tell(execution_id, i.TimerFired(timer_id))
+        return transaction if not self._due else self._outbox.transaction()
+
+    # -- life ------------------------------------------------------------------------------------------------------------
+
+    def assigned(self, partitions: frozenset[TopicPartition], state: Mapping[str, Mapping[str, Any]]) -> None:
+        """Restore the live executions of new partitions."""
+        del partitions
+        for execution_id, parts in state.items():
+            if "" not in parts:
+                continue
+            head: Execution = parts[""].execution
+            plan = self._plan(head)
+            if not isinstance(plan, Plan):
+                continue
+            decision = restored(plan, parts, head.state.histories[-1].date)
+            self._live[execution_id] = decision.state
+            for timer_id, timer in decision.state.timers.items():
+                self._timers.set((execution_id, timer_id), timer.at)
+            if decision.commands:
+                self._restored.append((execution_id, decision))
+
+    def revoked(self, partitions: frozenset[TopicPartition]) -> None:
+        """Forget everything; what is still ours comes back with the next assignment."""
+        del partitions
+        self._live.clear()
+        self._staged.clear()
+        self._timers = Timers()
+        self._restored.clear()
+
+    def rolled_back(self) -> None:
+        """Forget what the last batch changed."""
+        self._staged.clear()
+        self._due = []
+
+    def committed(self) -> None:
+        """What the last batch changed is true now."""
+        for execution_id, state in self._staged.items():
+            if state is None:
+                self._live.pop(execution_id, None)
+            else:
+                self._live[execution_id] = state
+        self._staged.clear()
+        self._restored.clear()
+        for key in self._due:
+            self._timers.cancel(key)
+        self._due = []
+        for key, at in self._outbox.timers:
+            if at is None:
+                self._timers.cancel(key)
+            else:
+                self._timers.set(key, at)
+
+    @property
+    def live_executions(self) -> int:
+        """How many executions are held in memory."""
+        return len(self._live)
