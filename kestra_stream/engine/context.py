@@ -136,9 +136,7 @@ _ROOTS: tuple[str, ...] = (
 )  # fmt: skip
 
 
-def pruned(
-    step: Step, run: TaskRun | None, references: Iterable[Reference], unspill: Callable[[Any], Any] | None = None
-) -> dict[str, Any]:
+def pruned(step: Step, run: TaskRun | None, references: Iterable[Reference], unspill: Callable[[Any], Any] | None = None) -> dict[str, Any]:
     """Build the smallest context that holds all references; `unspill` replaces values that lie elsewhere."""
     result: dict[str, Any] = {}
     for reference in references:
@@ -317,4 +315,3 @@ _RUN_BUILDERS: Mapping[str, Callable[[Step, TaskRun], Any]] = {
     "taskrun": _taskrun,
     "task": lambda step, run: {"id": run.task_id, "type": step.plan.nodes[run.task_id].type_name},
 }
-

@@ -11,7 +11,21 @@ from typing import assert_never
 
 from kestra_stream.engine import commands as c
 from kestra_stream.engine.context import call_key
-from kestra_stream.engine.rules import dispatch, end, flowables, kill, pauses, replay, restart, results, retries, scopes, sla, start, subflows
+from kestra_stream.engine.rules import (
+    dispatch,
+    end,
+    flowables,
+    kill,
+    pauses,
+    replay,
+    restart,
+    results,
+    retries,
+    scopes,
+    sla,
+    start,
+    subflows,
+)
 from kestra_stream.engine.rules.outcomes import fail
 from kestra_stream.engine.state import ExecutionState, Phase, TimerKind, WorkKind
 from kestra_stream.engine.step import Decision, Step

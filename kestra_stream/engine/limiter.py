@@ -1,7 +1,13 @@
-"""Decides for a scope (a flow with a limit): who has a slot, who waits in line; every request is idempotent by execution."""
+"""Decides for a scope (a flow with a limit): who has a slot, who waits in line; every request is idempotent by execution.
 
-from dataclasses import dataclass
-from typing import assert_never
+Stored parts of a scope: "" -> the limit, `holder/ID` -> True, `line/NUMBER` -> the execution that waits at that place.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, assert_never
+
+from immutables import Map
 
 from kestra_stream.engine.commands import Tell
 from kestra_stream.models.execution_input import Admitted, Refused
@@ -14,53 +20,119 @@ class SlotState:
     """Slots of one scope.
 
     Attributes:
-        holders: executions that run, in order of admission.
-        line: executions that wait, first come first.
+        limit: None when the flow has no limit (any more).
+        holders: executions that run.
+        line: place -> execution that waits there, first come first; `first` and `next` bound the places.
+        places: execution that waits -> its place.
     """
 
     limit: int | None = None
-    holders: tuple[str, ...] = ()
-    line: tuple[str, ...] = ()
+    holders: Map[str, None] = field(default_factory=Map)
+    line: Map[int, str] = field(default_factory=Map)
+    places: Map[str, int] = field(default_factory=Map)
+    first: int = 0
+    next: int = 0
+
+    @classmethod
+    def restored(cls, parts: Mapping[str, Any]) -> "SlotState":
+        """Build the state back from its stored parts."""
+        holders = {name.partition("/")[2]: None for name in parts if name.startswith("holder/")}
+        line = {int(name.partition("/")[2]): value for name, value in parts.items() if name.startswith("line/")}
+        first, following = (min(line), max(line) + 1) if line else (0, 0)
+        places = {execution_id: place for place, execution_id in line.items()}
+        return cls(parts.get(""), Map(holders), Map(line), Map(places), first, following)
 
 
-def decide_slot(state: SlotState, message: LimiterInput) -> tuple[SlotState, tuple[Tell, ...]]:
-    """Fold a request into the scope; return its new state and what the executions are told."""
+class _Draft:
+    """The scope while one request changes it."""
+
+    def __init__(self, state: SlotState, scope: str) -> None:
+        self.scope = scope
+        self.limit, self.holders, self.line, self.places = state.limit, state.holders, state.line, state.places
+        self.first, self.next = state.first, state.next
+        self.told: list[Tell] = []
+        self.parts: dict[str, Any] = {}
+
+    def set_limit(self, limit: int | None) -> None:
+        if limit != self.limit:
+            self.limit = self.parts[""] = limit
+
+    def admit(self, execution_id: str) -> None:
+        self.holders = self.holders.set(execution_id, None)
+        self.parts[f"holder/{execution_id}"] = True
+        self.told.append(Tell(execution_id, Admitted(self.scope)))
+
+    def queue(self, execution_id: str) -> None:
+        self.line = self.line.set(self.next, execution_id)
+        self.places = self.places.set(execution_id, self.next)
+        self.parts[f"line/{self.next}"] = execution_id
+        self.next += 1
+        self.told.append(Tell(execution_id, Refused(self.scope, S.QUEUED)))
+
+    def release(self, execution_id: str) -> None:
+        if execution_id in self.holders:
+            self.holders = self.holders.delete(execution_id)
+            self.parts[f"holder/{execution_id}"] = None
+        if execution_id in self.places:
+            self._leave(execution_id)
+
+    def _leave(self, execution_id: str) -> None:
+        place = self.places[execution_id]
+        self.places = self.places.delete(execution_id)
+        self.line = self.line.delete(place)
+        self.parts[f"line/{place}"] = None
+
+    def admit_from_line(self) -> None:
+        while self.line and self.has_room():
+            if self.first in self.line:
+                execution_id = self.line[self.first]
+                self._leave(execution_id)
+                self.admit(execution_id)
+            self.first += 1
+
+    def has_room(self) -> bool:
+        return self.limit is None or len(self.holders) < self.limit
+
+    def frozen(self) -> SlotState:
+        return SlotState(self.limit, self.holders, self.line, self.places, self.first, self.next)
+
+
+@dataclass(frozen=True, slots=True)
+class SlotDecision:
+    """The scope after a request, what the executions are told, and which stored parts differ."""
+
+    state: SlotState
+    commands: tuple[Tell, ...]
+    parts: Mapping[str, Any]
+
+
+def decide_slot(state: SlotState, message: LimiterInput) -> SlotDecision:
+    """Fold a request into its scope."""
+    draft = _Draft(state, message.scope)
     match message:
         case AcquireSlot():
-            return _acquire(state, message)
-        case ReleaseSlot(scope=scope, execution_id=leaver):
-            kept = SlotState(state.limit, _without(state.holders, leaver), _without(state.line, leaver))
-            return _admit(kept, scope)
-        case ChangeLimit(scope=scope, limit=limit):
-            return _admit(SlotState(limit, state.holders, state.line), scope)
+            _acquire(draft, message)
+        case ReleaseSlot(execution_id=leaver):
+            draft.release(leaver)
+        case ChangeLimit(limit=limit):
+            draft.set_limit(limit)
         case _:
             assert_never(message)
+    draft.admit_from_line()
+    return SlotDecision(draft.frozen(), tuple(draft.told), draft.parts)
 
 
-def _acquire(state: SlotState, message: AcquireSlot) -> tuple[SlotState, tuple[Tell, ...]]:
+def _acquire(draft: _Draft, message: AcquireSlot) -> None:
+    """Admit, queue or refuse; who asks again is told the same again."""
     asker = message.execution_id
-    state = SlotState(message.limit, state.holders, state.line)
-    if asker in state.holders:
-        return state, (Tell(asker, Admitted(message.scope)),)
-    if asker in state.line:
-        return state, (Tell(asker, Refused(message.scope, S.QUEUED)),)
-    if len(state.holders) < message.limit and not state.line:
-        return SlotState(state.limit, (*state.holders, asker), state.line), (Tell(asker, Admitted(message.scope)),)
-    if message.on_full is not S.QUEUED:
-        return state, (Tell(asker, Refused(message.scope, message.on_full)),)
-    queued, told = _admit(SlotState(state.limit, state.holders, (*state.line, asker)), message.scope)
-    if asker in queued.line:
-        told = (*told, Tell(asker, Refused(message.scope, S.QUEUED)))
-    return queued, told
-
-
-def _admit(state: SlotState, scope: str) -> tuple[SlotState, tuple[Tell, ...]]:
-    """Admit from the head of the line as many as fit."""
-    places = len(state.line) if state.limit is None else max(state.limit - len(state.holders), 0)
-    fresh, rest = state.line[:places], state.line[places:]
-    told = tuple(Tell(execution_id, Admitted(scope)) for execution_id in fresh)
-    return SlotState(state.limit, (*state.holders, *fresh), rest), told
-
-
-def _without(ids: tuple[str, ...], gone: str) -> tuple[str, ...]:
-    return tuple(one for one in ids if one != gone) if gone in ids else ids
+    draft.set_limit(message.limit)
+    if asker in draft.holders:
+        draft.told.append(Tell(asker, Admitted(draft.scope)))
+    elif asker in draft.places:
+        draft.told.append(Tell(asker, Refused(draft.scope, S.QUEUED)))
+    elif draft.has_room() and not draft.line:
+        draft.admit(asker)
+    elif message.on_full is S.QUEUED:
+        draft.queue(asker)
+    else:
+        draft.told.append(Tell(asker, Refused(draft.scope, message.on_full)))

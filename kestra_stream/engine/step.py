@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-
 from kestra_stream.engine import commands as c
 from kestra_stream.engine.plan import Node
 from kestra_stream.engine.state import EMPTY_BACKLOG, Chunked, ExecutionState, Phase, Scope, Timer, TimerKind, Work, WorkKind
@@ -407,5 +406,3 @@ class Step:
 def with_outputs(run: TaskRun, outputs: dict[str, object]) -> TaskRun:
     """Return the run with more outputs."""
     return replace(run, outputs={**(run.outputs or {}), **outputs})
-
-

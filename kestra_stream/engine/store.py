@@ -164,4 +164,3 @@ def _batch_outputs(batches: Mapping[str, Any]) -> Map[str, Map[int, Mapping[str,
         if outputs:
             found.setdefault(run_id, {})[int(number)] = outputs
     return Map({run_id: Map(outputs) for run_id, outputs in found.items()})
-

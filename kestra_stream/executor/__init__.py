@@ -1,0 +1,1 @@
+"""Executor: what happened to executions in, everything that follows out."""

@@ -91,7 +91,9 @@ class Executor:
             return None  # the same `Create` once more, after the execution was let go
         plan = self._plan(head)
         if isinstance(plan, Plan):
-            return ExecutionState(plan, head)
+            if not plan.flow.disabled:
+                return ExecutionState(plan, head)
+            plan = f"flow `{head.namespace}.{head.flow_id}` is disabled"
         if message.parent is not None:
             link = message.parent
             ended = i.SubflowEnded(link.task_run_id, link.epoch, head.id, S.FAILED, None, link.iteration, plan)
@@ -108,11 +110,7 @@ class Executor:
             plan = self._plans.get(head.tenant_id, head.namespace, head.flow_id, head.flow_revision)
         except InvalidFlow as error:
             return f"{name} is not valid: {error}"
-        if plan is None:
-            return f"{name} does not exist"
-        if plan.flow.disabled:
-            return f"{name} is disabled"
-        return plan
+        return plan if plan is not None else f"{name} does not exist"
 
     # -- timers --------------------------------------------------------------------------------------------------------
 

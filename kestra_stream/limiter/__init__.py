@@ -1,0 +1,1 @@
+"""Limiter: the one owner of each concurrency scope."""

@@ -23,7 +23,7 @@ def dispatch(step: Step, run_id: str) -> None:
     """
     run = step.task_runs.get(run_id)
     if run is None or run.sent or run.state.current not in CREATED_LIKE:
-        return
+        return None
     node = step.node(run)
     if step.is_killing or not is_live(step, run, node):
         return step.put(run.with_state(S.KILLED, step.now))

@@ -191,5 +191,3 @@ def duration(step: Step, run: TaskRun | None, raw: Any) -> timedelta | None:
         return parse_duration(render(step, run, raw))
     except ValueError as error:
         raise ExpressionError(str(error)) from error
-
-

@@ -25,10 +25,10 @@ def restart(step: Step, message: Restart) -> None:
     if message.parent is not None:
         step.parent = message.parent
     if not head.state.is_terminal and head.state.current is not S.PAUSED:
-        return
+        return None
     targets = targets_of(step)
     if not targets and not head.state.is_terminal:
-        return
+        return None
     if message.revision is not None and message.new_id is not None:
         return step.tell(message.new_id, copy_for_restart(step, message.new_id, message.revision, targets))
     if not targets and step.task_runs:
@@ -105,7 +105,7 @@ def change_task_run_state(step: Step, message: ChangeTaskRunState) -> None:
     """A person sets the state of a run; the flow goes on from there."""
     run = step.task_runs.get(message.task_run_id)
     if run is None or step.is_killing:
-        return
+        return None
     if run.state.current is S.PAUSED and step.execution.state.current is S.PAUSED:
         return pauses.end_pause(step, run, message.state)
     if not step.execution.state.is_terminal and run.sent:

@@ -21,7 +21,12 @@ def conclude(step: Step, run: TaskRun, state: StateType, message: str | None) ->
     if state is S.FAILED and policy is not None and step.execution.state.current in _MAY_RETRY:
         moment = _next_attempt(step, run, policy)
         if moment is not None:
-            step.failure = step.failure or {"taskId": run.task_id, "taskRunId": run.id, "message": message or "", "stackTrace": message or ""}
+            step.failure = step.failure or {
+                "taskId": run.task_id,
+                "taskRunId": run.id,
+                "message": message or "",
+                "stackTrace": message or "",
+            }
             return _plan_attempt(step, run, policy, moment)
     return end(step, run, state, message)
 
@@ -87,10 +92,8 @@ def worker_lost(step: Step, run: TaskRun) -> None:
     if attempts and not attempts[-1].state.is_terminal:
         attempts = (*attempts[:-1], replace(attempts[-1], state=attempts[-1].state.to(S.RESUBMITTED, step.now)))
     run = replace(run, attempts=attempts, sent=False)
-    if step.is_killing or step.phase is Phase.FINISHED or step.execution.state.is_terminal and not step.node(run).is_after:
+    if step.is_killing or step.phase is Phase.FINISHED or (step.execution.state.is_terminal and not step.node(run).is_after):
         step.put(run.with_state(S.KILLED, step.now))
     else:
         step.put(replace(run, state=run.state.to(S.CREATED, step.now)))
         step.dispatch_again(run.id)
-
-

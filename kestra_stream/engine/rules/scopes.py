@@ -11,6 +11,7 @@ from kestra_stream.models.execution import TaskRun
 from kestra_stream.models.ids import derived_id
 from kestra_stream.models.state import CREATED_LIKE, S, State, StateType
 
+
 def owner_of(step: Step, scope_id: str) -> Node:
     """Return the node of the flowable whose scope this is."""
     return step.plan.root if scope_id == ROOT else step.plan.nodes[step.task_runs[scope_id].task_id]

@@ -54,9 +54,7 @@ def _running(step: Step, run: TaskRun) -> TaskRun:
     return replace(run, state=run.state.to(S.RUNNING, step.now), epoch=run.epoch + 1, sent=True, attempts=(*run.attempts, attempt))
 
 
-def _creation(
-    step: Step, run: TaskRun, node: Node, call_flow: b.CallFlow, child_id: str, batch: tuple[int, str] | None
-) -> Create:
+def _creation(step: Step, run: TaskRun, node: Node, call_flow: b.CallFlow, child_id: str, batch: tuple[int, str] | None) -> Create:
     """Render what the child is created with. `batch` is the 1-based number and URI of a batch."""
     head = step.execution
     extra: dict[str, Any] | None = None
@@ -121,10 +119,10 @@ def subflow_ended(step: Step, message: SubflowEnded) -> None:
     if message.child_id in step.children:
         step.set_child(message.child_id, None)
     if run is None or run.epoch != message.epoch or not run.sent:
-        return
+        return None
     behaviour = step.node(run).behaviour
     if not isinstance(behaviour, b.CallFlow):
-        return
+        return None
     if message.error is not None:
         step.log(Level.ERROR, message.error, run)
     state = _transmitted(behaviour, message)
@@ -177,7 +175,7 @@ def start_batches(step: Step, run_id: str) -> None:
     node = step.node(run)
     call_flow = node.behaviour
     if scope.batches is None or not isinstance(call_flow, b.CallFlow):
-        return
+        return None
     base = str(_split_outputs(step, run, call_flow)["base"])
     while scope.created < scope.batches.total:
         if step.budget <= 0:
@@ -239,5 +237,3 @@ def merge_variables(step: Step, node: Node, run: TaskRun) -> dict[str, Any]:
     items_id = derived_id(step.execution.id, run.parent_id or "", before.id, "", "")
     found = step.batch_outputs.get(items_id)
     return {"subflowOutputs": [found[number] for number in sorted(found)]} if found else {}
-
-
