@@ -71,7 +71,7 @@ test_files.__test__ = False  # type: ignore[attr-defined]  # pytest must not tak
 
 @cache
 def tracked() -> tuple[Path, ...]:
-    """Return every file that git tracks or would track, by path; without git every file outside of hidden folders."""
+    """Return every file that git tracks or would track, by path; needs git and a checkout."""
     command = ["git", "-C", str(ROOT), "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
     names = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split("\0")
     return tuple(ROOT / name for name in sorted(names) if name and (ROOT / name).is_file())
