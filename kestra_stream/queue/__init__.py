@@ -1,0 +1,1 @@
+"""Queue: the ports `Log` and `WorkQueue`, and their members."""

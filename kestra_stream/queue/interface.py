@@ -43,6 +43,7 @@ class Outgoing:
 
 
 ALL_PARTS = "*"
+EPHEMERAL = "~"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,7 @@ class Log(Protocol):
         ...
 
     def consumer(self, group: str, topics: Sequence[Topic], listener: RebalanceListener | None = None) -> Consumer:
-        """Join a group; a topic kept `compact` and read with `group=""` is a global table: each such consumer reads all of it from the start."""
+        """Join a group; one whose name starts with EPHEMERAL is forgotten when its last member leaves. A topic kept `compact` and read with `group=""` is a global table: each such consumer reads all of it from the start."""
         ...
 
     def close(self) -> None:
