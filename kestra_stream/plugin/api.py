@@ -33,7 +33,7 @@ from kestra_stream.storage.interface import Storage
 
 T = TypeVar("T")
 
-__all__ = ["Outcome", "Property", "RunContext", "RunnableTask", "TaskFailed", "TaskOutput"]
+__all__ = ["Outcome", "Property", "RunContext", "RunnableTask", "Stopped", "TaskFailed", "TaskOutput"]
 
 
 class TaskOutput(BaseModel):
@@ -64,12 +64,28 @@ class TaskFailed(KestraError):
         self.outputs = outputs
 
 
+class Stopped(BaseException):
+    """The attempt was killed or its time is over. Not an `Exception`, so that no task swallows it by accident; clean up and let it pass."""
+
+
 class RunnableTask(Task):
     """A task that a worker runs."""
 
     def run(self, context: "RunContext") -> "Outputs | Outcome":
         """Do the work and return the outputs; raise to fail. Called in a thread of its own, once an attempt."""
         raise TypeError(f"{self.type} has no run()")
+
+
+class DirectoryTask(Protocol):
+    """A task whose children one worker runs in one shared directory."""
+
+    def prepare(self, context: "RunContext") -> None:
+        """Fill the directory before the first child runs."""
+        ...
+
+    def finish(self, context: "RunContext") -> "Outputs":
+        """Save what is to be kept once the last child has ended well, and return the outputs."""
+        ...
 
 
 class Logger(Protocol):
@@ -264,11 +280,31 @@ class RunContext(Protocol):
     """What a running task may touch."""
 
     info: TaskInfo
-    variables: Mapping[str, Any]
-    logger: Logger
-    files: Files
-    working_directory: WorkingDirectory
-    engine: EngineAccess
+
+    @property
+    def variables(self) -> Mapping[str, Any]:
+        """The root of the context for expressions."""
+        ...
+
+    @property
+    def logger(self) -> Logger:
+        """The attempt's log."""
+        ...
+
+    @property
+    def files(self) -> Files:
+        """Internal storage."""
+        ...
+
+    @property
+    def working_directory(self) -> WorkingDirectory:
+        """The attempt's own directory."""
+        ...
+
+    @property
+    def engine(self) -> EngineAccess:
+        """For the few tasks that look at, or change, other executions."""
+        ...
 
     @overload
     def render(self, value: Property[T], extra: Mapping[str, Any] | None = None) -> T: ...

@@ -1,0 +1,78 @@
+"""Encrypted values: (key, text) -> `{type, value}` and back, AES-GCM with the server's key."""
+
+import base64
+import binascii
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from kestra_stream.errors import Invalid
+
+ENCRYPTED_TYPE = "io.kestra.datatype:aes_encrypted"
+_KEY_BYTES = 32
+_NONCE_BYTES = 12
+
+
+def encrypt_text(key: str, text: str) -> str:
+    """Encrypt with a base64 key of 32 bytes; the result is base64 of a random 12-byte nonce, the cipher text and its 128-bit tag.
+
+    Raises:
+        Invalid: the key is no base64 of 32 bytes.
+    """
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - slow to import, rarely used
+
+    nonce = os.urandom(_NONCE_BYTES)
+    return base64.b64encode(nonce + AESGCM(_key(key)).encrypt(nonce, text.encode(), None)).decode()
+
+
+def decrypt_text(key: str, text: str) -> str:
+    """Undo `encrypt_text`.
+
+    Raises:
+        Invalid: not encrypted with this key, or changed since.
+    """
+    from cryptography.exceptions import InvalidTag  # noqa: PLC0415 - slow to import, rarely used
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - slow to import, rarely used
+
+    try:
+        raw = base64.b64decode(text, validate=True)
+        return AESGCM(_key(key)).decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], None).decode()
+    except (binascii.Error, InvalidTag, ValueError):
+        raise Invalid("the value cannot be decrypted with this key") from None
+
+
+def is_encrypted(value: Any) -> bool:
+    """Tell whether a value is an encrypted one."""
+    return isinstance(value, Mapping) and value.get("type") == ENCRYPTED_TYPE and isinstance(value.get("value"), str)
+
+
+class Cipher:
+    """Encrypts and decrypts with the server's key; without a key every use is refused."""
+
+    __slots__ = ("_key",)
+
+    def __init__(self, key: str | None) -> None:
+        self._key = key
+
+    def encrypt(self, text: str) -> dict[str, str]:
+        """Return the value that is stored for this text."""
+        return {"type": ENCRYPTED_TYPE, "value": encrypt_text(self._required(), text)}
+
+    def decrypt(self, value: Mapping[str, Any]) -> str:
+        """Return the text of an encrypted value."""
+        return decrypt_text(self._required(), value["value"])
+
+    def _required(self) -> str:
+        if not self._key:
+            raise Invalid("no encryption key is configured; set `encryption.secret-key` to base64 of 32 random bytes")
+        return self._key
+
+
+def _key(text: str) -> bytes:
+    try:
+        key = base64.b64decode(text, validate=True)
+    except binascii.Error:
+        key = b""
+    if len(key) not in {16, 24, _KEY_BYTES}:
+        raise Invalid("an encryption key must be base64 of 32 bytes")
+    return key

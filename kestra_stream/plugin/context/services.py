@@ -1,0 +1,53 @@
+"""What all attempts of one worker share, handed to every run context."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
+from pathlib import Path
+from typing import Any
+
+from kestra_stream.plugin.api import EngineAccess
+from kestra_stream.plugin.context.encryption import Cipher
+from kestra_stream.plugin.context.secrets import Secrets, environment_secrets
+
+ENV_PREFIX = "ENV_"
+
+
+def only_own_namespace(reader: str, owner: str) -> bool:
+    """Files of another namespace may not be read."""
+    return reader == owner
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Shared by all attempts.
+
+    Attributes:
+        now: the clock.
+        secrets: where `secret()` looks.
+        envs: what `envs.*` shows: names in lower case.
+        kestra: what `kestra.*` shows (`url`, `environment`).
+        fetch: (tenant, value) -> the same value with what was spilled to storage put back.
+        may_read: (own namespace, other namespace) -> whether files of the other one may be read.
+        directory_root: where working directories are made; None for the system's temporary folder.
+        recursive: render results again until nothing changes (a server flag).
+    """
+
+    engine: EngineAccess
+    now: Callable[[], datetime]
+    secrets: Secrets = field(default_factory=environment_secrets)
+    cipher: Cipher = field(default_factory=lambda: Cipher(None))
+    zone: tzinfo = UTC
+    envs: Mapping[str, str] = field(default_factory=lambda: environment_variables(os.environ))
+    globals: Mapping[str, Any] = field(default_factory=dict)
+    kestra: Mapping[str, Any] = field(default_factory=dict)
+    fetch: Callable[[str, Any], Any] = lambda _tenant, value: value
+    may_read: Callable[[str, str], bool] = only_own_namespace
+    directory_root: Path | None = None
+    recursive: bool = False
+
+
+def environment_variables(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return what flows may see of a process environment: `ENV_*` without the prefix, in lower case."""
+    return {name[len(ENV_PREFIX) :].lower(): value for name, value in environment.items() if name.startswith(ENV_PREFIX)}

@@ -1,0 +1,1 @@
+"""The machinery of slots: threads, stop switches, the watchdog that enforces them, and the way to the log."""

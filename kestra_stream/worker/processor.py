@@ -1,0 +1,252 @@
+"""The worker: jobs in from the work queue, their ends out to the execution inbox; one slot for each job that runs.
+
+How a job is told and accepted (promise 4):
+    short   lease ── run ── [logs, metrics, TaskRunEnded] ── acknowledged ── accept
+    long    lease ── run ── TaskRunStarted ── acknowledged ── accept ── ... ── [logs, metrics, TaskRunEnded]
+Until one of the two records is durable the lease guards the job: if this process dies, the job comes back by itself and nobody has
+heard of the first try. From then on the heartbeat in `service`, which names the dispatches held, guards it.
+"""
+
+import logging
+import time
+from collections.abc import Sequence
+from threading import Event, Thread
+from typing import Any
+
+from kestra_stream.errors import Fatal
+from kestra_stream.models.execution_input import TaskRunStarted
+from kestra_stream.models.messages import KillRequest, LookupJob, ServiceHeartbeat, ServiceState, TaskJob
+from kestra_stream.models.state import StateType
+from kestra_stream.plugin.context.control import StopReason
+from kestra_stream.plugin.context.services import Services
+from kestra_stream.queue.interface import Consumer, Lease, Log, Outgoing, Transaction, WorkQueue
+from kestra_stream.topics import EXECUTION_INBOX, KILL, SERVICE
+from kestra_stream.worker.attempt_runner import Ended, log_records
+from kestra_stream.worker.limits import WorkerLimits
+from kestra_stream.worker.pool.kills import Kills, matches
+from kestra_stream.worker.pool.outbox import Outbox
+from kestra_stream.worker.pool.running import RunningJob
+from kestra_stream.worker.pool.slots import Slots
+from kestra_stream.worker.pool.watchdog import Watchdog
+from kestra_stream.worker.task_run import JobRunner
+from kestra_stream.worker.task_table import FlowLookup
+
+logger = logging.getLogger(__name__)
+
+_TAKE_SECONDS = 1.0
+_FIRST_LOOK = 0.001
+_LISTEN_SECONDS = 0.1
+
+
+class Worker:
+    """One worker of one group.
+
+    Args:
+        log: where everything is sent, and where kill requests are read.
+        queue: the group's jobs; the worker closes it when it stops.
+        flows: where the flow of a job is found.
+        services: what attempts may use.
+        worker_id: unique among all processes, new at each start.
+    """
+
+    def __init__(
+        self, log: Log, queue: WorkQueue, flows: FlowLookup, services: Services, worker_id: str, limits: WorkerLimits | None = None
+    ) -> None:
+        self.limits = limits or WorkerLimits()
+        self.worker_id = worker_id
+        self.error: BaseException | None = None
+        self._log = log
+        self._queue = queue
+        self._services = services
+        self._outbox = Outbox(log)
+        self._runner = JobRunner(flows, services, self.limits, worker_id, self._send)
+        self._slots: Slots[Lease] = Slots(self.limits.slots, self._work, f"worker-{worker_id}")
+        self._running: dict[int, tuple[RunningJob, Lease]] = {}
+        self._dispatches: set[str] = set()
+        self._held: dict[str, tuple[str, str, int]] = {}
+        self._kills = Kills()
+        self._watchdog = Watchdog(lambda: [job for job, _ in tuple(self._running.values())], self, self.limits)
+        self._stopping = Event()
+        self._stopped = Event()
+        self._threads = (
+            Thread(target=self._guarded, args=(self._take_jobs,), name=f"worker-{worker_id}-taker", daemon=True),
+            Thread(target=self._guarded, args=(self._listen,), name=f"worker-{worker_id}-listener", daemon=True),
+        )
+
+    def start(self) -> None:
+        """Take jobs from now on."""
+        self._watchdog.start()
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self, drain: float | None = None) -> None:
+        """Take no more jobs, let those that run end (for `drain` seconds), give back the others, and end all threads."""
+        if self._stopping.is_set():
+            return
+        self._stopping.set()
+        for job, _ in tuple(self._running.values()):
+            self.announce(job)
+        for lease in self._slots.take_back():
+            self._queue.release(lease)
+        self.flush()
+        self._queue.close()
+        if not self._slots.wait_idle(self.limits.drain if drain is None else drain):
+            for job, _ in tuple(self._running.values()):
+                job.control.stop(StopReason.ABANDONED)
+            self._slots.wait_idle(self.limits.interrupt_after + self.limits.abandon_after)
+        self.flush()
+        self._stopped.set()
+        self._slots.close(timeout=1.0)
+        self._watchdog.close()
+        for thread in self._threads:
+            if thread.ident is not None:
+                thread.join()
+
+    def kill(self, request: KillRequest, at: Any = None) -> None:
+        """Stop what runs of this request, and remember it for what comes."""
+        self._kills.remember(request, at or self._services.now())
+        for job, _ in tuple(self._running.values()):
+            if isinstance(job.job, TaskJob) and matches(request, job.job):
+                job.control.stop(StopReason.KILLED)
+
+    def announce(self, job: RunningJob) -> None:
+        """Tell that a job runs; once that is durable, accept it."""
+        if not isinstance(job.job, TaskJob) or not job.announce():
+            return
+        task_job = job.job
+        started = TaskRunStarted(task_job.task_run_id, task_job.epoch, self.worker_id, job.started_at)
+        pair = self._running.get(id(job))
+        if pair is not None:
+            self._held[_key(task_job)] = (task_job.execution_id, task_job.task_run_id, task_job.epoch)
+            self._outbox.add((Outgoing(EXECUTION_INBOX, task_job.execution_id, started),), lambda: self._accept(job, pair[1]))
+            self.flush()
+
+    def send_logs(self, job: RunningJob) -> None:
+        """Send the lines that a job has written so far."""
+        records = [record for log in tuple(job.logs) for record in log_records(log.take())]
+        if records:
+            self._outbox.add(records)
+
+    def abandon(self, job: RunningJob) -> None:
+        """Give up the thread of a job that does not stop, and tell its end."""
+        if isinstance(job.job, TaskJob) and job.end():
+            logger.warning("The task run %s does not stop; its thread is given up", job.job.task_run_id)
+            state = StateType.FAILED if job.control.reason is StopReason.TIMED_OUT else StateType.KILLED
+            error = f"Timeout after {job.control.detail}" if state is StateType.FAILED else None
+            self._tell_end(job, (self._runner.ended(job, job.job, Ended(state, error=error)),))
+            self._slots.abandon(job.thread)
+
+    def flush(self) -> None:
+        """Send what waits; a log that refuses this process for good stops the worker."""
+        try:
+            self._outbox.flush()
+        except Fatal as error:
+            self._fail(error)
+
+    def _work(self, lease: Lease) -> None:
+        """Run one job in a slot."""
+        key = _key(lease.job)
+        if key in self._dispatches:
+            # the lease has ended while the job runs here: it came back to where it is
+            self._queue.accept(lease)
+            return
+        job = RunningJob(lease.job, self._services.now())
+        self._dispatches.add(key)
+        self._running[id(job)] = (job, lease)
+        self._watchdog.wake()
+        if isinstance(lease.job, TaskJob) and self._kills.covers(lease.job):
+            records: Sequence[Outgoing] = (self._runner.ended(job, lease.job, Ended(StateType.KILLED)),)
+        else:
+            records = self._runner.run(job)
+        if job.end():
+            self._tell_end(job, records)
+
+    def _tell_end(self, job: RunningJob, records: Sequence[Outgoing]) -> None:
+        key = _key(job.job)
+        _, lease = self._running.pop(id(job))
+        self._dispatches.discard(key)
+        if job.control.reason is StopReason.ABANDONED:
+            self._held.pop(key, None)
+            return
+        self._outbox.add(records, lambda: self._done(key, job, lease))
+        # in the middle of a batch of short jobs the next one, or the taker, sends for all
+        if not self._slots.has_ready:
+            self.flush()
+
+    def _accept(self, job: RunningJob, lease: Lease) -> None:
+        if not self._queue.accept(lease):
+            logger.warning("The lease %s had ended; the job runs elsewhere", lease.id)
+            job.control.stop(StopReason.ABANDONED)
+
+    def _done(self, key: str, job: RunningJob, lease: Lease) -> None:
+        if not job.announced:
+            self._queue.accept(lease)
+        self._held.pop(key, None)
+
+    def _send(self, records: Sequence[Outgoing]) -> None:
+        """Send in the middle of a job; a job that writes faster than the log takes waits here."""
+        if records:
+            self._outbox.add(records)
+            self.flush()
+            while self._outbox.is_full and not self._stopped.wait(self.limits.tick):
+                self.flush()
+
+    def _take_jobs(self) -> None:
+        while not self._stopping.is_set():
+            free = 0 if self._outbox.is_full else self._slots.wait_free(_TAKE_SECONDS)
+            if free == 0:
+                self._stopping.wait(self.limits.tick)
+                continue
+            leases = self._queue.take(free, _TAKE_SECONDS)
+            if not leases:
+                continue
+            self._slots.offer(leases)
+            threads, wait = 1, _FIRST_LOOK
+            while not self._slots.wait_taken(wait) and not self._stopping.is_set():
+                self._slots.nudge(threads)
+                threads *= 2
+                self.flush()
+
+    def _listen(self) -> None:
+        """Hear of kills; give signs of life."""
+        consumer = self._log.consumer(f"worker-{self.worker_id}", (KILL,))
+        next_beat = 0.0
+        try:
+            while not self._stopped.is_set():
+                if time.monotonic() >= next_beat:
+                    next_beat = time.monotonic() + self.limits.heartbeat
+                    self._beat(ServiceState.TERMINATING if self._stopping.is_set() else ServiceState.RUNNING)
+                self._hear(consumer)
+            self._beat(ServiceState.TERMINATED)
+        finally:
+            consumer.close()
+
+    def _hear(self, consumer: Consumer) -> None:
+        records = consumer.poll(500, _LISTEN_SECONDS)
+        for record in records:
+            if isinstance(record.value, KillRequest):
+                self.kill(record.value, record.timestamp)
+        if records:
+            consumer.commit(Transaction())
+
+    def _beat(self, state: ServiceState) -> None:
+        held = tuple(self._held.values())
+        beat = ServiceHeartbeat(self.worker_id, "WORKER", state, self._services.now(), held)
+        self._outbox.add((Outgoing(SERVICE, self.worker_id, beat),))
+        self.flush()
+
+    def _guarded(self, loop: Any) -> None:
+        """The border of a loop: what ends it is kept in `error`, and the worker takes no more jobs."""
+        try:
+            loop()
+        except Exception as error:  # the border of the loop
+            self._fail(error)
+
+    def _fail(self, error: BaseException) -> None:
+        if self.error is None and not self._stopping.is_set():
+            logger.error("The worker %s stops", self.worker_id, exc_info=error)
+            self.error = error
+
+
+def _key(job: TaskJob | LookupJob) -> str:
+    return f"{job.task_run_id}:{job.epoch}" if isinstance(job, TaskJob) else f"{job.execution_id}:{job.lookup_id}"
