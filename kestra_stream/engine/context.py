@@ -131,9 +131,10 @@ def _looked_up_value(step: Step, run: TaskRun | None, value: Any) -> Any:
 
 # Added by the worker, or by the evaluation itself.
 _NOT_FROM_HERE = frozenset({"envs", "globals", "kestra", "workingDir", "outputDir", "workerTaskrun", "namespace"})
-_ROOTS: tuple[str, ...] = (
-    "flow", "execution", "inputs", "outputs", "vars", "labels", "trigger", "schedule", "parents", "parent", "tasks", "taskrun", "task", "error",
-)  # fmt: skip
+_ROOTS = (
+    *("flow", "execution", "inputs", "outputs", "vars", "labels", "trigger", "schedule"),
+    *("parents", "parent", "tasks", "taskrun", "task", "error"),
+)
 
 
 def pruned(step: Step, run: TaskRun | None, references: Iterable[Reference], unspill: Callable[[Any], Any] | None = None) -> dict[str, Any]:
@@ -193,8 +194,8 @@ def _lies_elsewhere(value: Mapping[str, Any]) -> bool:
 def _dynamic(step: Step, run: TaskRun | None, item: DynamicItem) -> Any:
     """Resolve an index such as `taskrun.value`."""
     source = _root(step, run, str(item.reference[0]))
-    for part in item.reference[1:]:
-        part = _dynamic(step, run, part) if isinstance(part, DynamicItem) else part
+    for named in item.reference[1:]:
+        part = _dynamic(step, run, named) if isinstance(named, DynamicItem) else named
         if isinstance(source, Mapping):
             source = source.get(part, _MISSING)
         elif isinstance(source, Sequence) and isinstance(part, int) and part < len(source):
@@ -303,10 +304,8 @@ def _parent(step: Step, run: TaskRun) -> Any:
 
 def _taskrun(_: Step, run: TaskRun) -> dict[str, Any]:
     values: dict[str, Any] = {"id": run.id, "startDate": run.state.start_date, "attemptsCount": len(run.attempts)}
-    for name, value in (("parentId", run.parent_id), ("value", run.value), ("iteration", run.iteration)):
-        if value is not None:
-            values[name] = value
-    return values
+    optional = {"parentId": run.parent_id, "value": run.value, "iteration": run.iteration}
+    return values | {name: value for name, value in optional.items() if value is not None}
 
 
 _RUN_BUILDERS: Mapping[str, Callable[[Step, TaskRun], Any]] = {

@@ -172,18 +172,6 @@ def _may_work(step: Step, kind: WorkKind, subject: str) -> bool:
     return run is not None and step.node(run).section == "onPause"
 
 
-WORK: dict[WorkKind, Callable[[Step, str], None]] = {
-    WorkKind.DISPATCH: dispatch.dispatch,
-    WorkKind.FOLD: scopes.fold,
-    WorkKind.ADVANCE: lambda step, scope_id: advance(step, scope_id),
-    WorkKind.REOPEN: flowables.reopen,
-    WorkKind.LOOP: flowables.end_round,
-    WorkKind.AFTER: lambda step, place: end.start_after_task(step, int(place)),
-    WorkKind.OUTPUTS: lambda step, _: end.give_outputs(step),
-    WorkKind.BEGIN: lambda step, _: start.begin(step),
-}
-
-
 def advance(step: Step, scope_id: str) -> None:
     """Go on with a fan-out that was cut."""
     scope = step.scopes.get(scope_id)
@@ -194,6 +182,18 @@ def advance(step: Step, scope_id: str) -> None:
     else:
         scopes.start_more(step, scope_id)
         scopes.close_when_done(step, scope_id)
+
+
+WORK: dict[WorkKind, Callable[[Step, str], None]] = {
+    WorkKind.DISPATCH: dispatch.dispatch,
+    WorkKind.FOLD: scopes.fold,
+    WorkKind.ADVANCE: advance,
+    WorkKind.REOPEN: flowables.reopen,
+    WorkKind.LOOP: flowables.end_round,
+    WorkKind.AFTER: lambda step, place: end.start_after_task(step, int(place)),
+    WorkKind.OUTPUTS: lambda step, _: end.give_outputs(step),
+    WorkKind.BEGIN: lambda step, _: start.begin(step),
+}
 
 
 # -- look-ups ----------------------------------------------------------------------------------------------------------

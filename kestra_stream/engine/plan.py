@@ -64,8 +64,8 @@ class Node:
         self.behaviour = behaviour
         self.branches: dict[str, tuple[Node, ...]] = {}
         self.retry: RetryPolicy | None = None
-        self.is_after = section is Section.AFTER or (parent is not None and parent.is_after)
-        self.is_in_loop = parent is not None and (parent.is_in_loop or isinstance(parent.behaviour, b.LoopUntil))
+        self.is_after: bool = section is Section.AFTER or (parent is not None and parent.is_after)
+        self.is_in_loop: bool = parent is not None and (parent.is_in_loop or isinstance(parent.behaviour, b.LoopUntil))
         self.run_if: Template | None = None
         self.waits_for: tuple[str, ...] = ()
         self.blocks: tuple[Node, ...] = ()
@@ -121,7 +121,7 @@ class Plan:
         self._add(self.root, Section.MAIN, Section.MAIN, flow.tasks)
         self._add(self.root, Section.ERRORS, Section.ERRORS, flow.errors)
         self._add(self.root, Section.FINALLY, Section.FINALLY, flow.finally_)
-        after = [(task, None) for task in flow.after_execution]
+        after: list[tuple[Task, int | None]] = [(task, None) for task in flow.after_execution]
         after += [(task, place) for place, listener in enumerate(flow.listeners) for task in listener.tasks]
         self._add(self.root, Section.AFTER, Section.AFTER, tuple(task for task, _ in after))
         listeners = {task.id: place for task, place in after}
@@ -132,7 +132,7 @@ class Plan:
         self.uses_task_states = bool(used & {"tasks", "*"}) or "tasksWithState" in functions_of(document)
 
     def _add(self, parent: Node, branch: str, section: Section, tasks: tuple[Task, ...]) -> None:
-        nodes = []
+        nodes: list[Node] = []
         for task in tasks:
             if task.disabled:
                 continue

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from immutables import Map
+
 from kestra_stream.engine import commands as c
 from kestra_stream.engine.plan import Node
 from kestra_stream.engine.state import EMPTY_BACKLOG, Chunked, ExecutionState, Phase, Scope, Timer, TimerKind, Work, WorkKind
@@ -403,6 +405,6 @@ class Step:
         )
 
 
-def with_outputs(run: TaskRun, outputs: dict[str, object]) -> TaskRun:
+def with_outputs(run: TaskRun, outputs: Mapping[str, object]) -> TaskRun:
     """Return the run with more outputs."""
     return replace(run, outputs={**(run.outputs or {}), **outputs})

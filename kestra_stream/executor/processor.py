@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from kestra_stream.engine.decide import decide, fail_execution
@@ -117,7 +117,7 @@ class Executor:
     def wake_at(self) -> datetime | None:
         """Tell when the next timer is due; at once when a restored execution has something to send."""
         if self._restored:
-            return datetime.min
+            return datetime.min.replace(tzinfo=UTC)
         return self._timers.next_at()
 
     def wake(self, now: datetime) -> Transaction:

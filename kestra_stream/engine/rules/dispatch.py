@@ -1,5 +1,7 @@
 """Dispatch: a created task run becomes a worker's job, an open flowable, a child execution or an immediate result."""
 
+from dataclasses import replace
+
 from kestra_stream.engine import commands as c
 from kestra_stream.engine.context import pruned, render
 from kestra_stream.engine.plan import Node
@@ -90,9 +92,7 @@ def offer(step: Step, node: Node, run: TaskRun) -> None:
 
 def sent(run: TaskRun) -> TaskRun:
     """Return the run under its next epoch, in other hands."""
-    return TaskRun(
-        run.id, run.task_id, run.state, run.parent_id, run.value, run.iteration, run.attempts, run.outputs, run.epoch + 1, True, run.dynamic
-    )
+    return replace(run, epoch=run.epoch + 1, sent=True)
 
 
 def _stop_at_breakpoint(step: Step, run: TaskRun) -> None:

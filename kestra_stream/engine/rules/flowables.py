@@ -108,8 +108,7 @@ def _parsed(value: Any) -> Any:
     try:
         return orjson.loads(value)
     except orjson.JSONDecodeError as error:
-        shown = value if len(value) <= 80 else f"{value[:77]}..."
-        raise ExpressionError(f"the values of a loop must be a JSON list, but are `{shown}`") from error
+        raise ExpressionError(f"the values of a loop must be a JSON list, but are `{value:.80}`") from error
 
 
 def _value_text(value: Any) -> str:

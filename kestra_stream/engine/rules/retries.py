@@ -21,12 +21,6 @@ def conclude(step: Step, run: TaskRun, state: StateType, message: str | None) ->
     if state is S.FAILED and policy is not None and step.execution.state.current in _MAY_RETRY:
         moment = _next_attempt(step, run, policy)
         if moment is not None:
-            step.failure = step.failure or {
-                "taskId": run.task_id,
-                "taskRunId": run.id,
-                "message": message or "",
-                "stackTrace": message or "",
-            }
             return _plan_attempt(step, run, policy, moment)
     return end(step, run, state, message)
 

@@ -34,7 +34,7 @@ def call(step: Step, node: Node, run: TaskRun, call_flow: b.CallFlow) -> None:
         ExpressionError: namespace, flow, inputs or labels do not render.
     """
     if call_flow.batches is not None:
-        return _call_batches(step, node, run, call_flow)
+        return _call_batches(step, run, call_flow)
     again = (run.outputs or {}).get("executionId") if run.state.current is S.RESTARTED else None
     running = _running(step, run)
     if isinstance(again, str) and call_flow.wait and not call_flow.new_execution_on_restart:
@@ -158,7 +158,7 @@ def _split_outputs(step: Step, run: TaskRun, call_flow: b.CallFlow) -> Mapping[s
     return step.task_runs[split_id].outputs or {}
 
 
-def _call_batches(step: Step, node: Node, run: TaskRun, call_flow: b.CallFlow) -> None:
+def _call_batches(step: Step, run: TaskRun, call_flow: b.CallFlow) -> None:
     split = _split_outputs(step, run, call_flow)
     total = int(split.get("numberOfBatches", 0))
     if total == 0:
