@@ -1,0 +1,1 @@
+"""Dates of templates: zones, parsing, Java's format patterns, arithmetic."""

@@ -1,0 +1,133 @@
+"""Regular expressions of templates: Java's syntax, run by the `regex` package within a time budget.
+
+Most are done in microseconds. One that is not done within a hundredth of a second costs an eighth of the render's steps before
+it gets its full time, so a template can not string slow ones together.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from typing import TYPE_CHECKING, TypeVar
+
+from kestra_stream.expression.frame import Frame
+
+if TYPE_CHECKING:
+    import regex
+
+_MAX_PATTERN = 4096
+_QUICK_SECONDS = 0.01
+_CALL_STEPS = 500
+_SLOW_SHARE = 8
+_SPECIAL = re.compile(r"[.^$*+?{}\[\]\\|()]")
+_QUOTATION = re.compile(r"\\Q(.*?)(?:\\E|$)", re.DOTALL)
+_REFERENCE = re.compile(r"\\(.)|\$(?:(\d+)|\{(\w+)\})", re.DOTALL)
+_Result = TypeVar("_Result")
+
+
+def is_plain(pattern: str) -> bool:
+    """Tell whether a pattern is a text without any special character."""
+    return _SPECIAL.search(pattern) is None
+
+
+@lru_cache(maxsize=512)
+def compiled(pattern: str) -> "regex.Pattern[str]":
+    """Compile a pattern in Java's syntax; ValueError when it does not parse."""
+    import regex  # noqa: PLC0415 - loaded where it is used: importing the language must be quick
+
+    if len(pattern) > _MAX_PATTERN:
+        raise ValueError(f"a regular expression may have {_MAX_PATTERN} characters at most")
+    try:
+        return regex.compile(_QUOTATION.sub(lambda match: re.escape(match.group(1)), pattern).replace(r"\z", r"\Z"))
+    except (regex.error, RecursionError, OverflowError, MemoryError) as error:
+        raise ValueError(f"the regular expression `{pattern[:200]}` does not parse: {error}") from None
+
+
+def timed(frame: Frame, run: Callable[[float], _Result]) -> _Result:
+    """Run a search that takes a timeout in seconds; BudgetExceeded when even the whole budget is not enough."""
+    frame.charge(_CALL_STEPS)
+    seconds = frame.environment.budget.regex_seconds
+    try:
+        return run(min(_QUICK_SECONDS, seconds))
+    except TimeoutError:
+        frame.charge(frame.environment.budget.steps // _SLOW_SHARE)
+    try:
+        return run(seconds)
+    except TimeoutError:
+        frame.exceeded(f"more than {seconds} seconds for one regular expression")
+
+
+def search(pattern: str, text: str, frame: Frame) -> "regex.Match[str] | None":
+    """Find the first place where the pattern matches."""
+    found = compiled(pattern)
+    return timed(frame, lambda seconds: found.search(text, timeout=seconds))
+
+
+def matches(pattern: str, text: str, frame: Frame) -> "list[regex.Match[str]]":
+    """Find all places where the pattern matches, as many as a list may have items."""
+    found = compiled(pattern)
+
+    def collect(seconds: float) -> "list[regex.Match[str]]":
+        kept = []
+        for match in found.finditer(text, timeout=seconds):
+            kept.append(match)
+            if len(kept) > frame.environment.budget.items:
+                break
+        return kept
+
+    all_matches = timed(frame, collect)
+    frame.check_items(len(all_matches))
+    return all_matches
+
+
+def replace_all(pattern: str, text: str, replacement: str, frame: Frame) -> str:
+    r"""Replace every match; `$1`, `${name}` and `\$` in the replacement mean what they mean in Java."""
+    parts: list[str] = []
+    end = length = 0
+    for match in matches(pattern, text, frame):
+        put = _REFERENCE.sub(lambda reference, match=match: _referred(reference, match), replacement)  # type: ignore[misc]  # bound early
+        length += len(put)
+        if length > frame.environment.budget.characters:
+            frame.check_characters(length)
+        parts += (text[end : match.start()], put)
+        end = match.end()
+    return frame.text("".join(parts) + text[end:])
+
+
+def _referred(reference: re.Match[str], match: "regex.Match[str]") -> str:
+    escaped, number, name = reference.groups()
+    if escaped is not None:
+        return str(escaped)
+    if number is None:
+        return match.group(name) or ""
+    # Java takes as many digits as make a group that exists.
+    while len(number) > 1 and int(number) > match.re.groups:
+        number = number[:-1]
+    rest = reference.group(2)[len(number) :]
+    return (match.group(int(number)) or "") + rest
+
+
+def split(pattern: str, text: str, limit: int, frame: Frame) -> list[str]:
+    """Split as Java's String.split: a limit of 0 drops empty texts at the end, a negative one keeps all."""
+    parts = list(_pieces(pattern, text, limit, frame))
+    if limit == 0:
+        while len(parts) > 1 and not parts[-1]:
+            parts.pop()
+    return parts
+
+
+def _pieces(pattern: str, text: str, limit: int, frame: Frame) -> Iterator[str]:
+    if pattern and is_plain(pattern):
+        parts = text.split(pattern, limit - 1 if limit > 0 else -1)
+        frame.check_items(len(parts))
+        yield from parts
+        return
+    end = count = 0
+    for match in matches(pattern, text, frame):
+        if limit > 0 and count == limit - 1:
+            break
+        if match.end() == 0 or (match.end() == match.start() == len(text)):
+            continue  # nothing matched before the first or after the last character
+        yield text[end : match.start()]
+        end = match.end()
+        count += 1
+    yield text[end:]
