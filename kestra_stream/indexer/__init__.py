@@ -1,0 +1,1 @@
+"""Indexer: the log in, the repository written."""

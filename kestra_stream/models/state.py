@@ -34,6 +34,11 @@ class StateType(StrEnum):
     BREAKPOINT = "BREAKPOINT"
     RESUBMITTED = "RESUBMITTED"
 
+    @property
+    def is_terminal(self) -> bool:
+        """Whether nothing more happens by itself."""
+        return self in TERMINAL
+
 
 S = StateType
 TERMINAL = frozenset({S.SUCCESS, S.WARNING, S.FAILED, S.KILLED, S.CANCELLED, S.SKIPPED, S.RETRIED, S.RESUBMITTED})

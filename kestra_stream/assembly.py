@@ -1,0 +1,134 @@
+"""Assembly: settings -> a running engine. The only module that names concrete backends."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import Thread
+from typing import Any
+
+from kestra_stream.executor.plans import Plans
+from kestra_stream.executor.processor import Executor
+from kestra_stream.indexer.processor import Indexer
+from kestra_stream.limiter.processor import Limiter
+from kestra_stream.models.execution import Execution, TaskRun
+from kestra_stream.models.flow import Flow
+from kestra_stream.models.flow_source import FlowSource
+from kestra_stream.plugin.api import EngineAccess
+from kestra_stream.plugin.context.encryption import Cipher
+from kestra_stream.plugin.context.services import Services
+from kestra_stream.plugin.flow_source import parse_flow
+from kestra_stream.plugin.registry import Registry, default_registry
+from kestra_stream.queue.memory import MemoryLog
+from kestra_stream.queue.serde import to_bytes
+from kestra_stream.repository.interface import Repository
+from kestra_stream.repository.memory import memory_repository
+from kestra_stream.runtime.clock import Clock, SystemClock
+from kestra_stream.runtime.flow_table import FlowTable
+from kestra_stream.runtime.identity import new_id
+from kestra_stream.runtime.loop import Loop, LoopGroup
+from kestra_stream.settings import Settings
+from kestra_stream.storage.interface import Storage
+from kestra_stream.storage.local import LocalStorage
+from kestra_stream.webserver.evaluation import door_evaluation
+from kestra_stream.webserver.files import store_input_file
+from kestra_stream.webserver.services import Door, ExecutionService, FlowService
+from kestra_stream.worker.limits import WorkerLimits
+from kestra_stream.worker.processor import Worker
+from kestra_stream.worker.task_table import all_tasks
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """One family of backends, opened."""
+
+    log: MemoryLog
+    repository: Repository
+    storage: Storage
+
+
+def memory_backend(settings: Settings, clock: Clock) -> Backend:
+    """Open the memory family with local storage."""
+    log = MemoryLog(clock.now)
+    return Backend(log, memory_repository(settings.repository.most_executions), LocalStorage(settings.storage.root))
+
+
+class Standalone:
+    """All components in one process on the memory family: one thread for the processors, and the worker's own.
+
+    Attributes:
+        flows, executions: the services.
+        backend: the open backends.
+    """
+
+    def __init__(self, settings: Settings, registry: Registry | None = None, clock: Clock | None = None) -> None:
+        self.settings = settings
+        self.clock = clock or SystemClock()
+        self.registry = registry or default_registry()
+        self.backend = memory_backend(settings, self.clock)
+        log, repository = self.backend.log, self.backend.repository
+        self.table = FlowTable(log, self.parse)
+        self.executor = Executor(Plans(self.table.get), lambda execution_id: history(repository, execution_id))
+        processors = (self.executor, Limiter(), Indexer(repository.executions, repository.logs, repository.metrics))
+        self._loops = LoopGroup([Loop(processor, log, self.clock, lambda record: to_bytes(record.value)) for processor in processors])
+        self.services = worker_services(settings, self.backend, self.clock, self._command)
+        limits = WorkerLimits(slots=settings.worker.slots, spill=settings.worker.spill_bytes, outputs=settings.worker.most_output_bytes)
+        self._worker = Worker(log, log.work_queue(settings.worker.group), self.table.get, self.services, new_id(), limits)
+        door = Door(
+            log=log,
+            repository=repository,
+            now=self.clock.now,
+            new_id=new_id,
+            flow=self.table.get,
+            tasks=lambda flow: {task.id: task for task in all_tasks(flow)},
+            evaluate=lambda flow, execution_id: door_evaluation(self.services, flow, execution_id),
+            encrypt=self.services.cipher.encrypt if settings.language.encryption_key else None,
+            store_file=lambda head, input_id, value: store_input_file(self.backend.storage, head, input_id, value),
+        )
+        self.flows = FlowService(door)
+        self.executions = ExecutionService(door)
+        self._thread: Thread | None = None
+
+    def start(self) -> None:
+        """Begin to work."""
+        self._thread = self._loops.start("processors")
+        self._worker.start()
+
+    def stop(self, drain: float = 5.0) -> None:
+        """End the work: running attempts get `drain` seconds."""
+        self._worker.stop(drain)
+        self._loops.stop()
+        if self._thread is not None:
+            self._thread.join()
+        self.backend.log.close()
+
+    def parse(self, source: FlowSource) -> Flow:
+        """Turn a stored source into a flow."""
+        flow = parse_flow(source.source, registry=self.registry, defaults=self.settings.language.plugin_defaults)
+        return flow.model_copy(update={"revision": source.revision, "tenant_id": source.tenant_id})
+
+    def _command(self, execution_id: str, message: Any) -> None:
+        self.executions.send(execution_id, message)
+
+
+def worker_services(settings: Settings, backend: Backend, clock: Clock, command: Callable[[str, Any], None]) -> Services:
+    """Assemble what all attempts share."""
+    language = settings.language
+    prefix = language.environment_prefix
+    return Services(
+        engine=EngineAccess(backend.repository, backend.storage, command),
+        now=clock.now,
+        cipher=Cipher(language.encryption_key),
+        envs={name[len(prefix) :].lower(): value for name, value in os.environ.items() if name.startswith(prefix)},
+        globals=language.globals_,
+        kestra={"url": language.url} if language.url else {},
+        fetch=ClaimCheck(backend.storage).fetch,
+        recursive=language.recursive_rendering,
+    )
+
+
+def history(repository: Repository, execution_id: str) -> tuple[Execution, list[TaskRun], int] | None:
+    """Return an execution as the repository knows it."""
+    head = repository.executions.get(execution_id)
+    if head is None:
+        return None
+    return head, list(repository.executions.task_runs(execution_id)), repository.executions.sequence(execution_id)

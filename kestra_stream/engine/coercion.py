@@ -1,0 +1,196 @@
+"""Coercion: a raw value and the name of a type in, the value that flows see out."""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from struct import pack, unpack
+from typing import Any
+
+import orjson
+import yaml
+
+from kestra_stream.models.duration import parse_duration
+from kestra_stream.models.input import InputType
+
+T = InputType
+_URI = re.compile(r"^[a-zA-Z][a-zA-Z0-9+.-]*://\S+$")
+_EMAIL = re.compile(r"^[^@\s]+@[^@\s]+\.[^@\s.]+$")
+
+
+class Unfit(ValueError):
+    """A value is not of the type; the message says what is wanted."""
+
+
+def coerce(kind: InputType, value: Any, item_type: InputType | None = None) -> Any:
+    """Return the value as its type stores it; None stays None.
+
+    Raises:
+        Unfit: it cannot be read as that type.
+    """
+    if value is None:
+        return None
+    if kind in {T.ARRAY, T.MULTISELECT}:
+        items = _list(value)
+        return [coerce(item_type or T.STRING, item) for item in items]
+    return _COERCIONS[kind](value)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Mapping | list | tuple):
+        return orjson.dumps(value, default=_plain).decode()
+    return str(value)
+
+
+def _plain(value: Any) -> Any:
+    return dict(value) if isinstance(value, Mapping) else str(value)
+
+
+def _integer(value: Any) -> int:
+    if isinstance(value, bool):
+        raise Unfit("it must be an integer")
+    if isinstance(value, int):
+        return value
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    try:
+        return int(str(value).strip())
+    except ValueError:
+        raise Unfit("it must be an integer") from None
+
+
+def _float(value: Any) -> float:
+    """Read a 32-bit number: the shortest decimal that means the same 32 bits, so that 42.42 stays 42.42."""
+    if isinstance(value, bool):
+        raise Unfit("it must be a number")
+    try:
+        number = float(str(value).strip())
+        narrow = unpack("f", pack("f", number))[0]
+    except (ValueError, OverflowError):
+        raise Unfit("it must be a number") from None
+    for digits in range(1, 10):
+        short = float(f"{narrow:.{digits}g}")
+        if unpack("f", pack("f", short))[0] == narrow:
+            return short
+    return float(narrow)
+
+
+def _boolean(value: Any) -> bool:
+    return value if isinstance(value, bool) else str(value).strip().lower() == "true"
+
+
+def _datetime(value: Any) -> str:
+    moment = value if isinstance(value, datetime) else None
+    if moment is None:
+        try:
+            moment = datetime.fromisoformat(str(value).strip())
+        except ValueError:
+            raise Unfit("it must be an instant such as 2023-01-01T00:00:00Z") from None
+    if moment.tzinfo is None:
+        raise Unfit("it must be an instant with a zone, such as 2023-01-01T00:00:00Z")
+    text = moment.astimezone(UTC).isoformat()
+    return text.replace("+00:00", "Z")
+
+
+def _date(value: Any) -> str:
+    try:
+        return date.fromisoformat(str(value).strip()).isoformat()
+    except ValueError:
+        raise Unfit("it must be a date such as 2023-01-31") from None
+
+
+def _time(value: Any) -> str:
+    try:
+        return time.fromisoformat(str(value).strip()).isoformat()
+    except ValueError:
+        raise Unfit("it must be a time such as 11:27:49") from None
+
+
+def _duration(value: Any) -> float:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    try:
+        return float(parse_duration(value).total_seconds())
+    except (ValueError, OverflowError):
+        raise Unfit("it must be a duration such as PT5M6S") from None
+
+
+def _json(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        return orjson.loads(value)
+    except orjson.JSONDecodeError as error:
+        raise Unfit(f"it must be JSON ({error})") from None
+
+
+def _yaml(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        return yaml.safe_load(value)
+    except (yaml.YAMLError, RecursionError):
+        raise Unfit("it must be YAML") from None
+
+
+def _uri(value: Any) -> str:
+    text = _text(value)
+    if not _URI.match(text):
+        raise Unfit("it must be a URI such as https://example.org/path")
+    return text
+
+
+def _email(value: Any) -> str:
+    text = _text(value)
+    if not _EMAIL.match(text):
+        raise Unfit("it must be an e-mail address")
+    return text
+
+
+def _file(value: Any) -> str:
+    text = _text(value)
+    if not text.startswith(("kestra://", "nsfile://", "file://")):
+        raise Unfit("it must be the `kestra://` URI of a file in internal storage")
+    return text
+
+
+def _list(value: Any) -> list[Any]:
+    if isinstance(value, str):
+        try:
+            value = orjson.loads(value)
+        except orjson.JSONDecodeError:
+            raise Unfit("it must be a list, or the JSON text of one") from None
+    if not isinstance(value, list | tuple):
+        raise Unfit("it must be a list, or the JSON text of one")
+    return list(value)
+
+
+_COERCIONS: Mapping[InputType, Callable[[Any], Any]] = {
+    T.STRING: _text,
+    T.ENUM: _text,
+    T.SELECT: _text,
+    T.SECRET: _text,
+    T.INT: _integer,
+    T.FLOAT: _float,
+    T.BOOLEAN: _boolean,
+    T.BOOL: _boolean,
+    T.DATETIME: _datetime,
+    T.DATE: _date,
+    T.TIME: _time,
+    T.DURATION: _duration,
+    T.FILE: _file,
+    T.JSON: _json,
+    T.YAML: _yaml,
+    T.URI: _uri,
+    T.EMAIL: _email,
+}
+
+
+def limit_text(limit: Any) -> str:
+    """Write a limit as a message shows it."""
+    if isinstance(limit, timedelta):
+        return str(limit.total_seconds())
+    return str(limit)

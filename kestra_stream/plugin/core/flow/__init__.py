@@ -1,0 +1,1 @@
+"""Tasks that decide which tasks run: branches, loops, pauses, subflows."""

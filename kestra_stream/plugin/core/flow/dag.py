@@ -1,0 +1,81 @@
+"""io.kestra.plugin.core.flow.Dag: tasks as soon as what they depend on has ended."""
+
+from typing import ClassVar
+
+from pydantic import Field, model_validator
+
+from kestra_stream.models.behaviour import Dag as Graph
+from kestra_stream.models.document_model import Written
+from kestra_stream.models.task import AnyTask, FlowableTask
+
+
+class DagTask(Written):
+    """One task of the graph and the ids of the siblings that it waits for."""
+
+    task: AnyTask
+    depends_on: tuple[str, ...] = ()
+
+
+class Dag(FlowableTask):
+    """Run tasks in the order of their dependencies, as many at once as these allow."""
+
+    type_name: ClassVar[str] = "io.kestra.plugin.core.flow.Dag"
+    aliases: ClassVar[tuple[str, ...]] = ("io.kestra.core.tasks.flows.Dag",)
+    examples: ClassVar[tuple[str, ...]] = (
+        """
+        id: graph
+        type: io.kestra.plugin.core.flow.Dag
+        tasks:
+          - task:
+              id: load
+              type: io.kestra.plugin.core.log.Log
+              message: load
+          - task:
+              id: report
+              type: io.kestra.plugin.core.log.Log
+              message: report
+            dependsOn: [load]
+        """,
+    )
+
+    tasks: tuple[DagTask, ...] = Field(min_length=1, description="The tasks with what each depends on.")
+    concurrent: int = Field(default=0, ge=0, description="How many run at once; 0 for all.")
+
+    @model_validator(mode="after")
+    def _dependencies_exist_and_end(self) -> "Dag":
+        waits = {entry.task.id: entry.depends_on for entry in self.tasks}
+        for task_id, names in waits.items():
+            for name in names:
+                if name not in waits:
+                    raise ValueError(f"task `{task_id}` depends on `{name}`, which is not a task of this Dag (there are: {', '.join(waits)})")
+        cycle = _cycle(waits)
+        if cycle:
+            raise ValueError(f"cyclic dependency: {' -> '.join(cycle)}")
+        return self
+
+    def behaviour(self) -> Graph:
+        return Graph(
+            tuple(entry.task for entry in self.tasks), {entry.task.id: entry.depends_on for entry in self.tasks}, self.concurrent
+        )
+
+
+def _cycle(waits: dict[str, tuple[str, ...]]) -> list[str]:
+    """Return the ids along a cycle, its first repeated at the end; empty when there is none."""
+    done: set[str] = set()
+    for start in waits:
+        path: list[str] = []
+        stack = [(start, iter(waits[start]))] if start not in done else []
+        while stack:
+            name, names = stack[-1]
+            if name not in path:
+                path.append(name)
+            following = next(names, None)
+            if following is None:
+                done.add(name)
+                path.pop()
+                stack.pop()
+            elif following in path:
+                return [*path[path.index(following) :], following]
+            elif following not in done:
+                stack.append((following, iter(waits[following])))
+    return []

@@ -1,0 +1,22 @@
+"""io.kestra.plugin.core.flow.EachSequential: deprecated form of ForEach, one value after the other."""
+
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from kestra_stream.models.behaviour import ForEach as Loop
+from kestra_stream.models.task import AnyTask, FlowableTask
+
+
+class EachSequential(FlowableTask):
+    """Run tasks for every distinct value, one value after the other. Use ForEach."""
+
+    type_name: ClassVar[str] = "io.kestra.plugin.core.flow.EachSequential"
+    aliases: ClassVar[tuple[str, ...]] = ("io.kestra.core.tasks.flows.EachSequential",)
+    deprecated: ClassVar[str | None] = "use io.kestra.plugin.core.flow.ForEach"
+
+    value: str | list[Any] = Field(description="A list, or a template that renders to a JSON list.")
+    tasks: tuple[AnyTask, ...] = Field(min_length=1, description="The tasks for each value.")
+
+    def behaviour(self) -> Loop:
+        return Loop(self.value, self.tasks, 1)

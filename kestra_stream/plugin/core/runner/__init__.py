@@ -1,0 +1,1 @@
+"""How scripts are run."""

@@ -1,0 +1,1 @@
+"""Deprecated tasks that keep state; the KV store does it better."""

@@ -1,0 +1,1 @@
+"""Tasks on files in internal storage."""

@@ -1,0 +1,303 @@
+"""The test driver: all processors in one thread on the memory log, a manual clock, and a seeded scheduler that plays tricks.
+
+Each turn draws one of the things that may happen next: a processor takes a batch, a worker takes a job, a report of a worker
+arrives (late, doubled, out of order), a processor or worker dies and another takes over, a timer comes due. The same seed
+draws the same history, so a failure can be replayed by its number.
+
+    driver = Driver(FLOW, seed=7, mischief=Mischief.all())
+    execution = driver.run("my-flow", {"name": "x"})
+    assert execution.state == "SUCCESS"
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from random import Random
+from typing import Any
+
+from kestra_stream.executor.plans import Plans
+from kestra_stream.executor.processor import Executor
+from kestra_stream.indexer.processor import Indexer
+from kestra_stream.limiter.processor import Limiter
+from kestra_stream.models import execution_input as i
+from kestra_stream.models.execution import Execution, Label, TaskRun
+from kestra_stream.models.flow import Flow
+from kestra_stream.models.flow_source import FlowSource
+from kestra_stream.models.messages import KillRequest, TaskJob, WorkerJob
+from kestra_stream.models.records import LogEntry
+from kestra_stream.models.state import State, StateType
+from kestra_stream.plugin.flow_source import parse_flow
+from kestra_stream.plugin.registry import Registry, default_registry
+from kestra_stream.queue.interface import Outgoing
+from kestra_stream.queue.memory import MemoryLog
+from kestra_stream.queue.serde import to_bytes
+from kestra_stream.repository.memory import memory_repository
+from kestra_stream.repository.query import Filter, Page
+from kestra_stream.runtime.loop import Loop
+from kestra_stream.runtime.processor import Processor
+from kestra_stream.storage.interface import Storage
+from kestra_stream.testing.clock import ManualClock
+from kestra_stream.testing.workers import DriverWorker, Outcomes
+from kestra_stream.topics import EXECUTION_INBOX, KILL
+
+__all__ = ["Driver", "Mischief", "Outcomes", "Story"]
+
+
+@dataclass(frozen=True, slots=True)
+class Mischief:
+    """Chances, for each turn or report, of the things that go wrong in real life."""
+
+    reorder: float = 0.0
+    double: float = 0.0
+    delay: float = 0.0
+    crash: float = 0.0
+    lose_worker: float = 0.0
+    rebalance: float = 0.0
+
+    @classmethod
+    def all(cls) -> "Mischief":
+        """A bit of everything."""
+        return cls(reorder=0.5, double=0.2, delay=0.3, crash=0.03, lose_worker=0.03, rebalance=0.03)
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """How an execution went: its head, its task runs in order of creation, and its log."""
+
+    execution: Execution
+    task_runs: Sequence[TaskRun]
+    logs: Sequence[LogEntry] = field(default_factory=tuple)
+
+    @property
+    def state(self) -> StateType:
+        """The state it is in."""
+        return self.execution.state.current
+
+    @property
+    def history(self) -> list[str]:
+        """All states it was in."""
+        return [transition.state.value for transition in self.execution.state.histories]
+
+    def runs(self, task_id: str) -> list[TaskRun]:
+        """Task runs of one task."""
+        return [run for run in self.task_runs if run.task_id == task_id]
+
+    def run(self, task_id: str, value: str | None = None) -> TaskRun:
+        """The one task run of a task (and loop value)."""
+        found = [run for run in self.runs(task_id) if value is None or run.value == value]
+        if len(found) != 1:
+            raise AssertionError(f"{len(found)} runs of {task_id}, not one; there are {[run.task_id for run in self.task_runs]}")
+        return found[0]
+
+    def states(self) -> dict[str, list[str]]:
+        """States by task id."""
+        found: dict[str, list[str]] = {}
+        for run in self.task_runs:
+            found.setdefault(run.task_id, []).append(run.state.current.value)
+        return found
+
+    @property
+    def messages(self) -> list[str]:
+        """Messages of the log."""
+        return [entry.message for entry in self.logs]
+
+
+class Driver:
+    """Runs flows.
+
+    Args:
+        sources: flow documents.
+        seed: what the scheduler draws from.
+        outcomes: task id -> results of its attempts in place of really running it.
+    """
+
+    def __init__(
+        self,
+        *sources: str,
+        seed: int = 0,
+        mischief: Mischief | None = None,
+        outcomes: Outcomes | None = None,
+        storage: Storage | None = None,
+        registry: Registry | None = None,
+    ) -> None:
+        self.clock = ManualClock()
+        self.random = Random(seed)  # noqa: S311 - the seed must give the same history
+        self.mischief = mischief or Mischief()
+        self.log = MemoryLog(self.clock.now, lease_seconds=5)
+        self.repository = memory_repository()
+        self._flows: dict[tuple[str, str, str, int], Flow] = {}
+        registry = registry or default_registry()
+        for source in sources:
+            self.add_flow(parse_flow(source, registry=registry))
+        self._processors: list[Loop] = []
+        self._late: list[Outgoing] = []
+        self.worker = DriverWorker(self.find_flow, self.repository, storage, self.clock, outcomes or {})
+        self._queue = self.log.work_queue()
+        self._kills = self.log.consumer("~driver-kills", (KILL,))
+        for factory in (self._executor, Limiter, self._indexer):
+            self._join(factory)
+        self.started: dict[str, int] = {}
+
+    # -- flows and commands --------------------------------------------------------------------------------------------
+
+    def add_flow(self, flow: Flow) -> None:
+        """Save a flow as its next revision."""
+        newest = self._flows.get((*flow.uid, 0))
+        flow = flow.model_copy(update={"revision": newest.revision + 1 if newest is not None else 1})
+        self._flows[*flow.uid, 0] = self._flows[*flow.uid, flow.revision] = flow
+        source = FlowSource(flow.tenant_id, flow.namespace, flow.id, flow.revision, flow.source, {})
+        self.repository.flows.save(replace(source, source=f"{flow.source}# {flow.revision}"))
+
+    def find_flow(self, tenant: str, namespace: str, flow_id: str, revision: int = 0) -> Flow | None:
+        """Find a flow (revision 0: the newest)."""
+        return self._flows.get((tenant, namespace, flow_id, revision))
+
+    def create(self, flow_id: str, inputs: Mapping[str, Any] | None = None, labels: Sequence[Label] = (), execution_id: str = "") -> str:
+        """Create an execution; it does not begin before `settle`, `run` or `turn`."""
+        flow = next(flow for (_, _, name, revision), flow in self._flows.items() if name == flow_id and revision == 0)
+        head = Execution(
+            id=execution_id or f"{flow_id}-{self.random.randrange(10**9)}",
+            namespace=flow.namespace,
+            flow_id=flow.id,
+            flow_revision=flow.revision,
+            state=State.created(self.clock.now()),
+            labels=tuple(labels),
+        )
+        self.tell(head.id, i.Create(head, provided_inputs=inputs or {}))
+        return head.id
+
+    def tell(self, execution_id: str, message: i.ExecutionInput) -> None:
+        """Send an input to an execution."""
+        self.log.send((Outgoing(EXECUTION_INBOX, execution_id, message),))
+
+    def run(self, flow_id: str, inputs: Mapping[str, Any] | None = None, labels: Sequence[Label] = ()) -> Story:
+        """Create an execution and run everything until nothing happens any more."""
+        execution_id = self.create(flow_id, inputs, labels)
+        self.settle()
+        return self.story(execution_id)
+
+    def story(self, execution_id: str) -> Story:
+        """Tell how an execution went so far."""
+        head = self.repository.executions.get(execution_id)
+        if head is None:
+            raise AssertionError(f"there is no execution {execution_id}")
+        logs = self.repository.logs.search(Filter().where("execution_id", execution_id), Page(1, 10_000)).items
+        return Story(head, self.repository.executions.task_runs(execution_id), logs)
+
+    # -- time ----------------------------------------------------------------------------------------------------------
+
+    def settle(self, turns: int = 100_000, *, wait: timedelta | None = None) -> None:
+        """Go on until nothing happens any more; dates that somebody waits for are reached by moving the clock (up to `wait`)."""
+        limit = self.clock.now() + wait if wait is not None else None
+        for _ in range(turns):
+            if self.turn():
+                continue
+            moment = self._next_moment()
+            if moment is None or (limit is not None and moment > limit):
+                return
+            self.clock.advance_to(moment)
+        raise AssertionError(f"still busy after {turns} turns")
+
+    def _next_moment(self) -> Any:
+        waits = [loop.processor.wake_at() for loop in self._processors]
+        return min((moment for moment in waits if moment is not None), default=None)
+
+    def turn(self) -> bool:
+        """Let one thing happen; False when there is nothing to do."""
+        self._play_tricks()
+        actions: list[Callable[[], bool]] = [loop.step for loop in self._processors]
+        actions += [self._take_job, self._deliver_late, self._hear_kills]
+        self.random.shuffle(actions)
+        return any(action() for action in actions)
+
+    # -- workers -------------------------------------------------------------------------------------------------------
+
+    def _take_job(self) -> bool:
+        leases = self._queue.take(1, 0)
+        if not leases:
+            return False
+        lease = leases[0]
+        job: WorkerJob = lease.job
+        if isinstance(job, TaskJob) and self._draws(self.mischief.lose_worker):
+            self._lose_worker(job)
+            self._queue.accept(lease)
+            return True
+        self._queue.accept(lease)
+        if isinstance(job, TaskJob):
+            self.started[job.task_run_id] = self.started.get(job.task_run_id, 0) + 1
+            self._report(self.worker.started(job))
+        for record in self.worker.run(job):
+            if record.topic is EXECUTION_INBOX:
+                self._report(record)
+            else:
+                self.log.send((record,))
+        return True
+
+    def _lose_worker(self, job: TaskJob) -> None:
+        """The worker has told that it runs the job, and is never heard of again until somebody notices."""
+        self._report(self.worker.started(job))
+        self._late.append(Outgoing(EXECUTION_INBOX, job.execution_id, i.WorkerLost(job.task_run_id, job.epoch)))
+
+    def _report(self, record: Outgoing) -> None:
+        """Send a worker's report now, later, or twice."""
+        if self._draws(self.mischief.delay) or self._draws(self.mischief.reorder):
+            self._late.append(record)
+        else:
+            self.log.send((record,))
+        if self._draws(self.mischief.double):
+            self._late.append(record)
+
+    def _deliver_late(self) -> bool:
+        if not self._late:
+            return False
+        record = self._late.pop(self.random.randrange(len(self._late)))
+        self.log.send((record,))
+        return True
+
+    def _hear_kills(self) -> bool:
+        records = self._kills.poll(100, 0)
+        for record in records:
+            request: KillRequest = record.value
+            self.worker.kill(request)
+        return bool(records)
+
+    # -- processors ----------------------------------------------------------------------------------------------------
+
+    def _executor(self) -> Executor:
+        return Executor(Plans(self.find_flow), self._history)
+
+    def _history(self, execution_id: str) -> Any:
+        executions = self.repository.executions
+        head = executions.get(execution_id)
+        return None if head is None else (head, executions.task_runs(execution_id), executions.sequence(execution_id))
+
+    def _indexer(self) -> Indexer:
+        return Indexer(self.repository.executions, self.repository.logs, self.repository.metrics)
+
+    def _join(self, factory: Callable[[], Processor]) -> None:
+        processor = factory()
+        self._processors.append(Loop(processor, self.log, self.clock, lambda record: to_bytes(record.value)))
+
+    def _play_tricks(self) -> None:
+        if self._draws(self.mischief.crash):
+            self._replace(self.random.randrange(len(self._processors)))
+        if self._draws(self.mischief.rebalance):
+            self._rebalance()
+
+    def _replace(self, place: int) -> None:
+        """A processor dies between two commits; another one takes over from what is stored."""
+        loop = self._processors.pop(place)
+        loop.consumer.close()
+        factory = {Executor: self._executor, Limiter: Limiter, Indexer: self._indexer}[type(loop.processor)]
+        self._join(factory)
+
+    def _rebalance(self) -> None:
+        """A second executor joins, or leaves."""
+        executors = [place for place, loop in enumerate(self._processors) if isinstance(loop.processor, Executor)]
+        if len(executors) > 1:
+            self._processors.pop(executors[0]).consumer.close()
+        else:
+            self._join(self._executor)
+
+    def _draws(self, chance: float) -> bool:
+        return chance > 0 and self.random.random() < chance

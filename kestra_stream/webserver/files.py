@@ -1,0 +1,27 @@
+"""Files at the door: an uploaded or named file becomes a file of the execution that it is an input of."""
+
+from pathlib import Path
+from typing import Any
+
+from kestra_stream.errors import Invalid
+from kestra_stream.models.execution import Execution
+from kestra_stream.storage.interface import Storage
+from kestra_stream.storage import uri as places
+
+
+def store_input_file(storage: Storage, head: Execution, input_id: str, value: Any) -> str:
+    """Store a file (a `Path`) under the execution and return its URI; text that is a URI already is returned as it is.
+
+    Raises:
+        Invalid: no such file, or an empty one.
+    """
+    if not isinstance(value, Path):
+        return str(value)
+    if not value.is_file():
+        raise Invalid(f"the file {value} for the input `{input_id}` does not exist")
+    if value.stat().st_size == 0:
+        raise Invalid(f"the file {value} for the input `{input_id}` is empty")
+    folder = places.execution_folder(head.namespace, head.flow_id, head.id)
+    uri = places.input_file(folder, input_id, value.name)
+    with value.open("rb") as content:
+        return storage.put(head.tenant_id, uri, content)
