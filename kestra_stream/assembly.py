@@ -22,6 +22,7 @@ from kestra_stream.queue.memory import MemoryLog
 from kestra_stream.queue.serde import to_bytes
 from kestra_stream.repository.interface import Repository
 from kestra_stream.repository.memory import memory_repository
+from kestra_stream.runtime.claim_check import ClaimCheck
 from kestra_stream.runtime.clock import Clock, SystemClock
 from kestra_stream.runtime.flow_table import FlowTable
 from kestra_stream.runtime.identity import new_id

@@ -8,8 +8,9 @@ import orjson
 
 from kestra_stream.errors import KestraError
 from kestra_stream.plugin.api import Outputs, TaskInfo, TaskOutput
-from kestra_stream.plugin.context.places import SCHEME, slug, task_run_folder
+from kestra_stream.plugin.context.places import own_folder
 from kestra_stream.storage.interface import Storage
+from kestra_stream.storage.uri import join, slug
 from kestra_stream.worker.limits import WorkerLimits
 from kestra_stream.worker.plain import plain
 
@@ -49,7 +50,7 @@ class OutputStore:
 
     def _spilled(self, name: str, value: Any, info: TaskInfo) -> dict[str, Any]:
         content = orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS)
-        uri = f"{SCHEME}{task_run_folder(info)}_outputs/{info.attempt}-{slug(name)}.json"
+        uri = join(own_folder(info), f"_outputs/{info.attempt}-{slug(name)}.json")
         return {"$spilled": self.storage.put(info.tenant_id, uri, content), "size": len(content)}
 
 

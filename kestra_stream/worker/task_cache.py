@@ -8,9 +8,9 @@ import orjson
 
 from kestra_stream.errors import NotFound
 from kestra_stream.models.task import Task
-from kestra_stream.plugin.context.places import SCHEME, flow_folder, slug
 from kestra_stream.plugin.context.run_context import AttemptContext
 from kestra_stream.plugin.context.services import Services
+from kestra_stream.storage.uri import cache_folder
 from kestra_stream.worker.plain import plain
 
 _NOT_PART_OF_THE_WORK = {
@@ -61,4 +61,4 @@ class TaskCacheStore:
 
     def _uri(self, context: AttemptContext, key: str) -> str:
         info = context.info
-        return f"{SCHEME}{flow_folder(info.namespace, info.flow_id)}{slug(info.task_id)}/cache/{key}/outputs.json"
+        return f"{cache_folder(info.namespace, info.flow_id, info.task_id)}{key}/outputs.json"

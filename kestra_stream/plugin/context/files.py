@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
-from urllib.parse import unquote
 
 from kestra_stream.errors import InvalidUri, NotFound
 from kestra_stream.plugin.api import TaskInfo
-from kestra_stream.plugin.context.places import SCHEME, execution_folder, namespace_folder, owner_of, task_run_folder
+from kestra_stream.plugin.context.places import own_execution_folder, own_folder, owner_of
 from kestra_stream.storage.interface import Storage
+from kestra_stream.storage.uri import execution_folder, is_under, join
 
 _SPOOL = 1024 * 1024
 
@@ -55,7 +55,7 @@ class AttemptFiles:
 
     def put(self, content: BinaryIO | bytes | Path, name: str) -> str:
         """Store a file among the outputs of this task run and return its URI."""
-        uri = f"{SCHEME}{task_run_folder(self._info)}{_clean(name)}"
+        uri = join(own_folder(self._info), name)
         if isinstance(content, Path):
             with content.open("rb") as file:
                 return self._storage.put(self._info.tenant_id, uri, file)
@@ -84,14 +84,13 @@ class AttemptFiles:
 
     def delete(self, uri: str) -> bool:
         """Delete a file of this execution or namespace; False when there was none."""
-        path = path_of(uri)
-        if not self._is_own(path):
+        if not self._is_own(uri):
             raise InvalidUri(f"{uri} belongs neither to this execution nor to the namespace {self._info.namespace}")
-        return self._storage.delete(self._info.tenant_id, SCHEME + path) > 0
+        return self._storage.delete(self._info.tenant_id, uri) > 0
 
     def delete_execution_files(self) -> Sequence[str]:
         """Delete all files of this execution and return their URIs."""
-        folder = SCHEME + execution_folder(self._info.namespace, self._info.flow_id, self._info.execution_id)
+        folder = own_execution_folder(self._info)
         uris = [file.uri for file in self._storage.list(self._info.tenant_id, folder, recursive=True) if not file.is_folder]
         self._storage.delete(self._info.tenant_id, folder)
         return uris
@@ -103,45 +102,20 @@ class AttemptFiles:
                 yield line.rstrip(b"\r\n")
 
     def _readable(self, uri: str) -> str:
-        path = path_of(uri)
-        if not (self._is_own(path) or self._is_of_allowed_namespace(path) or self._is_of_parent(path)):
+        if not (self._is_own(uri) or self._is_of_allowed_namespace(uri) or self._is_of_parent(uri)):
             raise InvalidUri(f"{uri} belongs neither to this execution, nor to its parent, nor to the namespace {self._info.namespace}")
-        return SCHEME + path
+        return uri
 
-    def _is_own(self, path: str) -> bool:
-        info = self._info
-        if path.startswith(execution_folder(info.namespace, info.flow_id, info.execution_id)):
-            return True
-        return path.startswith(namespace_folder(info.namespace)) and owner_of(path) == info.namespace
+    def _is_own(self, uri: str) -> bool:
+        return is_under(uri, own_execution_folder(self._info)) or owner_of(uri) == self._info.namespace
 
-    def _is_of_allowed_namespace(self, path: str) -> bool:
-        owner = owner_of(path)
-        return owner is not None and owner != self._info.namespace and self._may_read_namespace(owner)
+    def _is_of_allowed_namespace(self, uri: str) -> bool:
+        owner = owner_of(uri)
+        return owner is not None and self._may_read_namespace(owner)
 
-    def _is_of_parent(self, path: str) -> bool:
+    def _is_of_parent(self, uri: str) -> bool:
         parent = self._parent()
         keys = ("namespace", "flowId", "executionId")
         if not all(isinstance(parent.get(key), str) and parent[key] for key in keys):
             return False
-        return path.startswith(execution_folder(*(parent[key] for key in keys)))
-
-
-def path_of(uri: str) -> str:
-    """Return the absolute path that a `kestra:///` URI names.
-
-    Raises:
-        InvalidUri: another scheme, a host, or `..` on the way.
-    """
-    if not uri.startswith(f"{SCHEME}/"):
-        raise InvalidUri(f"'{uri}' is not a kestra:/// URI")
-    path = uri[len(SCHEME) :]
-    if {"..", "."} & set(unquote(path).replace("\\", "/").split("/")) or "\0" in path or "%2f" in path.lower():
-        raise InvalidUri(f"'{uri}' must not contain '..'")
-    return path
-
-
-def _clean(name: str) -> str:
-    parts = name.replace("\\", "/").split("/")
-    if not name or name.startswith("/") or ".." in parts or "\0" in name:
-        raise InvalidUri(f"'{name}' must be a relative path without '..'")
-    return "/".join(part for part in parts if part not in {"", "."})
+        return is_under(uri, execution_folder(*(parent[key] for key in keys)))

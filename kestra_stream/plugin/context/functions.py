@@ -12,9 +12,9 @@ from kestra_stream.plugin.context.encryption import decrypt_text, encrypt_text
 from kestra_stream.plugin.context.files import AttemptFiles
 from kestra_stream.plugin.context.key_value import NamespaceKeyValues
 from kestra_stream.plugin.context.namespace_folder import NamespaceFilesFolder
-from kestra_stream.plugin.context.places import SCHEME
 from kestra_stream.plugin.context.services import Services
 from kestra_stream.repository.query import Filter, Page, Sort
+from kestra_stream.storage.uri import SCHEME
 
 _MAX_READ = 64 * 1024 * 1024
 _MAX_ERROR_LOGS = 1000

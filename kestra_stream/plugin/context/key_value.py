@@ -11,8 +11,8 @@ import orjson
 from kestra_stream.errors import Invalid, NotFound
 from kestra_stream.models.duration import format_duration, parse_duration
 from kestra_stream.plugin.api import EngineAccess, StoredValue
-from kestra_stream.plugin.context.places import SCHEME, namespace_folder
 from kestra_stream.repository.interface import KeyValueEntry
+from kestra_stream.storage.uri import key_value_file
 
 _KEY = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]*")
 
@@ -52,7 +52,7 @@ class NamespaceKeyValues:
         now = self._now()
         kind, content = encode(value)
         entry = KeyValueEntry(
-            self._tenant, self._namespace, key, kind, _uri(self._namespace, key), description, now + ttl if ttl else None, now
+            self._tenant, self._namespace, key, kind, key_value_file(self._namespace, key), description, now + ttl if ttl else None, now
         )
         # The name is claimed before the value is written, so that of two writers that must not overwrite only one writes at all.
         if not overwrite:
@@ -84,12 +84,12 @@ class NamespaceKeyValues:
         entry = self._engine.repository.key_values.get(self._tenant, namespace, key)
         if entry is not None:
             return entry
-        uri = _uri(namespace, key)
+        uri = key_value_file(namespace, key)
         attributes = self._engine.storage.attributes(self._tenant, uri)
         if attributes is None:
             return None
-        known = attributes.metadata
-        expires = known.get("expirationDate")
+        known = {name.lower(): text for name, text in attributes.metadata.items()}
+        expires = known.get("expirationdate")
         return KeyValueEntry(
             self._tenant,
             namespace,
@@ -102,7 +102,7 @@ class NamespaceKeyValues:
         )
 
     def _delete(self, namespace: str, key: str) -> None:
-        self._engine.storage.delete(self._tenant, _uri(namespace, key))
+        self._engine.storage.delete(self._tenant, key_value_file(namespace, key))
         self._engine.repository.key_values.delete(self._tenant, namespace, key)
 
 
@@ -171,10 +171,6 @@ def _metadata(entry: KeyValueEntry) -> dict[str, str]:
     if entry.description:
         known["description"] = entry.description
     return known
-
-
-def _uri(namespace: str, key: str) -> str:
-    return f"{SCHEME}{namespace_folder(namespace)}_kv/{key}.ion"
 
 
 def _check(key: str) -> None:

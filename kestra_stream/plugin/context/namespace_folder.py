@@ -7,8 +7,8 @@ from typing import BinaryIO
 from kestra_stream.errors import InvalidUri, NotFound
 from kestra_stream.plugin.api import EngineAccess
 from kestra_stream.plugin.context.globs import matcher
-from kestra_stream.plugin.context.places import SCHEME, namespace_folder
 from kestra_stream.repository.interface import NamespaceFile
+from kestra_stream.storage.uri import namespace_folder
 
 
 class NamespaceFilesFolder:
@@ -21,7 +21,7 @@ class NamespaceFilesFolder:
         self._tenant = tenant
         self._namespace = namespace
         self._now = now
-        self._folder = f"{SCHEME}{namespace_folder(namespace)}_files"
+        self._folder = f"{namespace_folder(namespace)}_files"
 
     def list(self, patterns: Sequence[str] = ("**",), exclude: Sequence[str] = ()) -> Sequence[str]:
         """Paths (with a leading `/`) that match a glob and none of `exclude`, sorted."""
