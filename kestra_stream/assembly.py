@@ -1,6 +1,7 @@
 """Assembly: settings -> a running engine. The only module that names concrete backends."""
 
 import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Thread
@@ -101,6 +102,22 @@ class Standalone:
         if self._thread is not None:
             self._thread.join()
         self.backend.log.close()
+
+    def is_settled(self, execution_id: str, sequence: int) -> bool:
+        """Whether the repository has caught up with an event of an execution."""
+        return self.backend.repository.executions.sequence(execution_id) >= sequence
+
+    def wait_until_settled(self, execution_id: str, sequence: int, seconds: float = 5.0) -> None:
+        """Wait until the repository, log lines and metrics included, has caught up."""
+        deadline = self.clock.monotonic() + seconds
+        while self.clock.monotonic() < deadline:
+            if self.is_settled(execution_id, sequence) and not any(loop.has_work for loop in self._loops.loops):
+                return
+            time.sleep(0.001)
+
+    def place_of(self, tenant: str, uri: str) -> str:
+        """Return where a stored file lies on this machine."""
+        return str(self.settings.storage.root / tenant / uri.removeprefix("kestra:///"))
 
     def parse(self, source: FlowSource) -> Flow:
         """Turn a stored source into a flow."""

@@ -1,0 +1,1 @@
+"""The command line: `kestra-stream run`, `flow`, `plugin`."""

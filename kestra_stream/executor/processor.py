@@ -182,3 +182,9 @@ class Executor:
     def live_executions(self) -> int:
         """How many executions are held in memory."""
         return len(self._live)
+
+    def loop_size(self, execution_id: str, run_id: str) -> int | None:
+        """How many values an open ForEach run goes through; None for any other run. May be asked from another thread."""
+        state = self._live.get(execution_id)
+        values = state.loop_values.get(run_id) if state is not None else None
+        return len(values) if values is not None else None

@@ -40,6 +40,7 @@ class Loop:
         self._stopped = Event()
         self._backoff = _FIRST_BACKOFF
         self._one_by_one = 0
+        self._is_busy = False
 
     def step(self, timeout: float = 0.0) -> bool:
         """Do one round; return whether there was anything to do. Waits at most `timeout` seconds for a record or timer."""
@@ -49,11 +50,14 @@ class Loop:
                 return self._commit(self.processor.wake(self._clock.now()))
             wait = timeout if due_in is None else min(timeout, due_in)
             records = self.consumer.poll(1 if self._one_by_one else BATCH, wait)
-            return bool(records) and self._process(records)
+            self._is_busy = bool(records)
+            return self._is_busy and self._process(records)
         except Fenced as error:
             logger.warning("%s: %s", self.processor.group, error)
             self.processor.rolled_back()
             return True
+        finally:
+            self._is_busy = False
 
     def run(self) -> None:
         """Go round until `stop`."""
@@ -70,6 +74,11 @@ class Loop:
         """End `run` and leave the group."""
         self._stopped.set()
         self.consumer.close()
+
+    @property
+    def has_work(self) -> bool:
+        """Whether records wait, or are being processed (asks the memory log only)."""
+        return bool(getattr(self.consumer, "lag", 0)) or self._is_busy
 
     def due_in(self) -> float | None:
         """Seconds until the processor wants to be woken; None for never."""
@@ -123,22 +132,22 @@ class LoopGroup:
     """
 
     def __init__(self, loops: Sequence[Loop]) -> None:
-        self._loops = tuple(loops)
+        self.loops = tuple(loops)
         self._woken = Event()
         self._stopped = False
-        for loop in self._loops:
+        for loop in self.loops:
             setattr(loop.consumer, "on_wake", self._woken.set)  # noqa: B010 - only the memory consumer has it
 
     def run(self) -> None:
         """Go round until `stop`."""
         while not self._stopped:
             self._woken.clear()
-            busy = [loop.step() for loop in self._loops]
+            busy = [loop.step() for loop in self.loops]
             if not any(busy):
                 self._woken.wait(self._longest_sleep())
 
     def _longest_sleep(self) -> float:
-        waits = [wait for loop in self._loops if (wait := loop.due_in()) is not None]
+        waits = [wait for loop in self.loops if (wait := loop.due_in()) is not None]
         return max(0.0, min([LONGEST_WAIT, *waits]))
 
     def start(self, name: str) -> Thread:
@@ -151,5 +160,5 @@ class LoopGroup:
         """End `run` and leave all groups."""
         self._stopped = True
         self._woken.set()
-        for loop in self._loops:
+        for loop in self.loops:
             loop.stop()

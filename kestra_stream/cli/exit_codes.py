@@ -1,0 +1,7 @@
+"""What a command's exit code means."""
+
+OK = 0
+FAILED = 1
+BAD_INPUT = 2
+TIMEOUT = 3
+PAUSED = 4
