@@ -395,7 +395,11 @@ class ExpressionCompiler:
         if name not in self.block_names:
             fail(self.source, node.position, "`block` needs the name of a block of this template, as a text")
         blocks = self.blocks
-        return lambda frame: blocks[name](frame)
+
+        def run(frame: Frame) -> str:
+            return blocks[name](frame)
+
+        return run
 
 
 def _native_call(known: Native, name: str, place: Place, value: Evaluate | None, arguments: tuple[Any, ...]) -> Evaluate:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
 FAULTS = (ValueError, TypeError, ArithmeticError, LookupError, AttributeError, OSError)
@@ -37,14 +36,16 @@ class Native:
 
 def native(call: Callable[..., Any], *parameters: str, null: bool = False, variadic: bool = False) -> Native:
     """Describe a Python function; whether it wants the frame, and its defaults, are read from the function itself."""
-    code = call.__code__  # type: ignore[attr-defined]  # every name of the language is a plain function
-    defaults = (call.__defaults__ or ())[-len(parameters) :] if parameters else ()  # type: ignore[attr-defined]  # as above
+    code = call.__code__
+    defaults = (call.__defaults__ or ())[-len(parameters) :] if parameters else ()
     takes_frame = "frame" in code.co_varnames[: code.co_argcount]
     return Native(call, parameters, defaults, takes_frame, null, variadic)
 
 
 def nearest(name: str, known: "dict[str, Any] | list[str]") -> str:
     """Say which known name a wrong one is like, or which there are."""
+    from difflib import get_close_matches  # noqa: PLC0415 - loaded where it is used: importing the language must be quick
+
     near = get_close_matches(name, known, n=1, cutoff=0.5)
     if near:
         return f"did you mean `{near[0]}`?"

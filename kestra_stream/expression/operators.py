@@ -53,7 +53,7 @@ def to_long(value: int) -> int:
 def truth(value: Any) -> bool:
     """Tell whether a condition holds; null, lists and maps are refused."""
     if value is True or value is False:
-        return value  # type: ignore[no-any-return]  # one of the two booleans
+        return value
     if isinstance(value, str):
         return value != ""
     if is_number(value):
@@ -174,8 +174,8 @@ def equal(left: Any, right: Any, frame: Frame, depth: int = 0) -> bool:
     if is_collection(left) and is_collection(right):
         return _equal_collections(left, right, frame, depth)
     if isinstance(left, Enum) or isinstance(right, Enum):
-        return _plain(left) == _plain(right)
-    return type(left) is type(right) and bool(left == right)
+        return bool(_plain(left) == _plain(right))
+    return bool(type(left) is type(right) and left == right)
 
 
 def _plain(value: Any) -> Any:

@@ -231,7 +231,7 @@ def _primary(stream: TokenStream) -> Expression:
         case Kind.OPERATOR if token.text in "([{":
             return _bracketed(stream)
         case _:
-            stream.unexpected("a value")
+            return stream.unexpected("a value")
 
 
 def _number(stream: TokenStream) -> Expression:

@@ -4,7 +4,8 @@ Lists and maps print as compact JSON (null entries of maps are left out), dates 
 """
 
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -23,7 +24,8 @@ def text_of(value: Any, frame: Frame) -> str:
     """Print a value as `{{ }}` does."""
     kind = type(value)
     if kind is str:
-        return value  # type: ignore[no-any-return]  # the exact type was just compared
+        text: str = value
+        return text
     if kind is int:
         return str(value)
     if value is None:
@@ -38,7 +40,7 @@ def is_list(value: Any) -> bool:
     kind = type(value)
     if kind is list or kind is tuple:
         return True
-    return isinstance(value, Sequence | Set) and not isinstance(value, str | bytes | bytearray)
+    return isinstance(value, Sequence | AbstractSet) and not isinstance(value, str | bytes | bytearray)
 
 
 def is_map(value: Any) -> bool:
@@ -139,7 +141,7 @@ _SCALARS: tuple[tuple[type, Callable[[Any], str]], ...] = (
     (date, date.isoformat),
     (time, time_text),
     (timedelta, duration_text),
-    (bytes | bytearray, lambda value: b64encode(value).decode("ascii")),  # type: ignore[arg-type]  # a union is a class to isinstance
+    (bytes, lambda value: b64encode(value).decode("ascii")),
 )
 
 

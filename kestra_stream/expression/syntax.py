@@ -1,26 +1,22 @@
 """The tree of a parsed template: expressions give a value, statements write text. `position` is an offset in the source."""
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Literal:
+class Literal(NamedTuple):
     """A text, number, boolean or null."""
 
     value: Any
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
+class Name(NamedTuple):
     """A name of the context or of the template."""
 
     name: str
     position: int
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """`of.key`, `of['key']` or `of[0]`."""
 
     of: "Expression"
@@ -28,16 +24,14 @@ class Item:
     position: int
 
 
-@dataclass(frozen=True, slots=True)
-class Arguments:
+class Arguments(NamedTuple):
     """What stands between the parentheses of a call."""
 
     positional: tuple["Expression", ...] = ()
     named: tuple[tuple[str, "Expression"], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Method:
+class Method(NamedTuple):
     """`of.name(arguments)`: one of the safe methods of a text, list or map."""
 
     of: "Expression"
@@ -46,8 +40,7 @@ class Method:
     position: int
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """`name(arguments)`: a function or a macro."""
 
     name: str
@@ -55,8 +48,7 @@ class Call:
     position: int
 
 
-@dataclass(frozen=True, slots=True)
-class FilterCall:
+class FilterCall(NamedTuple):
     """One filter of a chain, without its input."""
 
     name: str
@@ -64,16 +56,14 @@ class FilterCall:
     position: int
 
 
-@dataclass(frozen=True, slots=True)
-class Filtered:
+class Filtered(NamedTuple):
     """`value | filter | filter`."""
 
     value: "Expression"
     filters: tuple[FilterCall, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Test:
+class Test(NamedTuple):
     """`value is name(arguments)`, or `is not`."""
 
     value: "Expression"
@@ -83,8 +73,7 @@ class Test:
     position: int
 
 
-@dataclass(frozen=True, slots=True)
-class Unary:
+class Unary(NamedTuple):
     """`not x`, `-x`, `+x`."""
 
     operator: str
@@ -92,8 +81,7 @@ class Unary:
     position: int
 
 
-@dataclass(frozen=True, slots=True)
-class Binary:
+class Binary(NamedTuple):
     """`left operator right` of arithmetic, comparison, `contains`, `in` and `..`."""
 
     operator: str
@@ -102,8 +90,7 @@ class Binary:
     position: int
 
 
-@dataclass(frozen=True, slots=True)
-class Chain:
+class Chain(NamedTuple):
     """A run of one associative operator: `and`, `or`, `~`, `??` or `???`."""
 
     operator: str
@@ -111,8 +98,7 @@ class Chain:
     position: int
 
 
-@dataclass(frozen=True, slots=True)
-class Ternary:
+class Ternary(NamedTuple):
     """`condition ? yes : no`."""
 
     condition: "Expression"
@@ -121,15 +107,13 @@ class Ternary:
     position: int
 
 
-@dataclass(frozen=True, slots=True)
-class ListLiteral:
+class ListLiteral(NamedTuple):
     """`[a, b]`."""
 
     items: tuple["Expression", ...]
 
 
-@dataclass(frozen=True, slots=True)
-class MapLiteral:
+class MapLiteral(NamedTuple):
     """`{'k': v}`."""
 
     items: tuple[tuple["Expression", "Expression"], ...]
@@ -138,24 +122,21 @@ class MapLiteral:
 Expression = Literal | Name | Item | Method | Call | Filtered | Test | Unary | Binary | Chain | Ternary | ListLiteral | MapLiteral
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(NamedTuple):
     """Text that stands for itself; `raw` text is never rendered again."""
 
     text: str
     raw: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Print:
+class Print(NamedTuple):
     """`{{ value }}`."""
 
     value: Expression
     position: int
 
 
-@dataclass(frozen=True, slots=True)
-class If:
+class If(NamedTuple):
     """`{% if %}`: the branches in order, then what `else` holds."""
 
     branches: tuple[tuple[Expression, "Body"], ...]
@@ -163,8 +144,7 @@ class If:
     position: int
 
 
-@dataclass(frozen=True, slots=True)
-class For:
+class For(NamedTuple):
     """`{% for name in items %}`; `otherwise` when there are none."""
 
     name: str
@@ -174,16 +154,14 @@ class For:
     position: int
 
 
-@dataclass(frozen=True, slots=True)
-class Assign:
+class Assign(NamedTuple):
     """`{% set name = value %}`."""
 
     name: str
     value: Expression
 
 
-@dataclass(frozen=True, slots=True)
-class Macro:
+class Macro(NamedTuple):
     """`{% macro name(parameters) %}`: parameters with their defaults."""
 
     name: str
@@ -192,16 +170,14 @@ class Macro:
     position: int
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(NamedTuple):
     """`{% block name %}`: printed where it stands and again by `block(name)`."""
 
     name: str
     body: "Body"
 
 
-@dataclass(frozen=True, slots=True)
-class FilterBlock:
+class FilterBlock(NamedTuple):
     """`{% filter a | b %}`: the text of the body goes through the filters."""
 
     filters: tuple[FilterCall, ...]

@@ -46,12 +46,12 @@ def check_height(body: Body, source: str) -> None:
     waiting: list[tuple[Any, int]] = [(body, 0)]
     while waiting:
         node, height = waiting.pop()
-        if isinstance(node, tuple):
-            waiting.extend((part, height) for part in node)
-        elif hasattr(node, "__dataclass_fields__"):
-            if height > MAX_HEIGHT:
-                raise InvalidExpression(f"The expression `{source[:200]}…` has more than {MAX_HEIGHT} operators inside each other")
-            waiting.extend((getattr(node, name), height + 1) for name in node.__dataclass_fields__)
+        if not isinstance(node, tuple):
+            continue
+        if height > MAX_HEIGHT:
+            raise InvalidExpression(f"The expression `{source[:200]}…` has more than {MAX_HEIGHT} operators inside each other")
+        inside = height + (type(node) is not tuple)  # a plain tuple only lists nodes
+        waiting.extend((part, inside) for part in node)
 
 
 class TagCompiler:

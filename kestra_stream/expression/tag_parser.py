@@ -1,9 +1,9 @@
 """A whole template's tokens in, its statements out: text, prints and tags."""
 
 from collections.abc import Callable, Collection
-from difflib import get_close_matches
 
 from kestra_stream.expression.lexer import Kind, Token, tokenize
+from kestra_stream.expression.native import nearest
 from kestra_stream.expression.parser import TokenStream, parse_expression, parse_filter_call
 from kestra_stream.expression.syntax import (
     Assign,
@@ -65,9 +65,7 @@ def _tag(stream: TokenStream, ends: Collection[str]) -> Statement:
     name = stream.expect_kind(Kind.NAME, "the name of a tag")
     parse_tag = _TAGS.get(name.text)
     if parse_tag is None:
-        near = get_close_matches(name.text, [*_TAGS, *ends], n=1)
-        remedy = f"did you mean `{near[0]}`?" if near else f"known are {', '.join(sorted(_TAGS))}"
-        stream.fail(f'Unexpected tag name "{name.text}"; {remedy}', name)
+        stream.fail(f'Unexpected tag name "{name.text}"; {nearest(name.text, [*_TAGS, *ends])}', name)
     return parse_tag(stream, name)
 
 
@@ -142,10 +140,8 @@ def _macro(stream: TokenStream, _tag: Token) -> Statement:
 
 
 def _block(stream: TokenStream, _tag: Token) -> Statement:
-    if stream.current.kind is Kind.STRING:
-        name = stream.take()
-    else:
-        name = stream.expect_kind(Kind.NAME, "the name of the block")
+    is_quoted = stream.current.kind is Kind.STRING
+    name = stream.take() if is_quoted else stream.expect_kind(Kind.NAME, "the name of the block")
     _close(stream)
     body = _body(stream, ("endblock",))
     stream.take()

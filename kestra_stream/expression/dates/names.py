@@ -1,14 +1,22 @@
 """Names of months, days, eras and halves of days: English from a table, other languages from babel."""
 
 from functools import lru_cache
+from typing import TYPE_CHECKING, Literal
 
-_MONTHS = "January February March April May June July August September October November December".split()
-_DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
+if TYPE_CHECKING:
+    from babel import Locale
+
+Width = Literal["wide", "abbreviated", "narrow"]
+
+_MONTHS = (
+    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
+_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _ENGLISH: dict[tuple[str, str], tuple[str, ...]] = {
-    ("months", "wide"): tuple(_MONTHS),
+    ("months", "wide"): _MONTHS,
     ("months", "abbreviated"): tuple(name[:3] for name in _MONTHS),
     ("months", "narrow"): tuple(name[0] for name in _MONTHS),
-    ("days", "wide"): tuple(_DAYS),
+    ("days", "wide"): _DAYS,
     ("days", "abbreviated"): tuple(name[:3] for name in _DAYS),
     ("days", "narrow"): tuple(name[0] for name in _DAYS),
     ("quarters", "wide"): ("1st quarter", "2nd quarter", "3rd quarter", "4th quarter"),
@@ -21,7 +29,7 @@ _ENGLISH: dict[tuple[str, str], tuple[str, ...]] = {
 }
 
 
-def names(kind: str, width: str, locale: str) -> tuple[str, ...]:
+def names(kind: str, width: Width, locale: str) -> tuple[str, ...]:
     """List the names of a kind (months, days from Monday, quarters, halves, eras) in a width (wide, abbreviated, narrow)."""
     if locale.lower().replace("-", "_") in ("en", "en_us"):
         return _ENGLISH[kind, "wide" if kind == "halves" else width]
@@ -29,7 +37,7 @@ def names(kind: str, width: str, locale: str) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=256)
-def _foreign(kind: str, width: str, locale: str) -> tuple[str, ...]:
+def _foreign(kind: str, width: Width, locale: str) -> tuple[str, ...]:
     from babel import dates  # noqa: PLC0415 - loaded where it is used: importing the language must be quick
 
     found = babel_locale(locale)
@@ -49,7 +57,7 @@ def _foreign(kind: str, width: str, locale: str) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=256)
-def babel_locale(locale: str) -> "object":
+def babel_locale(locale: str) -> "Locale":
     """Find a locale by its name (`fr`, `fr_CA`, `fr-CA`); ValueError when there is none."""
     from babel import Locale, UnknownLocaleError  # noqa: PLC0415 - as above
 

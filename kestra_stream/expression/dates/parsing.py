@@ -4,7 +4,7 @@ import re
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any
 
-from kestra_stream.expression.dates.names import names
+from kestra_stream.expression.dates.names import Width, names
 from kestra_stream.expression.dates.patterns import Field, Optional, Pattern, parse_pattern
 from kestra_stream.expression.dates.printing import ALIASES
 from kestra_stream.expression.dates.zones import zone_of
@@ -129,7 +129,7 @@ class _Reader:
             self.found[kind] = int(self.take(rf"\d{{{field.count}}}"))
 
     def _name(self, kind: str, count: int) -> int:
-        width = "wide" if count == 4 else "narrow" if count == 5 else "abbreviated"  # noqa: PLR2004 - MMMM, MMMMM
+        width: Width = "wide" if count == 4 else "narrow" if count == 5 else "abbreviated"  # noqa: PLR2004 - MMMM, MMMMM
         plural = {"month": "months", "day_name": "days", "half": "halves", "era": "eras"}[kind]
         for index, name in sorted(enumerate(names(plural, width, "en")), key=lambda pair: -len(pair[1])):
             if self.text[self.position : self.position + len(name)].lower() == name.lower():

@@ -2,9 +2,8 @@
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
 
-from kestra_stream.expression.dates.names import babel_locale, names
+from kestra_stream.expression.dates.names import Width, babel_locale, names
 from kestra_stream.expression.dates.patterns import Field, Optional, Pattern, parse_pattern
 from kestra_stream.expression.dates.zones import offset_text, zone_id
 
@@ -109,7 +108,7 @@ def _number(value: Callable[[datetime], int]) -> _Show:
     return lambda moment, field, _locale: f"{value(moment):0{field.count}}"
 
 
-def _width(count: int) -> str:
+def _width(count: int) -> Width:
     return "wide" if count == _WIDE else "narrow" if count == _NARROW else "abbreviated"
 
 
@@ -142,7 +141,7 @@ def _first_week(locale: str) -> tuple[int, int]:
         return 0, 4
     if locale.lower().replace("-", "_") in ("en", "en_us"):
         return 6, 1
-    found: Any = babel_locale(locale)
+    found = babel_locale(locale)
     return found.first_week_day, found.min_week_days
 
 

@@ -53,7 +53,7 @@ def sha512_hex(value: Any, frame: Frame) -> str:
     return sha512(text_of(value, frame).encode()).hexdigest()
 
 
-def escape_char(value: Any, frame: Frame, kind: str) -> Any:
+def escape_char(value: Any, frame: Frame, kind: Any) -> Any:
     """Escape single or double quotes, or quotes for a shell, in a text or in all texts of a structure."""
     if not isinstance(kind, str) or kind.lower() not in _ESCAPES:
         raise ValueError("the type is 'single', 'double' or 'shell'")

@@ -83,12 +83,15 @@ def _incoming(value: Any, frame: Frame) -> Any:
 
 def _incoming_scalar(value: Any) -> Any:
     if isinstance(value, datetime):
-        return datetime(  # noqa: DTZ001 - the zone is the value's own
-            value.year, value.month, value.day, value.hour, value.minute, value.second, value.microsecond, value.tzinfo
-        )
-    for kind in (int, float, Decimal, bytes):
-        if isinstance(value, kind):
-            return kind(value)
+        return datetime(value.year, value.month, value.day, value.hour, value.minute, value.second, value.microsecond, value.tzinfo)
+    if isinstance(value, Decimal):
+        return Decimal(value)
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return float(value)
+    if isinstance(value, bytes):
+        return bytes(value)
     return str(getattr(value, "text", value))
 
 

@@ -9,7 +9,6 @@ that costs some 50 ms.
 
 import json
 import re
-import subprocess
 import sys
 from functools import lru_cache
 from typing import Any
@@ -24,18 +23,24 @@ _MAX_STEPS_HERE = 2_000_000
 _SLOW_SHARE = 8
 _START_SECONDS = 2.0
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|\.[A-Za-z_]\w*|[A-Za-z_]\w*\s*:|[$@]?[A-Za-z_]\w*|\.\.|\[\s*\]|\?//|//|[=!<>]=|[,*#=+-]')
-_HARMLESS = frozenset(
-    "select keys keys_unsorted values length has in not type empty error tonumber fromjson sort min max unique reverse first last nth "
-    "split ascii_downcase ascii_upcase ltrimstr rtrimstr startswith endswith floor ceil round sqrt abs to_entries from_entries "
-    "add del flatten nulls booleans numbers strings arrays objects iterables scalars true false null if then elif else end "
-    "and or try catch utf8bytelength todate fromdate toarray == != <= >= //".split(),
-)
+_HARMLESS = frozenset({
+    "select", "keys", "keys_unsorted", "values", "length", "has", "in", "not", "type", "empty", "error", "tonumber", "fromjson",
+    "sort", "min", "max", "unique", "reverse", "first", "last", "nth", "split", "ascii_downcase", "ascii_upcase", "ltrimstr",
+    "rtrimstr", "startswith", "endswith", "floor", "ceil", "round", "sqrt", "abs", "to_entries", "from_entries", "add", "del",
+    "flatten", "nulls", "booleans", "numbers", "strings", "arrays", "objects", "iterables", "scalars", "true", "false", "null",
+    "if", "then", "elif", "else", "end", "and", "or", "try", "catch", "utf8bytelength", "todate", "fromdate", "toarray", "==",
+    "!=", "<=", ">=", "//",
+})  # fmt: skip
 # Each multiplies what there is by the size of the input at most: several results of one, or a pass over a list in each of its items.
-_GENERATORS = frozenset(
-    "[] , .. - map map_values with_entries any all sort_by group_by min_by max_by unique_by contains inside join transpose".split(),
-)
+_GENERATORS = frozenset({
+    "[]", ",", "..", "-", "map", "map_values", "with_entries", "any", "all", "sort_by", "group_by", "min_by", "max_by",
+    "unique_by", "contains", "inside", "join", "transpose",
+})  # fmt: skip
 # Each makes a value a few times larger at most.
-_GROWERS = frozenset("+ tostring tojson explode implode @text @json @base64 @base64d @uri @csv @tsv @html @sh".split())
+_GROWERS = frozenset({
+    "+", "tostring", "tojson", "explode", "implode", "@text", "@json", "@base64", "@base64d", "@uri", "@csv", "@tsv", "@html",
+    "@sh",
+})  # fmt: skip
 _GROWTH = 4
 
 _CHILD = """
@@ -101,14 +106,21 @@ def _shape(expression: str) -> tuple[int, int] | None:
 
 
 def _run_apart(expression: str, text: str, frame: Frame) -> list[Any]:
+    import subprocess  # noqa: PLC0415 - as above
+
     budget = frame.environment.budget
     frame.charge(budget.steps // _SLOW_SHARE)
     seconds = max(1, round(budget.regex_seconds))
     try:
         done = subprocess.run(  # noqa: S603 - our own interpreter, our own program; the user's jq goes in as data
             [sys.executable, "-I", "-c", _CHILD, str(seconds), str(budget.characters)],
-            input=json.dumps([expression, text]), capture_output=True, encoding="utf-8", env={}, timeout=seconds + _START_SECONDS, check=False,
-        )  # fmt: skip
+            input=json.dumps([expression, text]),
+            capture_output=True,
+            encoding="utf-8",
+            env={},
+            timeout=seconds + _START_SECONDS,
+            check=False,
+        )
     except subprocess.TimeoutExpired:
         frame.exceeded(f"more than {seconds} seconds for one jq program")
     if done.returncode == 2:  # noqa: PLR2004 - the child's sign for an error of the program

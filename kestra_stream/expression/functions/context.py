@@ -19,7 +19,7 @@ def current_each_output(frame: Frame, outputs: Any) -> Any:
     """Give the outputs that a task made in this iteration, however deep the loops are."""
     if not is_map(outputs):
         raise TypeError(f"needs the outputs of a task, a map, not a {kind_of(outputs)}")
-    parents = frame.variables.get("parents")
+    parents: Any = frame.variables.get("parents")
     path = [_value(parent.get("taskrun")) for parent in reversed(parents) if is_map(parent)] if is_list(parents) else []
     path.append(_value(frame.variables.get("taskrun")))
     found: Any = outputs
