@@ -1,1 +1,1 @@
-"""Internal storage: bytes of any size under `kestra:///` URIs. `interface` is the port, `uri` says where things lie, the rest are members."""
+"""Internal storage: bytes of any size under `kestra:///` URIs. `interface` is the port, `uri` says where things lie."""

@@ -1,180 +1,273 @@
-"""Local storage: files below one folder, the tenant as the top level. Writes are atomic: a file is there whole, or not at all."""
+"""Storage in a directory of this machine: one folder a tenant below the root, files under the names of their URIs."""
 
+import io
 import os
-import shutil
-from collections.abc import Iterator, Mapping
+import stat
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from io import BufferedReader, RawIOBase
+from itertools import count
 from pathlib import Path
-from tempfile import NamedTemporaryFile
-from typing import BinaryIO, cast
+from secrets import token_hex
+from typing import BinaryIO
 
-import orjson
-
-from kestra_stream.errors import InvalidUri, NotFound
+from kestra_stream.errors import Invalid, InvalidUri, NotFound
+from kestra_stream.storage.file_range import file_range
+from kestra_stream.storage.folder import METADATA, Folder
 from kestra_stream.storage.interface import FileAttributes
 from kestra_stream.storage.uri import RESERVED, StoragePath, check_tenant, parse
 
-_PART = f"{RESERVED}part-"
-_METADATA = f"{RESERVED}metadata-"
-_BLOCK = 1024 * 1024
+_PIECE = 256 * 1024
+_ABSENT = (FileNotFoundError, NotADirectoryError)
 
 
 class LocalStorage:
-    """Files below `root`, which is made when the first file is stored."""
+    """Files below a root directory, which is made when the first file comes. Thread-safe, and safe between processes.
 
-    def __init__(self, root: Path) -> None:
-        self.root = Path(os.path.abspath(root))
+    Args:
+        root: where everything lies.
+        fsync: wait until the disk has a file before it counts as stored, so that it survives a loss of power.
+    """
+
+    def __init__(self, root: Path | str, *, fsync: bool = False) -> None:
+        self._root = os.fspath(root)
+        self._fsync = fsync
+        self._prefix = f"{RESERVED}part-{token_hex(6)}"
+        self._number = count()
 
     def get(self, tenant: str, uri: str, start: int = 0, end: int | None = None) -> BinaryIO:
-        """Open a file, or a range of its bytes, for reading."""
-        path = self._file(tenant, parse(uri))
+        """Open a file; nothing is read before the caller does."""
+        if start < 0 or (end is not None and end < start):
+            raise Invalid(f"bytes {start} to {end} are no range")
+        path = parse(uri)
+        if path.is_folder:
+            raise NotFound(f"there is no file at {uri}")
         try:
-            file = path.open("rb")
-        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
-            raise NotFound(f"there is no file {uri}") from None
+            with self._folder(tenant, path.names[:-1]) as folder:
+                descriptor = folder.open(path.names[-1])
+        except _ABSENT:
+            raise NotFound(f"there is no file at {uri}") from None
         if start == 0 and end is None:
-            return file
-        file.seek(start)
-        return cast(BinaryIO, BufferedReader(_Range(file, None if end is None else max(end - start, 0))))
+            return os.fdopen(descriptor, "rb")
+        return file_range(descriptor, start, end)
 
     def put(self, tenant: str, uri: str, content: BinaryIO | bytes, metadata: Mapping[str, str] | None = None) -> str:
-        """Store a file as a whole or not at all."""
-        parsed = parse(uri)
-        if parsed.is_folder or parsed.is_root:
-            raise InvalidUri(f"{uri} is a folder; name the file to store")
-        path = self._file(tenant, parsed)
-        temporary = self._written(path, content)
-        try:
-            if metadata:
-                path.with_name(f"{_METADATA}{path.name}").write_bytes(orjson.dumps(dict(metadata)))
-            os.replace(temporary, path)
-        except OSError as error:
-            temporary.unlink(missing_ok=True)
-            raise InvalidUri(f"{uri} cannot be stored: {error.strerror}") from error
-        return parsed.uri
-
-    def _written(self, path: Path, content: BinaryIO | bytes) -> Path:
-        """Write content into a temporary file beside its place."""
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            file = NamedTemporaryFile(dir=path.parent, prefix=_PART, delete=False)  # noqa: SIM115 - it is moved to its place
-        except (FileExistsError, NotADirectoryError):
-            raise InvalidUri(f"{path.parent.name} is a file; no file can be stored below it") from None
-        try:
-            with file:
-                if isinstance(content, bytes):
-                    file.write(content)
-                else:
-                    shutil.copyfileobj(content, file, _BLOCK)
-        except BaseException:
-            Path(file.name).unlink(missing_ok=True)
-            raise
-        return Path(file.name)
+        """Write a hidden file beside the target, then rename it over."""
+        path = _file_path(uri)
+        name = path.names[-1]
+        part = self._part()
+        folder, descriptor = self._create(tenant, path, part)
+        with folder:
+            try:
+                self._write(descriptor, content)
+                with folder.locked():
+                    folder.replace(part, folder, name)
+                    folder.change_metadata(name, metadata or {}, part)
+            except IsADirectoryError:
+                folder.remove(part)
+                raise InvalidUri(f"{uri} is a folder") from None
+            except BaseException:
+                folder.remove(part)
+                raise
+        return path.uri
 
     def attributes(self, tenant: str, uri: str) -> FileAttributes | None:
-        """Tell what is stored there."""
-        parsed = parse(uri)
-        path = self._file(tenant, parsed)
-        return self._attributes(path, StoragePath(parsed.names)) if path.exists() else None
-
-    def _attributes(self, path: Path, address: StoragePath) -> FileAttributes:
-        status = path.stat()
-        modified = datetime.fromtimestamp(status.st_mtime, UTC)
-        if path.is_dir():
-            return FileAttributes(StoragePath(address.names, is_folder=True).uri, 0, modified, is_folder=True)
-        metadata: dict[str, str] = {}
-        with suppress(FileNotFoundError):
-            metadata = orjson.loads(path.with_name(f"{_METADATA}{path.name}").read_bytes())
-        return FileAttributes(address.uri, status.st_size, modified, metadata=metadata)
+        """Look at one name; a folder is there while it holds something."""
+        path = parse(uri)
+        try:
+            if not path.is_folder:
+                with self._folder(tenant, path.names[:-1]) as folder:
+                    found = _described(folder, path, folder.status(path.names[-1]), has_metadata=True)
+                if found is None or not found.is_folder:
+                    return found
+            with self._folder(tenant, path.names) as folder:
+                return _described(folder, path, folder.status("."), has_metadata=False) if folder.names() else None
+        except _ABSENT:
+            return None
 
     def list(self, tenant: str, uri: str, *, recursive: bool = False) -> Iterator[FileAttributes]:
-        """List what lies under a folder, sorted by URI."""
-        parsed = parse(uri)
-        folder = self._file(tenant, parsed)
-        if folder.is_dir():
-            yield from self._listed(folder, parsed.names, recursive=recursive)
-
-    def _listed(self, folder: Path, names: tuple[str, ...], *, recursive: bool) -> Iterator[FileAttributes]:
-        for path in sorted(folder.iterdir(), key=lambda path: path.name):
-            if path.name.startswith(RESERVED) or path.is_symlink():
-                continue
-            address = StoragePath((*names, path.name))
-            if not (recursive and path.is_dir()):
-                with suppress(FileNotFoundError):
-                    yield self._attributes(path, address)
-            if recursive and path.is_dir():
-                yield from self._listed(path, address.names, recursive=True)
+        """Walk one folder after the other; no more than the entries of the folders on the way are held."""
+        return self._walk(check_tenant(tenant), parse(uri).names, recursive=recursive)
 
     def delete(self, tenant: str, uri: str) -> int:
-        """Delete a file or a folder; return how many files went."""
-        path = self._file(tenant, parse(uri))
-        if path.is_dir():
-            count = sum(1 for _ in self.list(tenant, uri if uri.endswith("/") else f"{uri}/", recursive=True))
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            try:
-                path.unlink()
-            except (FileNotFoundError, NotADirectoryError):
-                return 0
-            path.with_name(f"{_METADATA}{path.name}").unlink(missing_ok=True)
-            count = 1
-        self._tidy(path.parent, tenant)
-        return count
+        """Remove a file with its metadata or a whole folder, then the folders above that hold nothing any more."""
+        path = _place(uri)
+        try:
+            with self._folder(tenant, path.names[:-1]) as folder:
+                gone = _delete(folder, path)
+        except _ABSENT:
+            return 0
+        self._tidy(tenant, path.names)
+        return gone
 
     def move(self, tenant: str, source: str, target: str) -> str:
-        """Rename a file or a folder."""
-        old, new = self._file(tenant, parse(source)), self._file(tenant, parse(target))
-        if not old.exists():
-            raise NotFound(f"there is no file {source}")
-        new.parent.mkdir(parents=True, exist_ok=True)
-        os.replace(old, new)
-        with suppress(FileNotFoundError):
-            os.replace(old.with_name(f"{_METADATA}{old.name}"), new.with_name(f"{_METADATA}{new.name}"))
-        self._tidy(old.parent, tenant)
-        return parse(target).uri
+        """Rename; a folder that meets another at the target is merged into it, file by file."""
+        origin, aim = _place(source), _place(target)
+        found = self.attributes(tenant, source)
+        if found is None:
+            raise NotFound(f"there is nothing at {source}")
+        if not found.is_folder:
+            self._move_file(tenant, origin, _file_path(target))
+        elif aim.names != origin.names:
+            if aim.names[: len(origin.names)] == origin.names:
+                raise InvalidUri(f"{source} cannot be moved into itself")
+            self._move_folder(tenant, origin, aim)
+        self._tidy(tenant, origin.names)
+        return StoragePath(aim.names, found.is_folder).uri
 
-    def _file(self, tenant: str, parsed: StoragePath) -> Path:
-        """Return the place of an address; a link that leads outside is refused."""
-        top = self.root / check_tenant(tenant)
-        path = top.joinpath(*parsed.names)
-        if os.path.islink(path) or (path.exists() and not os.path.realpath(path).startswith(os.path.realpath(top))):
-            raise InvalidUri(f"{parsed.uri} leads outside of the storage")
-        return path
+    def _folder(self, tenant: str, names: Sequence[str], *, create: bool = False) -> Folder:
+        check_tenant(tenant)
+        if create:
+            Path(self._root).mkdir(parents=True, exist_ok=True)
+        with Folder.root(self._root) as root:
+            return root.inner((tenant, *names), create=create)
 
-    def _tidy(self, folder: Path, tenant: str) -> None:
-        """Remove folders that have become empty."""
-        top = self.root / tenant
-        while folder != top and top in folder.parents:
+    def _open_or_make(self, tenant: str, path: StoragePath) -> Folder:
+        """Open the folder that a file goes to; most often it is there already."""
+        try:
+            return self._folder(tenant, path.names[:-1])
+        except FileNotFoundError:
+            return self._folder(tenant, path.names[:-1], create=True)
+
+    def _create(self, tenant: str, path: StoragePath, part: str) -> tuple[Folder, int]:
+        """Open the folder and a new file in it; again when somebody tidied the empty folder away in between."""
+        while True:
             try:
-                folder.rmdir()
-            except OSError:
-                return
-            folder = folder.parent
+                folder = self._open_or_make(tenant, path)
+            except NotADirectoryError:
+                raise InvalidUri(f"{path.uri} lies below a file") from None
+            except FileNotFoundError:
+                continue
+            try:
+                return folder, folder.create(part)
+            except FileNotFoundError:
+                folder.close()
+            except BaseException:
+                folder.close()
+                raise
+
+    def _write(self, descriptor: int, content: BinaryIO | bytes) -> None:
+        with os.fdopen(descriptor, "wb", buffering=0) as file:
+            if isinstance(content, bytes | bytearray | memoryview):
+                _write_all(file, content)
+            else:
+                while piece := content.read(_PIECE):
+                    _write_all(file, piece)
+            if self._fsync:
+                os.fsync(descriptor)
+
+    def _walk(self, tenant: str, names: tuple[str, ...], *, recursive: bool) -> Iterator[FileAttributes]:
+        try:
+            with self._folder(tenant, names) as folder:
+                entries = tuple(_entries(folder, names))
+        except _ABSENT:
+            return
+        for path, found in entries:
+            if path.is_folder and recursive:
+                yield from self._walk(tenant, path.names, recursive=True)
+            else:
+                yield found
+
+    def _move_file(self, tenant: str, origin: StoragePath, aim: StoragePath) -> None:
+        """Rename under the lock of the target's folder; the metadata goes along. No two locks are ever held at once."""
+        if origin.names == aim.names:
+            return
+        name, new_name = origin.names[-1], aim.names[-1]
+        part = self._part()
+        try:
+            with self._folder(tenant, origin.names[:-1]) as folder:
+                metadata = folder.metadata(name)
+                # An empty file holds the target's folder, so that nobody tidies it away before the rename.
+                target, descriptor = self._create(tenant, aim, part)
+                os.close(descriptor)
+                with target:
+                    try:
+                        with target.locked():
+                            folder.replace(name, target, new_name)
+                            target.change_metadata(new_name, metadata, part)
+                    finally:
+                        target.remove(part)
+                with folder.locked():
+                    if folder.status(name) is None:
+                        folder.change_metadata(name, {}, part)
+        except FileNotFoundError:
+            raise NotFound(f"there is nothing at {origin.uri}") from None
+        except IsADirectoryError:
+            raise InvalidUri(f"{aim.uri} is a folder") from None
+
+    def _move_folder(self, tenant: str, origin: StoragePath, aim: StoragePath) -> None:
+        for path in tuple(parse(file.uri) for file in self._walk(tenant, origin.names, recursive=True)):
+            self._move_file(tenant, path, StoragePath((*aim.names, *path.names[len(origin.names) :])))
+            self._tidy(tenant, path.names)
+
+    def _tidy(self, tenant: str, names: tuple[str, ...]) -> None:
+        """Remove folders that hold nothing, from the inside out, up to the first that holds something."""
+        inside = (tenant, *names)
+        with suppress(*_ABSENT), Folder.root(self._root) as root:
+            while inside:
+                with root.inner(inside[:-1]) as folder:
+                    if not folder.remove_folder(inside[-1]):
+                        return
+                inside = inside[:-1]
+
+    def _part(self) -> str:
+        return f"{self._prefix}-{os.getpid()}-{next(self._number)}"
 
 
-class _Range(RawIOBase):
-    """A part of an open file."""
+def _place(uri: str) -> StoragePath:
+    """Return the path of a file or folder that may be changed: anything but the tenant's root."""
+    path = parse(uri)
+    if path.is_root:
+        raise InvalidUri("the root of a tenant can be neither moved nor deleted")
+    return path
 
-    def __init__(self, file: BinaryIO, left: int | None) -> None:
-        self._file = file
-        self._left = left
 
-    def readable(self) -> bool:
-        """It is."""
-        return True
+def _file_path(uri: str) -> StoragePath:
+    path = parse(uri)
+    if path.is_folder:
+        raise InvalidUri(f"{uri} names a folder; the URI of a file does not end with '/'")
+    return path
 
-    def readinto(self, buffer: bytearray) -> int:  # type: ignore[override]
-        """Read what fits, up to the end of the range."""
-        wanted = len(buffer) if self._left is None else min(len(buffer), self._left)
-        content = self._file.read(wanted)
-        buffer[: len(content)] = content
-        if self._left is not None:
-            self._left -= len(content)
-        return len(content)
 
-    def close(self) -> None:
-        """Close the file too."""
-        self._file.close()
-        super().close()
+def _write_all(file: io.RawIOBase, content: bytes | bytearray | memoryview) -> None:
+    rest = memoryview(content)
+    while rest:
+        rest = rest[file.write(rest) or 0 :]
+
+
+def _delete(folder: Folder, path: StoragePath) -> int:
+    name = path.names[-1]
+    found = folder.status(name)
+    if found is None:
+        return 0
+    if stat.S_ISDIR(found.st_mode):
+        with folder.inner((name,)) as inner:
+            return inner.clear()
+    if path.is_folder:
+        return 0
+    with folder.locked():
+        gone = folder.remove(name)
+        folder.change_metadata(name, {}, "")
+    return int(gone)
+
+
+def _entries(folder: Folder, names: tuple[str, ...]) -> Iterator[tuple[StoragePath, FileAttributes]]:
+    """Describe all that lies in a folder; what no URI can name is left out."""
+    has_metadata = folder.status(METADATA) is not None
+    for name, is_folder in folder.names():
+        path = StoragePath((*names, name), is_folder)
+        with suppress(InvalidUri):
+            parse(path.uri)
+            found = _described(folder, path, folder.status(name), has_metadata=has_metadata)
+            if found is not None:
+                yield path, found
+
+
+def _described(folder: Folder, path: StoragePath, found: os.stat_result | None, *, has_metadata: bool) -> FileAttributes | None:
+    if found is None:
+        return None
+    modified_at = datetime.fromtimestamp(found.st_mtime, UTC)
+    if stat.S_ISDIR(found.st_mode):
+        return FileAttributes(StoragePath(path.names, is_folder=True).uri, 0, modified_at, is_folder=True)
+    metadata = folder.metadata(path.names[-1]) if has_metadata else {}
+    return FileAttributes(path.uri, found.st_size, modified_at, metadata=metadata)

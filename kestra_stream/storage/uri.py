@@ -27,6 +27,7 @@ RESERVED = ".kestra-"
 MAX_NAME = 255
 MAX_PATH = 1000
 MAX_DEPTH = 128
+_SHOWN = 100
 
 _PLAIN = re.compile(r"(?:/[A-Za-z0-9_-][A-Za-z0-9_.-]{0,254})+/?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -235,4 +236,4 @@ def _size(name: str) -> int:
 
 
 def _shown(text: str) -> str:
-    return repr(text if len(text) <= 100 else f"{text[:97]}...")
+    return repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}...")
