@@ -80,7 +80,9 @@ def _unique_in_list(document: Mapping[str, Any], name: str, kind: str, notes: No
 def _no_system_labels(flow: Flow, notes: Notes) -> None:
     for place, label in enumerate(flow.labels):
         if label.key.startswith("system.") and label.key != "system.readOnly":
-            notes.fault(f"the label `{label.key}` belongs to the engine; choose a key that does not start with `system.`", ("labels", place))
+            notes.fault(
+                f"the label `{label.key}` belongs to the engine; choose a key that does not start with `system.`", ("labels", place)
+            )
 
 
 def _input_dependencies(flow: Flow, notes: Notes) -> None:
@@ -100,7 +102,7 @@ def _input_dependencies(flow: Flow, notes: Notes) -> None:
 
 def _no_recursive_call(flow: Flow, document: Mapping[str, Any], notes: Notes) -> None:
     for path, task in _task_roots(document):
-        if task.get("namespace") == flow.namespace and task.get("flowId") == flow.id :
+        if task.get("namespace") == flow.namespace and task.get("flowId") == flow.id:
             notes.fault(f"Recursive call: the flow `{flow.namespace}.{flow.id}` calls itself", (*path, "flowId"))
 
 
@@ -115,4 +117,3 @@ def _templates(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
     elif isinstance(value, list):
         for place, item in enumerate(value):
             yield from _templates(item, (*path, place))
-

@@ -31,9 +31,7 @@ class ParsedFlow:
     warnings: tuple[Fault, ...] = ()
 
 
-def parse_flow(
-    text: str, file: str = "", registry: Registry | None = None, defaults: Sequence[Mapping[str, Any]] = ()
-) -> Flow:
+def parse_flow(text: str, file: str = "", registry: Registry | None = None, defaults: Sequence[Mapping[str, Any]] = ()) -> Flow:
     """Parse a text that holds one flow.
 
     Raises:

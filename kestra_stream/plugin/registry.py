@@ -62,7 +62,7 @@ class Registry:
             raise NotFound(f"Invalid type: {name}{self._hint(name)}")
         try:
             cls = point.load()
-        except Exception as error:  # noqa: BLE001 - the border of a plugin: its module may raise anything
+        except Exception as error:
             where = f" of {point.dist.name}" if point.dist is not None else ""
             raise BrokenPlugin(f"the plugin {name}{where} can not be loaded: {type(error).__name__}: {error}") from error
         if not (isinstance(cls, type) and issubclass(cls, Plugin)):

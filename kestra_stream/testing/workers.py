@@ -26,9 +26,7 @@ Outcomes = Mapping[str, Sequence[Result]]
 class DriverWorker:
     """Runs jobs without threads."""
 
-    def __init__(
-        self, flows: FlowLookup, repository: Repository, storage: Storage | None, clock: ManualClock, outcomes: Outcomes
-    ) -> None:
+    def __init__(self, flows: FlowLookup, repository: Repository, storage: Storage | None, clock: ManualClock, outcomes: Outcomes) -> None:
         self._clock = clock
         self._outcomes = outcomes
         self._killed: set[str] = set()

@@ -11,5 +11,7 @@ class NamespaceFilesOption(Written):
     enabled: bool = Field(default=True, description="Whether any are.")
     include: tuple[str, ...] = Field(default=(), description="Globs of the files; all by default.")
     exclude: tuple[str, ...] = Field(default=(), description="Globs of files to leave out.")
-    namespaces: tuple[str, ...] = Field(default=(), description="Namespaces whose files are taken, later ones over earlier ones; the own by default.")
+    namespaces: tuple[str, ...] = Field(
+        default=(), description="Namespaces whose files are taken, later ones over earlier ones; the own by default."
+    )
     folder_per_namespace: bool = Field(default=False, description="Put the files of each namespace into a folder of its name.")

@@ -27,6 +27,8 @@ class Fail(RunnableTask):
     error_message: Property[str] = Field(default=Property.of("Task failure"), description="What the log says.")
 
     def run(self, context: RunContext) -> None:
-        condition = "true" if self.condition is None else str(self.condition).lower() if isinstance(self.condition, bool) else self.condition
+        condition = (
+            "true" if self.condition is None else str(self.condition).lower() if isinstance(self.condition, bool) else self.condition
+        )
         if is_truthy(context.render(condition)):
             raise TaskFailed(context.render(self.error_message))

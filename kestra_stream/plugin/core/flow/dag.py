@@ -47,16 +47,16 @@ class Dag(FlowableTask):
         for task_id, names in waits.items():
             for name in names:
                 if name not in waits:
-                    raise ValueError(f"task `{task_id}` depends on `{name}`, which is not a task of this Dag (there are: {', '.join(waits)})")
+                    raise ValueError(
+                        f"task `{task_id}` depends on `{name}`, which is not a task of this Dag (there are: {', '.join(waits)})"
+                    )
         cycle = _cycle(waits)
         if cycle:
             raise ValueError(f"cyclic dependency: {' -> '.join(cycle)}")
         return self
 
     def behaviour(self) -> Graph:
-        return Graph(
-            tuple(entry.task for entry in self.tasks), {entry.task.id: entry.depends_on for entry in self.tasks}, self.concurrent
-        )
+        return Graph(tuple(entry.task for entry in self.tasks), {entry.task.id: entry.depends_on for entry in self.tasks}, self.concurrent)
 
 
 def _cycle(waits: dict[str, tuple[str, ...]]) -> list[str]:

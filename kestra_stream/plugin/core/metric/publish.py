@@ -1,0 +1,63 @@
+"""io.kestra.plugin.core.metric.Publish: give values as metrics."""
+
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from kestra_stream.errors import Invalid
+from kestra_stream.models.document_model import Written
+from kestra_stream.models.duration import parse_duration
+from kestra_stream.models.property import Property
+from kestra_stream.models.records import MetricType
+from kestra_stream.plugin.api import RunContext, RunnableTask
+
+
+class PublishedMetric(Written):
+    """One metric."""
+
+    type: Property[MetricType]
+    name: Property[str]
+    value: Any
+    tags: Property[dict[str, str]] = Property.of({}, dict[str, str])
+
+
+class Publish(RunnableTask):
+    """Publish counters, timers (a duration or seconds) and gauges."""
+
+    type_name: ClassVar[str] = "io.kestra.plugin.core.metric.Publish"
+    examples: ClassVar[tuple[str, ...]] = (
+        """
+        id: measure
+        type: io.kestra.plugin.core.metric.Publish
+        metrics:
+          - type: counter
+            name: rows
+            value: "{{ outputs.load.rows }}"
+        """,
+    )
+
+    metrics: tuple[PublishedMetric, ...] = Field(min_length=1, description="The metrics.")
+
+    def run(self, context: RunContext) -> None:
+        for metric in self.metrics:
+            kind, name = context.render(metric.type), context.render(metric.name)
+            value = _number(context.render(metric.value), name)
+            tags = context.render(metric.tags)
+            match kind:
+                case MetricType.COUNTER:
+                    context.counter(name, value, **tags)
+                case MetricType.TIMER:
+                    context.timer(name, value, **tags)
+                case MetricType.GAUGE:
+                    context.gauge(name, value, **tags)
+
+
+def _number(value: Any, name: str) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        pass
+    try:
+        return parse_duration(value).total_seconds()
+    except ValueError:
+        raise Invalid(f"the value of the metric `{name}` must be a number or a duration, not `{value}`") from None

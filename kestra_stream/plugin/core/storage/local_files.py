@@ -1,0 +1,46 @@
+"""io.kestra.plugin.core.storage.LocalFiles: files into, and out of, a working directory."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from kestra_stream.errors import Invalid
+from kestra_stream.models.property import Property
+from kestra_stream.plugin.api import RunContext, RunnableTask, TaskOutput
+
+
+class LocalFilesOutput(TaskOutput):
+    """Where the kept files are, by name."""
+
+    uris: dict[str, str]
+
+
+class LocalFiles(RunnableTask):
+    """Create files in the working directory, and keep files of it; of use inside a WorkingDirectory."""
+
+    type_name: ClassVar[str] = "io.kestra.plugin.core.storage.LocalFiles"
+    aliases: ClassVar[tuple[str, ...]] = ("io.kestra.core.tasks.storages.LocalFiles",)
+    deprecated: ClassVar[str | None] = "use inputFiles and outputFiles of WorkingDirectory"
+
+    inputs: Property[Any] | None = Field(default=None, description="Name to content or storage URI.")
+    outputs: Property[list[str]] | None = Field(default=None, description="Globs of the files to keep.")
+
+    def run(self, context: RunContext) -> LocalFilesOutput:
+        created = context.render(self.inputs) if self.inputs is not None else {}
+        if not isinstance(created, Mapping):
+            raise Invalid("inputs must be a map of names to contents")
+        for name, content in created.items():
+            put_file(context, str(name), content)
+        kept = context.working_directory.find(context.render(self.outputs)) if self.outputs is not None else ()
+        top = context.working_directory.path
+        return LocalFilesOutput(uris={str(path.relative_to(top)): context.files.put(path, path.name) for path in kept})
+
+
+def put_file(context: RunContext, name: str, content: Any) -> None:
+    """Create one file of the working directory from text, or from a stored file."""
+    if isinstance(content, str) and content.startswith("kestra://"):
+        with context.files.open(content) as source:
+            context.working_directory.write(name, source)
+    else:
+        context.working_directory.write(name, ("" if content is None else str(content)).encode())
