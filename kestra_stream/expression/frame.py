@@ -64,15 +64,15 @@ class Frame:
 
     def check_characters(self, characters: int) -> None:
         """BudgetExceeded when a text of so many characters may not be made."""
-        self.charge(characters >> 8)
         if characters > self.environment.budget.characters:
             self.exceeded(f"a text of more than {self.environment.budget.characters:,} characters")
+        self.charge(characters >> 8)
 
     def check_items(self, items: int) -> None:
         """BudgetExceeded when a list or map of so many items may not be made."""
-        self.charge(items >> 2)
         if items > self.environment.budget.items:
             self.exceeded(f"a list or map of more than {self.environment.budget.items:,} items")
+        self.charge(items >> 2)
 
     def enter(self) -> None:
         """Go one level deeper; BudgetExceeded when that is too deep; pairs with `leave`."""

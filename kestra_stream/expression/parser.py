@@ -165,14 +165,20 @@ def _chain(stream: TokenStream, operator: str, first: Expression, position: int)
 
 
 def _filters(stream: TokenStream, value: Expression) -> Expression:
-    calls = [parse_filter_call(stream)]
+    return Filtered(value, parse_filter_calls(stream))
+
+
+def parse_filter_calls(stream: TokenStream) -> tuple[FilterCall, ...]:
+    """Parse `name`, `name(arguments)` and more of them with `|` between."""
+    calls = [_filter_call(stream)]
     while stream.accept("|"):
-        calls.append(parse_filter_call(stream))
-    return Filtered(value, tuple(calls))
+        calls.append(_filter_call(stream))
+        if len(calls) > MAX_NESTING:
+            stream.fail(f"More than {MAX_NESTING} filters follow each other")
+    return tuple(calls)
 
 
-def parse_filter_call(stream: TokenStream) -> FilterCall:
-    """Parse `name` or `name(arguments)` after a `|`."""
+def _filter_call(stream: TokenStream) -> FilterCall:
     name = stream.expect_kind(Kind.NAME, "the name of a filter")
     return FilterCall(name.text, _optional_arguments(stream), name.position)
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection
 
 from kestra_stream.expression.lexer import Kind, Token, tokenize
 from kestra_stream.expression.native import nearest
-from kestra_stream.expression.parser import TokenStream, parse_expression, parse_filter_call
+from kestra_stream.expression.parser import TokenStream, parse_expression, parse_filter_calls
 from kestra_stream.expression.syntax import (
     Assign,
     Block,
@@ -152,13 +152,11 @@ def _block(stream: TokenStream, _tag: Token) -> Statement:
 
 
 def _filter(stream: TokenStream, _tag: Token) -> Statement:
-    filters = [parse_filter_call(stream)]
-    while stream.accept("|"):
-        filters.append(parse_filter_call(stream))
+    filters = parse_filter_calls(stream)
     _close(stream)
     body = _body(stream, ("endfilter",))
     _end(stream)
-    return FilterBlock(tuple(filters), body)
+    return FilterBlock(filters, body)
 
 
 _TAGS: dict[str, Callable[[TokenStream, Token], Statement]] = {

@@ -21,6 +21,11 @@ _NOTHING: frozenset[Any] = frozenset()
 _FALSE_TEXTS = frozenset({"", "false", "0", "-0"})
 
 
+def has_expression(text: str) -> bool:
+    """Tell whether a text has a delimiter of the language in it."""
+    return "{" in text and ("{{" in text or "{%" in text or "{#" in text)
+
+
 class Template:
     """A compiled text.
 
@@ -40,7 +45,7 @@ class Template:
         self.functions: frozenset[str] = _NOTHING
         self._single: Evaluate | None = None
         self._text: Callable[[Frame], str] = lambda _frame: source
-        if "{" in source:
+        if has_expression(source):
             self._compile(parse(source))
 
     def _compile(self, body: Body) -> None:
@@ -86,8 +91,8 @@ class Template:
         frame = Frame(variables, environment, self.source)
         try:
             value = self._single(frame)
-            if environment.recursive and isinstance(value, str) and value != self.source:
-                return compile_template(value).evaluate(variables, environment) if "{" in value else value
+            if environment.recursive and isinstance(value, str):
+                return stable_text(_compiled_within(value, frame), frame)
         except RecursionError:
             frame.exceeded("more levels of nesting than the stack has")
         return value
@@ -141,10 +146,9 @@ def stable_text(template: Template, frame: Frame) -> str:
         frame.raws = []
     text = template.text_within(frame)
     for _ in range(MAX_ROUNDS):
-        following = compile_template(text)
-        if following.is_constant:
+        if not has_expression(text):
             break
-        again = following.text_within(frame)
+        again = _compiled_within(text, frame).text_within(frame)
         if again == text:
             break
         text = again
@@ -155,14 +159,21 @@ def stable_text(template: Template, frame: Frame) -> str:
     return text
 
 
+def _compiled_within(text: str, frame: Frame) -> Template:
+    """Compile a text that a render made; that costs two steps a character."""
+    if has_expression(text):
+        frame.charge(2 * len(text))
+    return compile_template(text)
+
+
 def render_within(value: Any, frame: Frame, *, recursive: bool) -> Any:
     """Render a text, or all texts of a structure, inside a render that is going on."""
     frame.enter()
     saved, frame.scopes = frame.scopes, []
     try:
         if recursive:
-            return _mapped(value, lambda text: stable_text(compile_template(text), frame), frame)
-        return _mapped(value, lambda text: compile_template(text).text_within(frame), frame)
+            return _mapped(value, lambda text: stable_text(_compiled_within(text, frame), frame), frame)
+        return _mapped(value, lambda text: _compiled_within(text, frame).text_within(frame), frame)
     finally:
         frame.scopes = saved
         frame.leave()
@@ -193,7 +204,7 @@ def render_structure(value: Any, variables: Mapping[str, Any], environment: Envi
         typed: a text that is one `{{ }}` as a whole gives its native value (keys of maps are always texts).
     """
     if isinstance(value, str):
-        if "{" not in value:
+        if not has_expression(value):
             return value
         template = compile_template(value)
         return template.evaluate(variables, environment) if typed else template.render(variables, environment)
@@ -223,7 +234,7 @@ def _templates(value: Any) -> list[Template]:
     while waiting:
         item = waiting.pop()
         if isinstance(item, str):
-            if "{" in item:
+            if has_expression(item):
                 found.append(compile_template(item))
         elif is_map(item):
             waiting.extend(item.keys())

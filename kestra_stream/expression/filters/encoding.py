@@ -64,6 +64,7 @@ def _escaped(value: Any, frame: Frame, old: str, new: str, depth: int) -> Any:
     if depth > _MAX_DEPTH:
         frame.exceeded(f"a value of more than {_MAX_DEPTH} levels")
     frame.work_on(value)
+    frame.charge(2)
     if is_map(value):
         return {key: _escaped(item, frame, old, new, depth + 1) for key, item in value.items()}
     if is_list(value):

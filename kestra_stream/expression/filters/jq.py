@@ -42,6 +42,7 @@ _GROWERS = frozenset({
     "@sh",
 })  # fmt: skip
 _GROWTH = 4
+_MODULES = re.compile(r"\b(?:import|include)\b")
 
 _CHILD = """
 import json, resource, sys
@@ -108,6 +109,8 @@ def _shape(expression: str) -> tuple[int, int] | None:
 def _run_apart(expression: str, text: str, frame: Frame) -> list[Any]:
     import subprocess  # noqa: PLC0415 - as above
 
+    if _MODULES.search(expression):
+        raise ValueError("a jq program can not load modules")
     budget = frame.environment.budget
     frame.charge(budget.steps // _SLOW_SHARE)
     seconds = max(1, round(budget.regex_seconds))

@@ -21,6 +21,8 @@ _SLOW_SHARE = 8
 _SPECIAL = re.compile(r"[.^$*+?{}\[\]\\|()]")
 _QUOTATION = re.compile(r"\\Q(.*?)(?:\\E|$)", re.DOTALL)
 _REFERENCE = re.compile(r"\\(.)|\$(?:(\d+)|\{(\w+)\})", re.DOTALL)
+_PARTS = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\{(?P<count>\d{1,9})(?:,\d*)?\}|.", re.DOTALL)
+_MAX_SIZE = 20_000
 _Result = TypeVar("_Result")
 
 
@@ -29,15 +31,40 @@ def is_plain(pattern: str) -> bool:
     return _SPECIAL.search(pattern) is None
 
 
-@lru_cache(maxsize=512)
+def _size(pattern: str) -> int:
+    """Estimate how large a pattern gets when its counted repetitions are written out, as the `regex` package does."""
+    open_groups = [0]
+    last = 0
+    for part in _PARTS.finditer(pattern):
+        text = part.group()
+        if text == "(":
+            open_groups.append(0)
+            continue
+        if text == ")" and len(open_groups) > 1:
+            last = open_groups.pop() + 1
+        elif part.group("count"):
+            last *= max(int(part.group("count")) - 1, 0)
+        else:
+            last = 1
+        open_groups[-1] += last
+        if open_groups[-1] > _MAX_SIZE:
+            break
+        last = last if not part.group("count") else open_groups[-1]
+    return sum(open_groups)
+
+
+@lru_cache(maxsize=128)
 def compiled(pattern: str) -> "regex.Pattern[str]":
     """Compile a pattern in Java's syntax; ValueError when it does not parse."""
     import regex  # noqa: PLC0415 - loaded where it is used: importing the language must be quick
 
     if len(pattern) > _MAX_PATTERN:
         raise ValueError(f"a regular expression may have {_MAX_PATTERN} characters at most")
+    source = _QUOTATION.sub(lambda match: re.escape(match.group(1)), pattern).replace(r"\z", r"\Z")
+    if _size(source) > _MAX_SIZE:
+        raise ValueError(f"the regular expression `{pattern[:200]}` repeats more than {_MAX_SIZE:,} parts")
     try:
-        return regex.compile(_QUOTATION.sub(lambda match: re.escape(match.group(1)), pattern).replace(r"\z", r"\Z"))
+        return regex.compile(source, cache_pattern=False)
     except (regex.error, RecursionError, OverflowError, MemoryError) as error:
         raise ValueError(f"the regular expression `{pattern[:200]}` does not parse: {error}") from None
 
