@@ -91,8 +91,8 @@ class DirectoryTask(Protocol):
 class Logger(Protocol):
     """The attempt's log. Secrets that the context has rendered are masked."""
 
-    def log(self, level: Level, message: str) -> None:
-        """Write one line."""
+    def log(self, level: Level, message: str, *, cut: int = 0) -> None:
+        """Write one line; `cut` tells how many bytes were already cut off at its end."""
         ...
 
     def trace(self, message: str) -> None:

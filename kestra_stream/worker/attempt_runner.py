@@ -6,7 +6,7 @@ from typing import Any
 
 from kestra_stream.errors import KestraError
 from kestra_stream.models.execution import TaskRun
-from kestra_stream.models.records import LogEntry
+from kestra_stream.models.records import Level, LogEntry
 from kestra_stream.models.state import StateType
 from kestra_stream.models.task import Task
 from kestra_stream.plugin.api import Outcome, Outputs, TaskInfo
@@ -116,7 +116,7 @@ class AttemptRunner:
         try:
             return result, self._outputs.packed(result.outputs, frame.info)
         except KestraError as error:
-            context.logger.error(str(error))
+            context.logger.log(Level.ERROR, str(error))
             return Result(StateType.FAILED, error=str(error)), {}
 
     def _variables(self, task: Task, frame: Frame, mask: Callable[[str], None]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from kestra_stream.models.execution import Attempt, TaskRun
 from kestra_stream.models.execution_input import ChildTaskRunReported
 from kestra_stream.models.ids import derived_id
 from kestra_stream.models.messages import TaskJob
+from kestra_stream.models.records import Level
 from kestra_stream.models.state import State, StateType
 from kestra_stream.models.task import Task
 from kestra_stream.plugin.api import DirectoryTask, Outcome, Outputs, Stopped
@@ -85,7 +86,8 @@ class DirectoryRun:
         try:
             text = context.render(str(child.run_if).lower() if isinstance(child.run_if, bool) else child.run_if, self._roots(run, 0))
         except KestraError as error:
-            context.logger.error(f"runIf of '{child.id}': {error}")
+            problem = f"runIf of '{child.id}': {error}"
+            context.logger.log(Level.ERROR, problem)
             return S.FAILED
         return S.SKIPPED if text in _FALSY else None
 

@@ -239,7 +239,7 @@ class Worker:
         """The border of a loop: what ends it is kept in `error`, and the worker takes no more jobs."""
         try:
             loop()
-        except Exception as error:  # the border of the loop
+        except Exception as error:  # noqa: BLE001 - the border of the loop
             self._fail(error)
 
     def _fail(self, error: BaseException) -> None:

@@ -57,7 +57,7 @@ class TaskCacheStore:
         """Keep outputs."""
         content = orjson.dumps(outputs or {}, option=orjson.OPT_NON_STR_KEYS)
         self._services.engine.storage.put(context.info.tenant_id, self._uri(context, key), content)
-        context.logger.debug(f"The outputs of {task.id} were put into the task cache")
+        context.logger.debug("The outputs were put into the task cache")
 
     def _uri(self, context: AttemptContext, key: str) -> str:
         info = context.info

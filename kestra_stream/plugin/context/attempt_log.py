@@ -35,11 +35,15 @@ class AttemptLog:
         self._count = 0
         self._spool: BinaryIO | None = None
 
-    def log(self, level: Level, message: str) -> None:
-        """Write one line, unless it is less severe than what is kept."""
+    def log(self, level: Level, message: str, *, cut: int = 0) -> None:
+        """Write one line, unless it is less severe than what is kept; `cut` bytes were already cut off at its end."""
         if level.rank < self._least:
             return
-        text = shortened(self.masker.mask(str(message)))
+        text = self.masker.mask(str(message))
+        if cut:
+            # the cut may have gone through a secret: its beginning must not stay
+            text = text[: len(text) - self.masker.longest]
+        text = shortened(text, cut)
         full: Sequence[LogEntry] = ()
         with self._lock:
             if self._spool is not None:
@@ -113,8 +117,8 @@ class AttemptLog:
         )
 
 
-def shortened(text: str) -> str:
+def shortened(text: str, cut: int = 0) -> str:
     """Cut a line that is longer than what is kept, and say so."""
-    if len(text) <= MAX_LINE:
+    if len(text) <= MAX_LINE and not cut:
         return text
-    return f"{text[:MAX_LINE]}… [{len(text) - MAX_LINE} more characters were cut]"
+    return f"{text[:MAX_LINE]}… [{max(len(text) - MAX_LINE, 0) + cut} more characters were cut]"

@@ -44,6 +44,9 @@ class IoFunctions:
             "encrypt": self.encrypt,
             "decrypt": self.decrypt,
             "errorLogs": self.error_logs,
+            # asked by the executor for values that it does not open itself
+            "$decrypt": self.open_encrypted,
+            "$spilled": self.fetch_spilled,
         }
 
     def call(self, name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
@@ -118,6 +121,16 @@ class IoFunctions:
         plain = decrypt_text(str(key), str(text))
         self._mask(plain)
         return plain
+
+    def open_encrypted(self, text: str) -> str:
+        """Decrypt a SECRET input or an encrypted output with the server's key."""
+        plain = self._services.cipher.decrypt({"value": text})
+        self._mask(plain)
+        return plain
+
+    def fetch_spilled(self, uri: str) -> Any:
+        """Return a value that was too big for a message."""
+        return self._services.fetch(self._info.tenant_id, {"$spilled": uri})
 
     def error_logs(self) -> list[dict[str, Any]]:
         """Return the ERROR lines of the execution so far, oldest first."""

@@ -40,4 +40,4 @@ def _translated(token: str, depth: int) -> str:
     if len(token) > 2 and token.startswith("["):  # noqa: PLR2004 - brackets and something between
         inside = token[1:-1].replace("\\", "\\\\")
         return f"[^{inside[1:]}]" if inside.startswith("!") else f"[{inside}]"
-    return re.escape(token[1:] if token.startswith("\\") else token)
+    return re.escape(token.removeprefix("\\"))

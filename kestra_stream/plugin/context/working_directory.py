@@ -11,6 +11,9 @@ from typing import BinaryIO
 from kestra_stream.errors import Invalid
 from kestra_stream.plugin.context.globs import matcher
 
+OWN = ".kestra-"
+"""Names of files and folders that the engine makes for itself start so."""
+
 
 class AttemptDirectory:
     """A private directory below `root` (the system's temporary folder by default)."""
@@ -77,14 +80,20 @@ def inside(folder: Path, name: str) -> Path:
 
 
 def find_files(folder: Path, patterns: Sequence[str]) -> Sequence[Path]:
-    """Return the files below a folder whose relative path matches a glob, sorted."""
+    """Return the files below a folder whose relative path matches a glob, sorted; what starts with `.kestra-` is left out."""
     prefix = f"{folder}/"
     is_wanted = matcher([pattern.removeprefix(prefix) for pattern in patterns])
     found = []
-    for place, _, names in os.walk(folder):
+    for place, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(OWN)]
         for name in names:
             path = Path(place, name)
-            if is_wanted(path.relative_to(folder).as_posix()) and path.is_file() and path.resolve().is_relative_to(folder):
+            if (
+                not name.startswith(OWN)
+                and is_wanted(path.relative_to(folder).as_posix())
+                and path.is_file()
+                and path.resolve().is_relative_to(folder)
+            ):
                 found.append(path)
     return sorted(found)
 

@@ -60,6 +60,6 @@ class Interruptible:
                 if self._sent:
                     # forgets one that was sent but not raised yet
                     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(get_ident()), None)
-                return
             except Stopped:
                 continue
+            return

@@ -69,11 +69,11 @@ class Outbox:
         except Fatal:
             self._waiting.extendleft(reversed(batch))
             raise
-        except Exception:
-            if len(batch) == 1:
-                self._drop(batch[0][0])
-                return True
-            self._send_singly(batch)
+        except Exception as error:  # noqa: BLE001 - the border of the loop: one bad record must not stop the others
+            if len(batch) > 1:
+                self._send_singly(batch)
+            else:
+                _drop(batch[0][0], error)
             return True
         self._acknowledge(batch)
         return True
@@ -85,15 +85,16 @@ class Outbox:
                 self._log.send(entry[0])
             except Retryable:
                 self._waiting.append(entry)
-            except Exception:
-                self._drop(entry[0])
+            except Exception as error:  # noqa: BLE001 - see above
+                _drop(entry[0], error)
             else:
                 self._acknowledge([entry])
-
-    def _drop(self, records: Sequence[Outgoing]) -> None:
-        logger.exception("%d records could not be sent; the job comes back when its lease ends", len(records))
 
     def _acknowledge(self, batch: Sequence[tuple[Sequence[Outgoing], Sent | None]]) -> None:
         for _, sent in batch:
             if sent is not None:
                 sent()
+
+
+def _drop(records: Sequence[Outgoing], error: Exception) -> None:
+    logger.error("%d records could not be sent; the job comes back when its lease ends", len(records), exc_info=error)

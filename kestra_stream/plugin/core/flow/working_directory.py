@@ -1,5 +1,6 @@
 """io.kestra.plugin.core.flow.WorkingDirectory: tasks that share a directory on one worker."""
 
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from pydantic import Field, field_validator
@@ -9,8 +10,9 @@ from kestra_stream.models.document_model import Written
 from kestra_stream.models.duration import Duration
 from kestra_stream.models.property import Property
 from kestra_stream.models.task import AnyTask, FlowableTask
-from kestra_stream.plugin.api import RunnableTask
+from kestra_stream.plugin.api import RunContext, RunnableTask, TaskOutput
 from kestra_stream.plugin.core.namespace_files import NamespaceFilesOption
+from kestra_stream.plugin.staging import DirectoryCacheStore, put_input_files, put_namespace_files, stored_output_files
 
 
 class DirectoryCache(Written):
@@ -18,6 +20,12 @@ class DirectoryCache(Written):
 
     ttl: Duration | None = Field(default=None, description="Older files are not used again.")
     patterns: tuple[str, ...] = Field(min_length=1, description="Globs of the files to keep.")
+
+
+class WorkingDirectoryOutput(TaskOutput):
+    """Files that were kept: relative name to storage URI."""
+
+    output_files: dict[str, str]
 
 
 class WorkingDirectory(FlowableTask):
@@ -57,3 +65,16 @@ class WorkingDirectory(FlowableTask):
 
     def behaviour(self) -> Run:
         return Run(self.tasks)
+
+    def prepare(self, context: RunContext) -> None:
+        """Put the cache, the files of the namespace and the input files into the directory."""
+        if self.cache is not None and DirectoryCacheStore(context).restore(self.cache.ttl, datetime.now(UTC)):
+            context.logger.debug("The cache was restored")
+        put_namespace_files(context, self.namespace_files)
+        put_input_files(context, self.input_files)
+
+    def finish(self, context: RunContext) -> WorkingDirectoryOutput:
+        """Keep output files and the cache."""
+        if self.cache is not None:
+            DirectoryCacheStore(context).save([context.render(pattern) for pattern in self.cache.patterns])
+        return WorkingDirectoryOutput(output_files=stored_output_files(context, self.output_files))
