@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from kestra_stream.errors import ExpressionError, Undefined
+from kestra_stream.expression.calls import call_with_computed, call_with_constants, ordered_arguments
 from kestra_stream.expression.environment import LOOKUP_FUNCTIONS
 from kestra_stream.expression.filters import FILTERS
 from kestra_stream.expression.frame import Frame
@@ -320,43 +321,12 @@ class ExpressionCompiler:
 
     def _native(self, known: Native, name: str, given: Arguments, position: int, value: Evaluate | None) -> Evaluate:
         """Compile a call of a Python function, with its arguments put into order."""
-        place = self.place(position)
-        nodes = self._ordered(known, name, given, position)
+        nodes = ordered_arguments(known, name, given, self.source, position)
         if all(isinstance(node, Literal) for node in nodes):
             constants = tuple(node.value for node in nodes if isinstance(node, Literal))
-            return _native_call(known, name, place, value, constants)
+            return call_with_constants(known, name, self.place(position), value, constants)
         arguments = [self.expression(node) for node in nodes]
-        return _native_call_with(known, name, place, value, arguments)
-
-    def _ordered(self, known: Native, name: str, given: Arguments, position: int) -> list[Expression]:
-        if known.variadic:
-            if given.named:
-                fail(self.source, position, f"`{name}` takes no named arguments")
-            return list(given.positional)
-        if len(given.positional) > len(known.parameters):
-            wanted = (
-                f"takes {len(known.parameters)} argument(s) at most: {', '.join(known.parameters)}"
-                if known.parameters
-                else "takes no arguments"
-            )
-            fail(self.source, position, f"`{name}` {wanted}; {len(given.positional)} are given")
-        chosen: dict[str, Expression] = dict(zip(known.parameters, given.positional, strict=False))
-        for key, node in given.named:
-            if key not in known.parameters:
-                fail(self.source, position, f"`{name}` has no argument `{key}`; {nearest(key, list(known.parameters))}")
-            chosen[key] = node
-        missing = [parameter for parameter in known.parameters[: known.required] if parameter not in chosen]
-        if missing:
-            fail(self.source, position, f"`{name}` needs the argument `{missing[0]}`")
-        return self._with_defaults(known, chosen)
-
-    @staticmethod
-    def _with_defaults(known: Native, chosen: dict[str, Expression]) -> list[Expression]:
-        nodes: list[Expression] = []
-        for index, parameter in enumerate(known.parameters):
-            node = chosen.get(parameter)
-            nodes.append(node if node is not None else Literal(known.defaults[index - known.required]))
-        return nodes
+        return call_with_computed(known, name, self.place(position), value, arguments)
 
     def _arguments(self, given: Arguments) -> tuple[list[Evaluate], dict[str, Evaluate]]:
         return [self.expression(node) for node in given.positional], {key: self.expression(node) for key, node in given.named}
@@ -400,59 +370,6 @@ class ExpressionCompiler:
             return blocks[name](frame)
 
         return run
-
-
-def _native_call(known: Native, name: str, place: Place, value: Evaluate | None, arguments: tuple[Any, ...]) -> Evaluate:
-    """Make the closure of a call whose arguments are all constant."""
-    if value is None:
-        return _function_call(known, name, place, lambda _frame: arguments)
-    call, takes_frame, takes_null = known.call, known.takes_frame, known.takes_null
-
-    def run(frame: Frame) -> Any:
-        operand = value(frame)
-        if operand is None and not takes_null:
-            return None
-        frame.work_on(operand)
-        try:
-            return call(operand, frame, *arguments) if takes_frame else call(operand, *arguments)
-        except FAULTS as error:
-            raise ExpressionError(place.at(f"`{name}`: {message_of(error)}")) from None
-
-    return run
-
-
-def _native_call_with(known: Native, name: str, place: Place, value: Evaluate | None, arguments: list[Evaluate]) -> Evaluate:
-    """Make the closure of a call some of whose arguments are computed."""
-    if value is None:
-        return _function_call(known, name, place, lambda frame: [argument(frame) for argument in arguments])
-    call, takes_frame, takes_null = known.call, known.takes_frame, known.takes_null
-
-    def run(frame: Frame) -> Any:
-        operand = value(frame)
-        if operand is None and not takes_null:
-            return None
-        frame.work_on(operand)
-        given = [argument(frame) for argument in arguments]
-        try:
-            return call(operand, frame, *given) if takes_frame else call(operand, *given)
-        except FAULTS as error:
-            raise ExpressionError(place.at(f"`{name}`: {message_of(error)}")) from None
-
-    return run
-
-
-def _function_call(known: Native, name: str, place: Place, arguments: Callable[[Frame], Any]) -> Evaluate:
-    call, takes_frame = known.call, known.takes_frame
-
-    def run(frame: Frame) -> Any:
-        given = arguments(frame)
-        frame.charge(1)
-        try:
-            return call(frame, *given) if takes_frame else call(*given)
-        except FAULTS as error:
-            raise ExpressionError(place.at(f"`{name}`: {message_of(error)}")) from None
-
-    return run
 
 
 def _forgiving(value: Evaluate) -> Evaluate:

@@ -48,7 +48,7 @@ class Frame:
         if type(value) is str:
             steps += len(value) >> 8
         elif hasattr(value, "__len__"):
-            steps += len(value) >> 2
+            steps += len(value) >> 3
         self.charge(steps)
 
     def write(self, characters: int) -> None:

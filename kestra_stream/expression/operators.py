@@ -108,6 +108,7 @@ def subtract(left: Any, right: Any, frame: Frame) -> Any:
         return to_long(left - right)
     if is_list(left):
         gone = list(right) if is_list(right) else [right]
+        frame.charge(len(left) * len(gone) >> 1)
         return [item for item in left if not any(equal(item, other, frame) for other in gone)]
     left, right = _numbers(left, right, "subtraction")
     return _bounded(left - right)
@@ -184,11 +185,12 @@ def _plain(value: Any) -> Any:
 
 def _equal_collections(left: Any, right: Any, frame: Frame, depth: int) -> bool:
     """Compare item by item, each one a step: two values built by doubling would else take forever."""
+    frame.charge(1)
     if is_map(left) is not is_map(right) or len(left) != len(right):
         return False
     if depth >= MAX_DEPTH:
         frame.exceeded(f"a comparison of more than {MAX_DEPTH} levels")
-    frame.charge(1 + len(left))
+    frame.charge(len(left))
     if is_map(left):
         return all(key in right and equal(item, right[key], frame, depth + 1) for key, item in left.items())
     return all(equal(one, other, frame, depth + 1) for one, other in zip(left, right, strict=True))

@@ -134,9 +134,9 @@ def rsort(value: Any, frame: Frame) -> list[Any]:
 
 def _sorted(value: Any, frame: Frame) -> list[Any]:
     items = _list(value)
-    frame.charge(len(items))
     if all(isinstance(item, str) for item in items) or all(is_number(item) for item in items):
         return sorted(items)
+    frame.charge(2 * len(items))
     return sorted(items, key=cmp_to_key(_compare))
 
 
