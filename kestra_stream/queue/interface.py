@@ -34,6 +34,14 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Stands for the value of a record that cannot be read; the loop takes such a record to the dead letters, byte for byte."""
+
+    payload: bytes
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
 class Outgoing:
     """One record to send; a value of None is a tombstone."""
 
@@ -70,14 +78,18 @@ class Transaction:
 
 
 class RebalanceListener(Protocol):
-    """Told about changes of a consumer's partitions, in the consumer's own thread, inside `poll`."""
+    """Told about changes of a consumer's partitions, in the consumer's own thread, inside `poll`: first what went, then what came.
+
+    In an eager rebalance everything goes, and what stays with the member comes again with its state; in an incremental one only
+    what moves goes and comes.
+    """
 
     def assigned(self, partitions: frozenset[TopicPartition], state: Mapping[str, Mapping[str, Any]]) -> None:
         """Partitions came; `state` is what lives beside them: owner -> part -> value."""
         ...
 
     def revoked(self, partitions: frozenset[TopicPartition]) -> None:
-        """Partitions went (or this member was fenced); whatever was built from them is void."""
+        """Partitions went (or this member was fenced); whatever was built from them is void, uncommitted polls included."""
         ...
 
 
@@ -85,14 +97,19 @@ class Consumer(Protocol):
     """One member of a consumer group. Not thread-safe."""
 
     def poll(self, max_records: int, timeout: float) -> Sequence[Record]:
-        """Return up to `max_records`; wait at most `timeout` seconds for the first. Uncommitted ones are not returned twice."""
+        """Return up to `max_records`; wait at most `timeout` seconds for the first. Uncommitted ones are not returned twice.
+
+        Returns nothing, at once, when the log is closed.
+        """
         ...
 
     def commit(self, transaction: Transaction) -> None:
         """Commit the offsets of all that `poll` returned, with the records and state changes, as one.
 
+        State belongs to a group; a reader without a group (`""`) has none.
+
         Raises:
-            Fenced: a newer member owns a partition of the batch; nothing was written, the batch is void.
+            Fenced: partitions of this member went since its last poll, or it has left; nothing was written, the batch is void.
             Retryable: nothing was written; the same call may be made again.
         """
         ...
@@ -102,7 +119,7 @@ class Consumer(Protocol):
         ...
 
     def close(self) -> None:
-        """Leave the group."""
+        """Leave the group: the others get the partitions, from the committed offsets on."""
         ...
 
 
@@ -114,7 +131,13 @@ class Log(Protocol):
         ...
 
     def consumer(self, group: str, topics: Sequence[Topic], listener: RebalanceListener | None = None) -> Consumer:
-        """Join a group; one whose name starts with EPHEMERAL is forgotten when its last member leaves. A topic kept `compact` and read with `group=""` is a global table: each such consumer reads all of it from the start."""
+        """Join a group; a new group starts with the oldest records that are kept. All members of a group read the same topics.
+
+        A group whose name starts with EPHEMERAL is forgotten when its last member leaves: so reads whoever wants all records of a
+        topic (every worker reads `kill`) and will not come back under the same name.
+        Each consumer with `group=""` reads all of its topics from the start and hears of no rebalance; on a compacted topic that is
+        a global table.
+        """
         ...
 
     def close(self) -> None:

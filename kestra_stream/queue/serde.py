@@ -1,6 +1,7 @@
 """Typed topic value <-> bytes: JSON, with the version of the schema beside it; a reader ignores fields that it does not know."""
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from datetime import date, datetime, time, timedelta
 from functools import cache
 from typing import Any
@@ -45,7 +46,7 @@ def from_bytes(topic: Topic, payload: bytes) -> Any:
 def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return dict(value)
-    if isinstance(value, Set):
+    if isinstance(value, AbstractSet):
         return list(value)
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")

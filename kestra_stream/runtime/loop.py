@@ -10,10 +10,12 @@ One step, in order:
 import logging
 from collections.abc import Callable, Sequence
 from threading import Event, Thread
+from typing import Protocol, runtime_checkable
 
-from kestra_stream.errors import Fenced, Retryable
+from kestra_stream.errors import Fatal, Fenced, KestraError, Retryable
 from kestra_stream.models.messages import DeadLetter
-from kestra_stream.queue.interface import Consumer, Log, Outgoing, Record, Transaction
+from kestra_stream.queue.interface import Consumer, Log, Outgoing, Record, Transaction, Unreadable
+from kestra_stream.runtime.backoff import Backoff
 from kestra_stream.runtime.clock import Clock
 from kestra_stream.runtime.processor import Processor
 from kestra_stream.topics import DEAD_LETTER
@@ -21,8 +23,7 @@ from kestra_stream.topics import DEAD_LETTER
 logger = logging.getLogger(__name__)
 
 BATCH = 500
-LONGEST_WAIT = 1.0
-_FIRST_BACKOFF, _LONGEST_BACKOFF = 0.05, 5.0
+LONGEST_WAIT = 0.25
 
 
 class Loop:
@@ -38,127 +39,185 @@ class Loop:
         self._clock = clock
         self._serialize = serialize
         self._stopped = Event()
-        self._backoff = _FIRST_BACKOFF
+        self._is_running = False
+        self._trouble = Backoff(clock)
+        self._failed_wakes = Backoff(clock)
         self._one_by_one = 0
-        self._is_busy = False
 
     def step(self, timeout: float = 0.0) -> bool:
-        """Do one round; return whether there was anything to do. Waits at most `timeout` seconds for a record or timer."""
-        due_in = self.due_in()
+        """Do one round; return whether there was anything to do. Waits at most `timeout` seconds for a record or timer.
+
+        Raises:
+            Fatal: going on would break a promise.
+        """
+        if self._trouble.left > 0:
+            self._stopped.wait(min(timeout, self._trouble.left))
+            return False
         try:
+            due_in = self.due_in()
             if due_in is not None and due_in <= 0:
-                return self._commit(self.processor.wake(self._clock.now()))
+                return self._wake()
             wait = timeout if due_in is None else min(timeout, due_in)
             records = self.consumer.poll(1 if self._one_by_one else BATCH, wait)
-            self._is_busy = bool(records)
-            return self._is_busy and self._process(records)
+            return bool(records) and self._process(records)
         except Fenced as error:
             logger.warning("%s: %s", self.processor.group, error)
             self.processor.rolled_back()
-            return True
-        finally:
-            self._is_busy = False
+        except Retryable as error:
+            wait = self._trouble.failed()
+            logger.warning("%s: %s; trying again in %s s", self.processor.group, error, wait)
+            self._roll_back()
+        return True
 
     def run(self) -> None:
-        """Go round until `stop`."""
-        while not self._stopped.is_set():
-            self.step(LONGEST_WAIT)
+        """Go round until `stop`, then leave the group."""
+        self._is_running = True
+        try:
+            while not self._stopped.is_set():
+                self.step(LONGEST_WAIT)
+        finally:
+            self.consumer.close()
 
     def start(self, name: str) -> Thread:
         """Run in a thread of its own."""
-        thread = Thread(target=self.run, name=name, daemon=True)
-        thread.start()
-        return thread
+        self._is_running = True
+        return _started(self.run, name)
 
     def stop(self) -> None:
-        """End `run` and leave the group."""
+        """End `run` after the present step; one that does not run leaves its group at once."""
         self._stopped.set()
-        self.consumer.close()
-
-    @property
-    def has_work(self) -> bool:
-        """Whether records wait, or are being processed (asks the memory log only)."""
-        return bool(getattr(self.consumer, "lag", 0)) or self._is_busy
+        if not self._is_running:
+            self.consumer.close()
 
     def due_in(self) -> float | None:
-        """Seconds until the processor wants to be woken; None for never."""
+        """Seconds until there is something to do without a record: a timer, or another try; None for never."""
+        if self._trouble.left > 0:
+            return self._trouble.left
         at = self.processor.wake_at()
-        return None if at is None else (at - self._clock.now()).total_seconds()
+        return None if at is None else max((at - self._clock.now()).total_seconds(), self._failed_wakes.left)
+
+    def _wake(self) -> bool:
+        """Let the processor turn timers into records; one that fails to is asked again later, and its records go on."""
+        try:
+            self._commit(self.processor.wake(self._clock.now()))
+        except (Retryable, Fatal):
+            raise
+        except Exception:
+            wait = self._failed_wakes.failed()
+            logger.exception("%s: the timers cannot be served; trying again in %s s", self.processor.group, wait)
+            self._roll_back()
+            return True
+        self._failed_wakes.succeeded()
+        return True
 
     def _process(self, records: Sequence[Record]) -> bool:
+        letters = [self._dead_letter(record, record.value.error) for record in records if isinstance(record.value, Unreadable)]
+        readable = [record for record in records if not isinstance(record.value, Unreadable)] if letters else records
         try:
-            transaction = self.processor.process(records, self._clock.now())
-        except Retryable as error:
-            return self._try_again(error)
+            transaction = self.processor.process(readable, self._clock.now()) if readable else Transaction()
+            if letters:
+                transaction = Transaction((*transaction.records, *letters), transaction.state)
+            self._commit(transaction)
+        except (Retryable, Fatal):
+            raise
         except Exception as error:  # noqa: BLE001 - the border of the loop: a poison record stops nobody
-            self.processor.rolled_back()
-            if len(records) > 1:
-                self.consumer.rewind()
-                self._one_by_one = len(records)
-                return True
-            transaction = Transaction((self._dead_letter(records[0], error),))
-        self._one_by_one = max(self._one_by_one - 1, 0)
-        return self._commit(transaction)
-
-    def _commit(self, transaction: Transaction) -> bool:
-        try:
-            self.consumer.commit(transaction)
-        except Retryable as error:
-            return self._try_again(error)
-        self.processor.committed()
-        self._backoff = _FIRST_BACKOFF
+            self._isolate(records, error)
+            return True
+        self._one_by_one = max(self._one_by_one - len(records), 0)
         return True
 
-    def _try_again(self, error: Retryable) -> bool:
-        logger.warning("%s: %s; trying again in %s s", self.processor.group, error, self._backoff)
+    def _isolate(self, records: Sequence[Record], error: Exception) -> None:
+        """Take a poison record to the dead letters; as long as it hides among others, read them again one by one."""
+        if len(records) > 1:
+            self._one_by_one = len(records)
+            self._roll_back()
+            return
+        logger.error("%s: a record of %s is poison", self.processor.group, records[0].topic, exc_info=error)
+        self.processor.rolled_back()
+        self.consumer.commit(Transaction((self._dead_letter(records[0], f"{type(error).__name__}: {error}"),)))
+        self._one_by_one = max(self._one_by_one - 1, 0)
+
+    def _commit(self, transaction: Transaction) -> None:
+        self.consumer.commit(transaction)
+        self.processor.committed()
+        self._trouble.succeeded()
+
+    def _roll_back(self) -> None:
         self.processor.rolled_back()
         self.consumer.rewind()
-        self._stopped.wait(self._backoff)
-        self._backoff = min(self._backoff * 2, _LONGEST_BACKOFF)
-        return True
 
-    def _dead_letter(self, record: Record, error: Exception) -> Outgoing:
-        message = f"{type(error).__name__}: {error}"
-        logger.error("%s: a record of %s goes to the dead letters: %s", self.processor.group, record.topic, message, exc_info=error)
-        payload = self._serialize(record)
-        letter = DeadLetter(record.topic, record.partition, record.offset, record.key, payload, message, self._clock.now())
+    def _dead_letter(self, record: Record, error: str) -> Outgoing:
+        if isinstance(record.value, Unreadable):
+            payload = record.value.payload
+        else:
+            try:
+                payload = self._serialize(record)
+            except KestraError:
+                payload = repr(record.value).encode()
+        letter = DeadLetter(record.topic, record.partition, record.offset, record.key, payload, error, self._clock.now())
         return Outgoing(DEAD_LETTER, record.topic, letter)
+
+
+@runtime_checkable
+class WakingConsumer(Protocol):
+    """A consumer that can tell a thread, which waits for several, that it has something."""
+
+    def on_wake(self, call: Callable[[], None]) -> None:
+        """Have something called as soon as a poll would find something."""
+        ...
 
 
 class LoopGroup:
     """Several loops that take turns in one thread, and sleep together when none has anything to do.
 
-    For a log whose consumers can be woken through `on_wake` (the memory log); others get a thread a loop.
+    Raises:
+        TypeError: a loop's consumer is none that wakes (of the memory log): such a loop needs a thread of its own.
     """
 
     def __init__(self, loops: Sequence[Loop]) -> None:
-        self.loops = tuple(loops)
+        self._loops = tuple(loops)
         self._woken = Event()
         self._stopped = False
-        for loop in self.loops:
-            setattr(loop.consumer, "on_wake", self._woken.set)  # noqa: B010 - only the memory consumer has it
+        self._is_running = False
+        for loop in self._loops:
+            if not isinstance(loop.consumer, WakingConsumer):
+                raise TypeError(f"the consumer of `{loop.processor.group}` wakes nobody; run it in a thread of its own")
+            loop.consumer.on_wake(self._woken.set)
 
     def run(self) -> None:
-        """Go round until `stop`."""
-        while not self._stopped:
-            self._woken.clear()
-            busy = [loop.step() for loop in self.loops]
-            if not any(busy):
-                self._woken.wait(self._longest_sleep())
-
-    def _longest_sleep(self) -> float:
-        waits = [wait for loop in self.loops if (wait := loop.due_in()) is not None]
-        return max(0.0, min([LONGEST_WAIT, *waits]))
+        """Go round until `stop`, then leave all groups."""
+        self._is_running = True
+        try:
+            while not self._stopped:
+                self._woken.clear()
+                busy = [loop.step() for loop in self._loops]
+                if not any(busy):
+                    self._woken.wait(self._longest_sleep())
+        finally:
+            self._leave()
 
     def start(self, name: str) -> Thread:
         """Run in a thread of its own."""
-        thread = Thread(target=self.run, name=name, daemon=True)
-        thread.start()
-        return thread
+        self._is_running = True
+        return _started(self.run, name)
 
     def stop(self) -> None:
-        """End `run` and leave all groups."""
+        """End `run` after the present round; one that does not run leaves its groups at once."""
         self._stopped = True
         self._woken.set()
-        for loop in self.loops:
-            loop.stop()
+        if not self._is_running:
+            self._leave()
+
+    def _longest_sleep(self) -> float:
+        waits = [wait for loop in self._loops if (wait := loop.due_in()) is not None]
+        return max(0.0, min([LONGEST_WAIT, *waits]))
+
+    def _leave(self) -> None:
+        for loop in self._loops:
+            loop.consumer.close()
+
+
+def _started(run: Callable[[], None], name: str) -> Thread:
+    thread = Thread(target=run, name=name, daemon=True)
+    thread.start()
+    return thread
