@@ -1,1 +1,1 @@
-"""Repository: what can be looked up; the ports, queries as values, and their members."""
+"""What can be looked up: `interface` has the ports, `query` and `fields` say what can be asked, the rest are members."""

@@ -1,13 +1,19 @@
-"""Ports: what can be looked up. Small repositories of domain verbs; all but Flows, KeyValues and NamespaceFiles are projections of the log."""
+"""Ports: what can be looked up. Small repositories of domain verbs.
 
-from collections.abc import Iterator, Mapping, Sequence
+All but Flows, KeyValues and NamespaceFiles are projections of the log: they may be wiped and built again from it. Every `search`
+refuses an unknown field, an operator that the field does not understand, a value that does not fit and a page below 1 with Invalid;
+`fields.py` has the fields. Entries that sort alike stand by id, in the direction of the last sort; one without a value comes after all
+that have one. Comparisons tell upper from lower case; a field without a value matches NOT_EQUALS and NOT_IN only.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 
 from kestra_stream.models.execution import Execution, TaskRun
 from kestra_stream.models.execution_event import ExecutionEvent
-from kestra_stream.models.flow_source import FlowSource as FlowSource
+from kestra_stream.models.flow_source import FlowSource
 from kestra_stream.models.records import LogEntry, MetricEntry
 from kestra_stream.repository.query import Filter, Page, Slice
 
@@ -16,11 +22,11 @@ class Flows(Protocol):
     """Flows with all their revisions."""
 
     def save(self, flow: FlowSource) -> FlowSource:
-        """Store a flow; the revision is the next one, or the present one when the source is unchanged (a `revision:` line does not count)."""
+        """Store a flow as its next revision; return the newest when its source is the same (a `revision:` line does not count)."""
         ...
 
     def get(self, tenant: str, namespace: str, flow_id: str, revision: int | None = None) -> FlowSource | None:
-        """Return a revision (the newest by default, None when deleted)."""
+        """Return a revision, a deletion's too when it is asked for by number; by default the newest, None when that is a deletion."""
         ...
 
     def revisions(self, tenant: str, namespace: str, flow_id: str) -> Sequence[FlowSource]:
@@ -28,35 +34,39 @@ class Flows(Protocol):
         ...
 
     def delete(self, tenant: str, namespace: str, flow_id: str) -> FlowSource | None:
-        """Append a revision marked deleted; numbering goes on if the flow comes back."""
+        """Append a revision marked deleted, None when there is no flow; numbering goes on if the flow comes back."""
         ...
 
     def search(self, where: Filter, page: Page) -> Slice[FlowSource]:
-        """Newest revisions that match, without deleted ones; fields: tenant_id, namespace, id."""
+        """Newest revisions that match, without deleted ones, by namespace and id."""
         ...
 
 
 class Executions(Protocol):
-    """Executions and their task runs, as the events tell them. Applying an event twice, or an older one later, changes nothing."""
+    """Executions and their task runs, as the events tell them.
+
+    Applying events twice, or in another order, ends in the same: per head and per task run the highest sequence number wins, and
+    a run that an event removed stays away unless an event of a higher number tells of it.
+    """
 
     def apply(self, events: Sequence[ExecutionEvent]) -> None:
-        """Fold events in; per execution and per task run the highest sequence number wins."""
+        """Fold events in; each costs what it changes."""
         ...
 
     def get(self, execution_id: str) -> Execution | None:
-        """The head of an execution."""
+        """The head of an execution, None until an event has told it."""
         ...
 
     def sequence(self, execution_id: str) -> int:
-        """Number of the last event applied; 0 for an unknown execution."""
+        """Highest number of the events applied; 0 for an unknown execution."""
         ...
 
     def task_runs(self, execution_id: str, page: Page | None = None) -> Sequence[TaskRun]:
-        """Task runs in the order in which they came to be."""
+        """Task runs in the order in which they came to be: all, or those of one page (its sort counts for nothing)."""
         ...
 
     def search(self, where: Filter, page: Page) -> Slice[Execution]:
-        """Executions that match; fields: tenant_id, id, namespace, flow_id, flow_revision, state, start_date, end_date, labels.KEY, parent_id, trigger_execution_id, kind."""
+        """Heads that match, newest start date first. `labels.KEY` asks for a label; `trigger_execution_id` for children."""
         ...
 
     def children(self, execution_id: str) -> Sequence[str]:
@@ -64,7 +74,7 @@ class Executions(Protocol):
         ...
 
     def delete(self, execution_id: str) -> bool:
-        """Forget an execution with its task runs; False when there was none."""
+        """Forget an execution with its task runs, not its logs and metrics; False when there was none."""
         ...
 
 
@@ -76,7 +86,7 @@ class Logs(Protocol):
         ...
 
     def search(self, where: Filter, page: Page) -> Slice[LogEntry]:
-        """Lines that match, by timestamp; fields: execution_id, namespace, flow_id, task_id, task_run_id, attempt_number, trigger_id, level, timestamp."""
+        """Lines that match, oldest first. A level compares by severity: GREATER_THAN_OR_EQUAL_TO WARN finds WARN and ERROR."""
         ...
 
     def delete(self, where: Filter) -> int:
@@ -92,7 +102,7 @@ class Metrics(Protocol):
         ...
 
     def search(self, where: Filter, page: Page) -> Slice[MetricEntry]:
-        """Values that match, by timestamp."""
+        """Values that match, oldest first."""
         ...
 
     def delete(self, where: Filter) -> int:
@@ -161,7 +171,7 @@ class NamespaceFiles(Protocol):
         ...
 
     def list(self, tenant: str, namespace: str, prefix: str = "/") -> Sequence[NamespaceFile]:
-        """Files under a path, by path."""
+        """Files at or below a path, by path."""
         ...
 
     def delete(self, tenant: str, namespace: str, path: str) -> bool:
