@@ -71,7 +71,9 @@ class Standalone:
         self.table = FlowTable(log, self.parse)
         self.executor = Executor(Plans(self.table.get), lambda execution_id: history(repository, execution_id))
         processors = (self.executor, Limiter(), Indexer(repository.executions, repository.logs, repository.metrics))
-        self._loops = LoopGroup([Loop(processor, log, self.clock, lambda record: to_bytes(record.value)) for processor in processors])
+        loops = [Loop(processor, log, self.clock, lambda record: to_bytes(record.value)) for processor in processors]
+        self._indexing = loops[-1]
+        self._loops = LoopGroup(loops)
         self.services = worker_services(settings, self.backend, self.clock, self._command)
         limits = WorkerLimits(slots=settings.worker.slots, spill=settings.worker.spill_bytes, outputs=settings.worker.most_output_bytes)
         self._worker = Worker(log, log.work_queue(settings.worker.group), self.table.get, self.services, new_id(), limits)
@@ -111,7 +113,7 @@ class Standalone:
         """Wait until the repository, log lines and metrics included, has caught up."""
         deadline = self.clock.monotonic() + seconds
         while self.clock.monotonic() < deadline:
-            if self.is_settled(execution_id, sequence) and not any(loop.has_work for loop in self._loops.loops):
+            if self.is_settled(execution_id, sequence) and self._indexing.is_idle:
                 return
             time.sleep(0.001)
 

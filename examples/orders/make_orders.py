@@ -4,6 +4,7 @@ import csv
 import random
 import sys
 from datetime import date, timedelta
+from pathlib import Path
 
 REGIONS = ("north", "east", "south", "west")
 PRODUCTS = (("A-100", 12.5), ("A-200", 49.0), ("B-100", 7.95), ("B-300", 219.0), ("C-050", 3.2))
@@ -11,8 +12,8 @@ PRODUCTS = (("A-100", 12.5), ("A-200", 49.0), ("B-100", 7.95), ("B-300", 219.0),
 
 def main() -> None:
     """Write to the file named on the command line."""
-    draw = random.Random(20)
-    with open(sys.argv[1], "w", newline="", encoding="utf-8") as file:
+    draw = random.Random(20)  # noqa: S311 - the same orders on every machine
+    with Path(sys.argv[1]).open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(("order_id", "day", "region", "product", "quantity", "unit_price"))
         for number in range(1, 4001):

@@ -10,11 +10,14 @@ import typer
 from kestra_stream.cli.exit_codes import BAD_INPUT, OK
 from kestra_stream.cli.sources import flow_files, read_flows
 from kestra_stream.engine.graph import flow_graph, render_graph
+from kestra_stream.errors import Fault
 
 
 def validate_paths(paths: Sequence[Path], output: str) -> int:
     """Print the faults of all flows; return the exit code."""
-    faults, warnings, flows = [], [], 0
+    faults: list[Fault] = []
+    warnings: list[Fault] = []
+    flows = 0
     for path in flow_files(paths):
         for parsed in read_flows(path):
             flows += 1

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import typer
 
@@ -88,7 +88,7 @@ class LiveTree:
         self._console = Console(highlight=False)
         self._live = Live(console=self._console, auto_refresh=False, transient=False)
 
-    def __enter__(self) -> "LiveTree":
+    def __enter__(self) -> Self:
         self._live.start()
         return self
 

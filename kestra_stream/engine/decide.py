@@ -162,7 +162,7 @@ def do_next_work(step: Step) -> bool:
 
 
 def _may_work(step: Step, kind: WorkKind, subject: str) -> bool:
-    if step.phase in {Phase.AFTER, Phase.OUTPUTS} or kind in {WorkKind.BEGIN, WorkKind.OUTPUTS, WorkKind.AFTER}:
+    if step.phase in {Phase.AFTER, Phase.OUTPUTS} or kind in _ALWAYS:
         return True
     if step.is_killing:
         return kind in {WorkKind.FOLD, WorkKind.DISPATCH}
@@ -183,6 +183,9 @@ def advance(step: Step, scope_id: str) -> None:
         scopes.start_more(step, scope_id)
         scopes.close_when_done(step, scope_id)
 
+
+# Opening a flowable again only takes note of what is there: it must happen in the step that restores, whatever the state.
+_ALWAYS = frozenset({WorkKind.BEGIN, WorkKind.OUTPUTS, WorkKind.AFTER, WorkKind.REOPEN})
 
 WORK: dict[WorkKind, Callable[[Step, str], None]] = {
     WorkKind.DISPATCH: dispatch.dispatch,

@@ -52,6 +52,8 @@ def resolve_inputs(
     """Resolve inputs in the order of their dependencies. Values for unknown inputs are ignored.
 
     Args:
+        inputs: what the flow asks for.
+        provided: raw values by input id.
         evaluate: renders a template over variables that hold `inputs`, keeping native types.
         encrypt: encrypts a SECRET; None when the server has no key.
         store_file: keeps the value of a FILE and returns its URI.
@@ -151,6 +153,16 @@ def _coerced(one: Input, value: Any, progress: _Progress, visible: Mapping[str, 
         value = progress.store_file(one.id, value)
     item_type = one.item_type if isinstance(one, kinds.ArrayInput | kinds.MultiselectInput) else None
     coerced = coerce(InputType(one.type), value, item_type)
+    _check(one, coerced, progress, visible)
+    if isinstance(one, kinds.SecretInput):
+        if progress.encrypt is None:
+            raise Unfit("a SECRET needs the server's encryption key, and none is configured")
+        return progress.encrypt(coerced)
+    return coerced
+
+
+def _check(one: Input, coerced: Any, progress: _Progress, visible: Mapping[str, Any]) -> None:
+    """Raise Unfit for a value outside of what its input allows."""
     match one:
         case kinds.StringInput(validator=pattern) | kinds.SecretInput(validator=pattern):
             _match(pattern, coerced)
@@ -170,11 +182,6 @@ def _coerced(one: Input, value: Any, progress: _Progress, visible: Mapping[str, 
             _extension(coerced, extensions)
         case _:
             pass
-    if isinstance(one, kinds.SecretInput):
-        if progress.encrypt is None:
-            raise Unfit("a SECRET needs the server's encryption key, and none is configured")
-        return progress.encrypt(coerced)
-    return coerced
 
 
 def _choices(one: kinds.SelectInput | kinds.MultiselectInput, progress: _Progress, visible: Mapping[str, Any]) -> list[str]:

@@ -42,7 +42,7 @@ class Executor:
         self._history = history
         self._live: dict[str, ExecutionState] = {}
         self._staged: dict[str, ExecutionState | None] = {}
-        self._timers = Timers()
+        self._timers: Timers[tuple[str, str]] = Timers()
         self._outbox = Outbox()
         self._due: list[tuple[str, str]] = []
         self._restored: list[tuple[str, Decision]] = []

@@ -1,1 +1,1 @@
-"""Indexer: the log in, the repository written."""
+"""The indexer: what the log tells, folded into the repository. `processor` reads events, log lines and metrics."""

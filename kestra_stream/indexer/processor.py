@@ -1,9 +1,10 @@
-"""Indexer: events, log lines and metrics in, the repository written. Writing something twice changes nothing."""
+"""Indexer: events, log lines and metrics in, writes to the repository out."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from kestra_stream.errors import Invalid
 from kestra_stream.models.execution_event import ExecutionEvent
 from kestra_stream.models.records import LogEntry, MetricEntry
 from kestra_stream.queue.interface import Record, TopicPartition, Transaction
@@ -12,7 +13,16 @@ from kestra_stream.topics import EXECUTION_EVENT, LOG, METRIC
 
 
 class Indexer:
-    """The processor that feeds the repository; offsets are committed after the write."""
+    """The processor of projections. It holds no state: what is written twice is written once.
+
+    The writes come before the commit of the offsets, so a crash between the two repeats them; a repository that is away raises
+    `Retryable`, and the offsets stay where they are.
+
+    Args:
+        executions: takes the events.
+        logs: takes the log lines.
+        metrics: takes the metrics.
+    """
 
     group = "indexer"
     topics = (EXECUTION_EVENT, LOG, METRIC)
@@ -23,39 +33,46 @@ class Indexer:
         self._metrics = metrics
 
     def process(self, records: Sequence[Record], now: datetime) -> Transaction:
-        """Write a batch."""
-        del now
+        """Write a batch, each kind in one go and in its order."""
         events: list[ExecutionEvent] = []
-        logs: list[LogEntry] = []
-        metrics: list[MetricEntry] = []
-        lists: dict[str, list[Any]] = {EXECUTION_EVENT.name: events, LOG.name: logs, METRIC.name: metrics}
+        lines: list[LogEntry] = []
+        values: list[MetricEntry] = []
         for record in records:
-            lists[record.topic].append(record.value)
-        if logs:
-            self._logs.add(logs)
-        if metrics:
-            self._metrics.add(metrics)
+            match record.value:
+                case ExecutionEvent() as event:
+                    events.append(event)
+                case LogEntry() as line:
+                    lines.append(line)
+                case MetricEntry() as value:
+                    values.append(value)
+                case None:
+                    continue  # a tombstone: nothing to show
+                case other:
+                    raise Invalid(f"{record.topic}/{record.partition}@{record.offset} holds {type(other).__name__}, which is not indexed")
         if events:
             self._executions.apply(events)
+        if lines:
+            self._logs.add(lines)
+        if values:
+            self._metrics.add(values)
         return Transaction()
 
     def wake(self, now: datetime) -> Transaction:
-        """Never asked for."""
-        del now
+        """Nothing waits for a moment."""
         return Transaction()
 
     def wake_at(self) -> datetime | None:
-        """Nothing here waits for a date."""
+        """Never."""
         return None
 
     def assigned(self, partitions: frozenset[TopicPartition], state: Mapping[str, Mapping[str, Any]]) -> None:
-        """Nothing is kept between batches."""
+        """Nothing is kept for a partition."""
 
     def revoked(self, partitions: frozenset[TopicPartition]) -> None:
-        """Nothing is kept between batches."""
+        """Nothing is kept for a partition."""
 
     def rolled_back(self) -> None:
-        """Nothing is kept between batches."""
+        """What was written may stay: it will be written again."""
 
     def committed(self) -> None:
-        """Nothing is kept between batches."""
+        """Nothing to do."""

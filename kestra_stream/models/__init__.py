@@ -1,0 +1,1 @@
+"""Models: what the user wrote, what runs, and what travels on topics. Everything is frozen."""

@@ -1,13 +1,13 @@
 """Condition: a question about an execution, a flow or a date, answered without IO."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import ValidationInfo, WrapValidator
 
-from kestra_stream.models.execution import Execution
+from kestra_stream.models.execution import Execution, TaskRun
 from kestra_stream.models.task import Plugin, resolved_as
 
 
@@ -20,6 +20,7 @@ class ConditionContext:
         variables: context for its expressions.
         render: renders one template over the variables.
         results: for MultipleCondition: name of a sub-condition -> whether it has held in the present window.
+        task_runs: of the execution, for a question about their attempts.
     """
 
     now: datetime
@@ -29,6 +30,7 @@ class ConditionContext:
     variables: Mapping[str, Any] = field(default_factory=dict)
     execution: Execution | None = None
     results: Mapping[str, bool] = field(default_factory=dict)
+    task_runs: Iterable[TaskRun] = ()
 
 
 class Condition(Plugin):

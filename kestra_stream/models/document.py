@@ -1,143 +1,204 @@
-"""Documents: executions, task runs, log lines and metrics as the plain camelCase data that people and programs read."""
+"""Entities as documents: (execution, task runs, log line, metric) -> plain dicts with camelCase keys, ready for a JSON writer.
 
-from collections.abc import Iterable, Mapping, Set
+The shapes are those of the flow language: what a search answers, the command line prints and an index stores. Moments are ISO-8601 in
+UTC with a `Z`; keys without a value are left out.
+"""
+
+import base64
+import math
+from collections.abc import Iterable, Mapping, Set as AbstractSet
+from dataclasses import fields, is_dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum
 from typing import Any
 
+from pydantic import BaseModel
+
 from kestra_stream.models.duration import format_duration
-from kestra_stream.models.execution import Attempt, Execution, TaskRun
+from kestra_stream.models.execution import Attempt, Execution, ExecutionTrigger, TaskRun
 from kestra_stream.models.records import LogEntry, MetricEntry
 from kestra_stream.models.state import State
 
+Plain = Any
+"""None, bool, int, float, str, or lists and string-keyed dicts of these."""
+Document = dict[str, Plain]
 
-def execution_document(execution: Execution, task_runs: Iterable[TaskRun], now: datetime) -> dict[str, Any]:
-    """Return an execution with its task runs."""
-    metadata: dict[str, Any] = {"attemptNumber": execution.attempt_number}
-    if execution.original_created_date is not None:
-        metadata["originalCreatedDate"] = date_text(execution.original_created_date)
-    document = {
-        "id": execution.id,
-        "tenantId": execution.tenant_id,
-        "namespace": execution.namespace,
-        "flowId": execution.flow_id,
-        "flowRevision": execution.flow_revision,
-        "state": state_document(execution.state, now),
-        "inputs": to_plain(execution.inputs),
-        "outputs": None if execution.outputs is None else to_plain(execution.outputs),
-        "labels": [{"key": label.key, "value": label.value} for label in execution.labels],
-        "variables": to_plain(execution.variables),
-        "taskRunList": [task_run_document(run, execution, now) for run in task_runs],
-        "trigger": _trigger(execution),
-        "parentId": execution.parent_id,
-        "originalId": execution.original_id,
-        "scheduleDate": None if execution.schedule_date is None else date_text(execution.schedule_date),
-        "metadata": metadata,
-        "deleted": execution.deleted,
-        "kind": execution.kind,
-        "breakpoints": list(execution.breakpoints) or None,
-        "error": execution.error,
-    }
-    return {key: value for key, value in document.items() if value is not None}
+_LARGEST = 2**64
+_SMALLEST = -(2**63)
 
 
-def _trigger(execution: Execution) -> dict[str, Any] | None:
-    trigger = execution.trigger
-    if trigger is None:
+def execution_document(execution: Execution, task_runs: Iterable[TaskRun], now: datetime) -> Document:
+    """Return an execution with its task runs; `now` ends the duration of what has only begun."""
+    return _without_none(
+        id=execution.id,
+        tenantId=execution.tenant_id,
+        namespace=execution.namespace,
+        flowId=execution.flow_id,
+        flowRevision=execution.flow_revision,
+        taskRunList=[task_run_document(run, execution, now) for run in task_runs],
+        inputs=to_plain(execution.inputs),
+        outputs=to_plain(execution.outputs),
+        labels=[{"key": label.key, "value": label.value} for label in execution.labels],
+        variables=to_plain(execution.variables),
+        state=state_document(execution.state, now),
+        parentId=execution.parent_id,
+        originalId=execution.original_id,
+        trigger=_trigger_document(execution.trigger) if execution.trigger else None,
+        deleted=execution.deleted,
+        metadata=_without_none(attemptNumber=execution.attempt_number, originalCreatedDate=_moment(execution.original_created_date)),
+        scheduleDate=_moment(execution.schedule_date),
+        kind=execution.kind,
+        breakpoints=list(execution.breakpoints) or None,
+        error=execution.error,
+    )
+
+
+def task_run_document(run: TaskRun, execution: Execution, now: datetime) -> Document:
+    """Return one task run, with the names of the execution that it belongs to."""
+    return _without_none(
+        id=run.id,
+        tenantId=execution.tenant_id,
+        executionId=execution.id,
+        namespace=execution.namespace,
+        flowId=execution.flow_id,
+        taskId=run.task_id,
+        parentTaskRunId=run.parent_id,
+        value=run.value,
+        attempts=[_attempt_document(attempt, now) for attempt in run.attempts] or None,
+        outputs=to_plain(run.outputs),
+        state=state_document(run.state, now),
+        iteration=run.iteration,
+        dynamic=run.dynamic or None,
+    )
+
+
+def state_document(state: State, now: datetime) -> Document:
+    """Return a state with its history; the duration goes from the first transition to the last, or to `now` while there is one only."""
+    histories = state.histories
+    start = histories[0].date
+    until = histories[-1].date if len(histories) > 1 else now
+    return _without_none(
+        current=state.current.value,
+        histories=[{"state": line.state.value, "date": _moment(line.date)} for line in histories],
+        duration=format_duration(until - start),
+        startDate=_moment(start),
+        endDate=_moment(state.end_date),
+    )
+
+
+def log_document(entry: LogEntry) -> Document:
+    """Return one log line."""
+    return _without_none(
+        tenantId=entry.tenant_id,
+        namespace=entry.namespace,
+        flowId=entry.flow_id,
+        taskId=entry.task_id,
+        executionId=entry.execution_id,
+        taskRunId=entry.task_run_id,
+        attemptNumber=entry.attempt_number,
+        triggerId=entry.trigger_id,
+        timestamp=_moment(entry.timestamp),
+        level=entry.level.value,
+        thread=entry.thread,
+        message=to_plain(entry.message),
+    )
+
+
+def metric_document(entry: MetricEntry) -> Document:
+    """Return one value that a task run measured; timers are in seconds."""
+    return _without_none(
+        tenantId=entry.tenant_id,
+        namespace=entry.namespace,
+        flowId=entry.flow_id,
+        taskId=entry.task_id,
+        executionId=entry.execution_id,
+        taskRunId=entry.task_run_id,
+        type=entry.type.value,
+        name=entry.name,
+        value=to_plain(entry.value),
+        timestamp=_moment(entry.timestamp),
+        tags=dict(entry.tags),
+    )
+
+
+def to_plain(value: Any) -> Plain:
+    """Return any value as JSON can hold it: ISO dates and durations, base64 for bytes, models under the names that flows use.
+
+    What JSON has no number for becomes None (NaN, infinity) or text (whole numbers beyond 64 bits).
+
+    Raises:
+        RecursionError: the value is nested too deeply, or contains itself.
+    """
+    match value:
+        case None | bool():
+            return value
+        case Enum():
+            return to_plain(value.value)
+        case str():
+            return value if value.isascii() else value.encode("utf-8", "replace").decode()
+        case int():
+            return value if _SMALLEST <= value < _LARGEST else str(value)
+        case float():
+            return value if math.isfinite(value) else None
+        case Mapping():
+            return {key if type(key) is str else _key(key): to_plain(item) for key, item in value.items()}
+        case list() | tuple():
+            return [to_plain(item) for item in value]
+    return _special(value)
+
+
+def _special(value: Any) -> Plain:
+    match value:
+        case datetime() | date() | time():
+            return value.isoformat().replace("+00:00", "Z")
+        case timedelta():
+            return format_duration(value)
+        case Decimal():
+            return _number(value)
+        case bytes() | bytearray() | memoryview():
+            return base64.b64encode(value).decode()
+        case AbstractSet():
+            return [to_plain(item) for item in value]
+        case BaseModel():
+            known = type(value).model_fields.items()
+            return {field.serialization_alias or field.alias or name: to_plain(getattr(value, name)) for name, field in known}
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: to_plain(getattr(value, field.name)) for field in fields(value)}
+    return to_plain(str(value))
+
+
+def _number(value: Decimal) -> Plain:
+    if not value.is_finite():
         return None
-    document = {"id": trigger.id, "type": trigger.type, "variables": to_plain(trigger.variables), "logFile": trigger.log_file}
-    return {key: value for key, value in document.items() if value is not None}
+    return to_plain(int(value)) if value == value.to_integral_value() else float(value)
 
 
-def task_run_document(run: TaskRun, execution: Execution, now: datetime) -> dict[str, Any]:
-    """Return a task run."""
-    document = {
-        "id": run.id,
-        "executionId": execution.id,
-        "namespace": execution.namespace,
-        "flowId": execution.flow_id,
-        "taskId": run.task_id,
-        "parentTaskRunId": run.parent_id,
-        "value": run.value,
-        "iteration": run.iteration,
-        "attempts": [_attempt(attempt, now) for attempt in run.attempts] or None,
-        "outputs": to_plain(run.outputs) if run.outputs is not None else None,
-        "state": state_document(run.state, now),
-        "dynamic": run.dynamic or None,
-    }
-    return {key: value for key, value in document.items() if value is not None}
+def _key(key: Any) -> str:
+    match key:
+        case None:
+            return "null"
+        case bool():
+            return "true" if key else "false"
+    return str(to_plain(key))
 
 
-def _attempt(attempt: Attempt, now: datetime) -> dict[str, Any]:
-    document: dict[str, Any] = {"state": state_document(attempt.state, now)}
-    return document if attempt.log_file is None else {**document, "logFile": attempt.log_file}
+def _trigger_document(trigger: ExecutionTrigger) -> Document:
+    return _without_none(id=trigger.id, type=trigger.type, variables=to_plain(trigger.variables), logFile=trigger.log_file)
 
 
-def state_document(state: State, now: datetime) -> dict[str, Any]:
-    """Return a state with its history; the duration runs on until a second line is there."""
-    last = state.histories[-1].date if len(state.histories) > 1 else now
-    document = {
-        "current": state.current.value,
-        "histories": [{"state": one.state.value, "date": date_text(one.date)} for one in state.histories],
-        "duration": format_duration(max(last - state.start_date, timedelta())),
-        "startDate": date_text(state.start_date),
-    }
-    end = state.end_date
-    return document if end is None else {**document, "endDate": date_text(end)}
+def _attempt_document(attempt: Attempt, now: datetime) -> Document:
+    return _without_none(state=state_document(attempt.state, now), logFile=attempt.log_file)
 
 
-def log_document(entry: LogEntry) -> dict[str, Any]:
-    """Return a log line."""
-    document = {
-        "tenantId": entry.tenant_id,
-        "namespace": entry.namespace,
-        "flowId": entry.flow_id,
-        "taskId": entry.task_id,
-        "executionId": entry.execution_id,
-        "taskRunId": entry.task_run_id,
-        "attemptNumber": entry.attempt_number,
-        "triggerId": entry.trigger_id,
-        "timestamp": date_text(entry.timestamp),
-        "level": entry.level.value,
-        "thread": entry.thread,
-        "message": entry.message,
-    }
-    return {key: value for key, value in document.items() if value is not None}
+def _moment(date: datetime | None) -> str | None:
+    """Write a moment in UTC; one without a zone is taken for UTC."""
+    if date is None:
+        return None
+    if date.tzinfo is not None and date.tzinfo is not UTC:
+        date = date.astimezone(UTC)
+    return f"{date.replace(tzinfo=None).isoformat()}Z"
 
 
-def metric_document(entry: MetricEntry) -> dict[str, Any]:
-    """Return a metric; a timer's value is in seconds."""
-    return {
-        "tenantId": entry.tenant_id,
-        "namespace": entry.namespace,
-        "flowId": entry.flow_id,
-        "taskId": entry.task_id,
-        "executionId": entry.execution_id,
-        "taskRunId": entry.task_run_id,
-        "type": entry.type.value,
-        "name": entry.name,
-        "value": entry.value,
-        "tags": dict(entry.tags),
-        "timestamp": date_text(entry.timestamp),
-    }
-
-
-def date_text(moment: datetime) -> str:
-    """Write an instant in UTC with a `Z`."""
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
-def to_plain(value: Any) -> Any:
-    """Return a value as JSON knows it."""
-    if value is None or isinstance(value, str | bool | int | float):
-        return value
-    if isinstance(value, Mapping):
-        return {str(key): to_plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | Set):
-        return [to_plain(item) for item in value]
-    if isinstance(value, datetime):
-        return date_text(value) if value.tzinfo is not None else value.isoformat()
-    if isinstance(value, date | time):
-        return value.isoformat()
-    if isinstance(value, timedelta):
-        return format_duration(value)
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+def _without_none(**values: Plain) -> Document:
+    return {key: value for key, value in values.items() if value is not None}

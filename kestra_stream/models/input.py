@@ -29,7 +29,7 @@ class InputType(StrEnum):
     JSON = "JSON"
     YAML = "YAML"
     URI = "URI"
-    SECRET = "SECRET"  # noqa: S105 - the name of a type
+    SECRET = "SECRET"
     ARRAY = "ARRAY"
     EMAIL = "EMAIL"
 

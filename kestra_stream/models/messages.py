@@ -6,6 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal
 
+from pydantic import Base64Bytes
+
 from kestra_stream.models.state import StateType
 
 
@@ -143,6 +145,6 @@ class DeadLetter:
     partition: int
     offset: int
     key: str
-    payload: bytes
+    payload: Base64Bytes
     error: str
     at: datetime

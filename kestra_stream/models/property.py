@@ -10,10 +10,11 @@ from pydantic_core import CoreSchema, core_schema
 
 from kestra_stream.errors import ExpressionError
 
-T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+_SHOWN = 80
 
 
-class Property(Generic[T]):
+class Property(Generic[T_co]):
     """What the user wrote (`raw`), and the type that it must have once rendered.
 
     Any scalar, list or map is accepted where a flow is parsed. A raw value without an expression is checked at once, so that
@@ -22,10 +23,10 @@ class Property(Generic[T]):
 
     __slots__ = ("_adapter", "_constant", "raw")
 
-    def __init__(self, raw: Any, adapter: TypeAdapter[T]) -> None:
+    def __init__(self, raw: Any, adapter: TypeAdapter[T_co]) -> None:
         self.raw = raw
         self._adapter = adapter
-        self._constant: tuple[T] | None = None if has_expression(raw) else (convert(raw, adapter),)
+        self._constant: tuple[T_co] | None = None if has_expression(raw) else (convert(raw, adapter),)
 
     @classmethod
     def of(cls, raw: Any, kind: Any = str) -> "Property[Any]":
@@ -37,7 +38,7 @@ class Property(Generic[T]):
         """Whether rendering changes nothing."""
         return self._constant is not None
 
-    def render(self, render: Callable[[Any], Any]) -> T:
+    def render(self, render: Callable[[Any], Any]) -> T_co:
         """Render the raw value with the function given, then convert it.
 
         Raises:
@@ -102,7 +103,7 @@ def has_expression(value: Any) -> bool:
     return False
 
 
-def convert(value: Any, adapter: TypeAdapter[T]) -> T:
+def convert(value: Any, adapter: TypeAdapter[T_co]) -> T_co:
     """Convert a rendered value to the type; JSON text is accepted for lists, maps, numbers and booleans.
 
     Raises:
@@ -133,4 +134,4 @@ def convert(value: Any, adapter: TypeAdapter[T]) -> T:
 
 def _shortened(value: Any) -> str:
     text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."

@@ -1,1 +1,1 @@
-"""Plugins: what an author needs (`api`), how they are found (`registry`), how a document becomes a flow (`flow_source`), the built-in ones (`core`)."""
+"""Plugins: what an author needs (`api`), how they are found (`registry`), how a document becomes a flow, the built-in ones (`core`)."""

@@ -12,10 +12,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from kestra_stream.errors import Fault, InvalidFlow, NotFound
-from kestra_stream.models.conditions import Condition
 from kestra_stream.models.flow import Flow
-from kestra_stream.models.task import Plugin, Task
-from kestra_stream.models.trigger import Trigger
+from kestra_stream.models.task import Plugin
 from kestra_stream.plugin.defaults import inject
 from kestra_stream.plugin.flow_rules import check_rules
 from kestra_stream.plugin.registry import Registry, default_registry
@@ -201,13 +199,10 @@ def _label_text(value: Any) -> Any:
     return str(value) if isinstance(value, int | float) else value
 
 
-_KINDS: dict[type[Plugin], type[Plugin]] = {Task: Task, Trigger: Trigger, Condition: Condition}
-
-
 def _blank(kind: type[Plugin], value: Mapping[str, Any]) -> Plugin:
     identity = value.get("id")
-    cls = _KINDS.get(kind, kind)
-    return cls.model_construct(id=identity if isinstance(identity, str) else "", type="")
+    values: dict[str, Any] = {"id": identity if isinstance(identity, str) else "", "type": ""}
+    return kind.model_construct(**values)
 
 
 @cache

@@ -45,7 +45,7 @@ def load_documents(text: str, file: str = "") -> list[Document]:
     if len(text) > MOST_CHARACTERS:
         raise InvalidFlow([Fault(f"the document has {len(text)} characters, more than {MOST_CHARACTERS}", file=file)])
     try:
-        nodes = [node for node in yaml.compose_all(text, Loader=_LOADER) if node is not None]
+        nodes = list(yaml.compose_all(text, Loader=_LOADER))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         message = f"not YAML: {error.problem or error.context}" + (f" {error.context}" if error.problem and error.context else "")

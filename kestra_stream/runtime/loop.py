@@ -43,6 +43,8 @@ class Loop:
         self._trouble = Backoff(clock)
         self._failed_wakes = Backoff(clock)
         self._one_by_one = 0
+        self._must_rejoin = False
+        self._is_busy = False
 
     def step(self, timeout: float = 0.0) -> bool:
         """Do one round; return whether there was anything to do. Waits at most `timeout` seconds for a record or timer.
@@ -53,21 +55,31 @@ class Loop:
         if self._trouble.left > 0:
             self._stopped.wait(min(timeout, self._trouble.left))
             return False
+        self._is_busy = True
         try:
             due_in = self.due_in()
-            if due_in is not None and due_in <= 0:
+            if due_in is not None and due_in <= 0 and not self._must_rejoin:
                 return self._wake()
             wait = timeout if due_in is None else min(timeout, due_in)
-            records = self.consumer.poll(1 if self._one_by_one else BATCH, wait)
+            records = self.consumer.poll(1 if self._one_by_one else BATCH, 0 if self._must_rejoin else wait)
+            self._must_rejoin = False
             return bool(records) and self._process(records)
         except Fenced as error:
             logger.warning("%s: %s", self.processor.group, error)
             self.processor.rolled_back()
+            self._must_rejoin = True  # a wake-up alone would be fenced for ever: the new assignment comes with a poll
         except Retryable as error:
             wait = self._trouble.failed()
             logger.warning("%s: %s; trying again in %s s", self.processor.group, error, wait)
             self._roll_back()
+        finally:
+            self._is_busy = False
         return True
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether all that was sent so far has been processed (for consumers that know their lag). May be asked from any thread."""
+        return not getattr(self.consumer, "lag", 0) and not self._is_busy
 
     def run(self) -> None:
         """Go round until `stop`, then leave the group."""

@@ -9,15 +9,17 @@ from kestra_stream.topics import Topic
 
 
 class Processor(Protocol):
-    """Topics in, one transaction out.
+    """Topics in, one transaction out."""
 
-    Attributes:
-        group: consumer group of all members of the component.
-        topics: what it reads.
-    """
+    @property
+    def group(self) -> str:
+        """Consumer group of all members of the component."""
+        ...
 
-    group: str
-    topics: Sequence[Topic]
+    @property
+    def topics(self) -> Sequence[Topic]:
+        """What it reads."""
+        ...
 
     def process(self, records: Sequence[Record], now: datetime) -> Transaction:
         """Turn a batch of records into all that it changes. Called again with the same records after a rollback."""

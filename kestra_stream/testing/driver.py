@@ -288,8 +288,8 @@ class Driver:
         """A processor dies between two commits; another one takes over from what is stored."""
         loop = self._processors.pop(place)
         loop.consumer.close()
-        factory = {Executor: self._executor, Limiter: Limiter, Indexer: self._indexer}[type(loop.processor)]
-        self._join(factory)
+        factories: dict[type, Callable[[], Processor]] = {Executor: self._executor, Limiter: Limiter, Indexer: self._indexer}
+        self._join(factories[type(loop.processor)])
 
     def _rebalance(self) -> None:
         """A second executor joins, or leaves."""

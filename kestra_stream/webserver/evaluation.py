@@ -26,4 +26,4 @@ def door_evaluation(services: Services, flow: Flow, execution_id: str) -> Callab
     }
     log = AttemptLog(info, services.now, lambda _: None, Masker())
     context = AttemptContext(info, services, lambda _: dict(variables), log, Control())
-    return lambda template, extra: context.render_typed(template, extra)
+    return context.render_typed

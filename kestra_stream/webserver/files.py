@@ -5,8 +5,8 @@ from typing import Any
 
 from kestra_stream.errors import Invalid
 from kestra_stream.models.execution import Execution
-from kestra_stream.storage.interface import Storage
 from kestra_stream.storage import uri as places
+from kestra_stream.storage.interface import Storage
 
 
 def store_input_file(storage: Storage, head: Execution, input_id: str, value: Any) -> str:

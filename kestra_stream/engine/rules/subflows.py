@@ -177,7 +177,8 @@ def start_batches(step: Step, run_id: str) -> None:
     if scope.batches is None or not isinstance(call_flow, b.CallFlow):
         return None
     base = str(_split_outputs(step, run, call_flow)["base"])
-    while scope.created < scope.batches.total:
+    total = scope.batches.total
+    while scope.created < total:
         if step.budget <= 0:
             return continue_later(step, run_id)
         number = scope.created + 1
@@ -185,7 +186,7 @@ def start_batches(step: Step, run_id: str) -> None:
         create = _creation(step, run, node, call_flow, child_id, (number, batch_uri(base, number)))
         scope = replace(scope, created=number)
         step.put_scope(run_id, scope)
-        step.parts[f"batches/{run_id}"] = (scope.batches.total, number)
+        step.parts[f"batches/{run_id}"] = (total, number)
         step.set_child(child_id, (run_id, number))
         step.budget -= 1
         step.tell(child_id, create)
