@@ -268,12 +268,14 @@ class EngineAccess:
 
     Attributes:
         command: appends an `ExecutionInput` for an execution id to the inbox.
+        toggle_trigger: enables or disables a trigger (tenant, namespace, flow, id); None where nothing runs triggers.
     """
 
     repository: Repository
     storage: Storage
     command: Callable[[str, Any], None]
     configuration: Mapping[str, Any] = field(default_factory=dict)
+    toggle_trigger: Callable[[tuple[str, str, str, str], bool], None] | None = None
 
 
 class RunContext(Protocol):
