@@ -152,16 +152,22 @@ def _plain_ion(content: bytes) -> Any:
     """ION that is no JSON, written by another engine."""
     from amazon.ion import simpleion  # noqa: PLC0415 - slow to import, rarely needed
 
-    def plain(value: Any) -> Any:
-        if isinstance(value, Mapping):
-            return {str(key): plain(item) for key, item in value.items()}
-        if isinstance(value, list):
-            return [plain(item) for item in value]
-        if isinstance(value, Decimal):
-            return int(value) if value == value.to_integral_value() else float(value)
-        return value
+    return _without_ion(simpleion.loads(content))
 
-    return plain(simpleion.loads(content))
+
+def _without_ion(value: Any) -> Any:
+    """The library's values look like Python's, but its null is not None."""
+    match value:
+        case Mapping():
+            return {str(key): _without_ion(item) for key, item in value.items()}
+        case list():
+            return [_without_ion(item) for item in value]
+        case Decimal():
+            return int(value) if value == value.to_integral_value() else float(value)
+        case str():
+            return str(value)
+        case _:
+            return None if type(value).__name__ == "IonPyNull" else value
 
 
 def _metadata(entry: KeyValueEntry) -> dict[str, str]:
