@@ -63,11 +63,11 @@ class LocalStorage:
                 with folder.locked():
                     folder.replace(part, folder, name)
                     folder.change_metadata(name, metadata or {}, part)
-            except IsADirectoryError:
+            except BaseException as error:
                 folder.remove(part)
-                raise InvalidUri(f"{uri} is a folder") from None
-            except BaseException:
-                folder.remove(part)
+                self._tidy(tenant, path.names[:-1])
+                if isinstance(error, IsADirectoryError):
+                    raise InvalidUri(f"{uri} is a folder") from None
                 raise
         return path.uri
 
