@@ -18,7 +18,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol, TypeVar, overload
+from typing import IO, Any, BinaryIO, Protocol, TypeVar, overload
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
@@ -241,7 +241,7 @@ class WorkingDirectory(Protocol):
         """Files that match the globs, sorted."""
         ...
 
-    def write(self, name: str, content: bytes | BinaryIO) -> Path:
+    def write(self, name: str, content: bytes | IO[bytes]) -> Path:
         """Create a file in it, parent folders included."""
         ...
 

@@ -7,20 +7,19 @@ import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import orjson
 
 from kestra_stream.errors import Invalid
 from kestra_stream.models.property import Property
 from kestra_stream.plugin.api import RunContext
-from kestra_stream.plugin.core.namespace_files import NamespaceFilesOption
+from kestra_stream.plugin.namespace_files import NamespaceFilesOption
 from kestra_stream.storage.uri import SCHEME, cache_folder
 
 STORED = re.compile(r"kestra:///[-a-zA-Z0-9%._+~#=/]*")
 FETCHED = ".kestra-files"
 """Folder of the working directory for copies of stored files; what starts with `.kestra-` is no output."""
-_SPOOL = 8 * 1024 * 1024
 
 
 def put_input_files(context: RunContext, files: Property[Any] | None, extra: Mapping[str, Any] | None = None) -> None:
@@ -100,7 +99,7 @@ class DirectoryCacheStore:
         if ttl is not None and attributes.modified_at + ttl <= now:
             storage.delete(tenant, self._uri)
             return False
-        with storage.get(tenant, self._uri) as stored, tempfile.SpooledTemporaryFile(max_size=_SPOOL) as local:
+        with storage.get(tenant, self._uri) as stored, tempfile.TemporaryFile() as local:
             while chunk := stored.read(1024 * 1024):
                 local.write(chunk)
             with zipfile.ZipFile(local) as archive:
@@ -115,18 +114,17 @@ class DirectoryCacheStore:
         paths = directory.find(patterns)
         if not paths:
             return 0
-        with tempfile.SpooledTemporaryFile(max_size=_SPOOL) as local:
+        with tempfile.TemporaryFile() as local:
             with zipfile.ZipFile(local, "w", zipfile.ZIP_DEFLATED) as archive:
                 for path in paths:
                     archive.write(path, path.relative_to(directory.path).as_posix())
             local.seek(0)
-            content: BinaryIO = local  # type: ignore[assignment]
-            self._context.engine.storage.put(self._context.info.tenant_id, self._uri, content)
+            self._context.engine.storage.put(self._context.info.tenant_id, self._uri, local)
         return len(paths)
 
     def _unpack(self, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
         with archive.open(entry) as file:
-            path = self._context.working_directory.write(entry.filename, file)  # type: ignore[arg-type]
+            path = self._context.working_directory.write(entry.filename, file)
         mode = entry.external_attr >> 16
         if mode:
             os.chmod(path, mode & 0o777)  # noqa: PTH101 - text and Path alike

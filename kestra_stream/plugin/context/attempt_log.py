@@ -87,7 +87,7 @@ class AttemptLog:
 
     def to_file(self) -> None:
         """From now on keep the lines in a file instead of emitting them."""
-        self._spool = tempfile.SpooledTemporaryFile(max_size=_MAX_CHARACTERS)  # type: ignore[assignment]  # noqa: SIM115 - closed by close()
+        self._spool = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
 
     def file(self) -> BinaryIO | None:
         """Return the file of the lines, at its start; None when the lines are emitted."""

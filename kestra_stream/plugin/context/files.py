@@ -12,8 +12,6 @@ from kestra_stream.plugin.context.places import own_execution_folder, own_folder
 from kestra_stream.storage.interface import Storage
 from kestra_stream.storage.uri import execution_folder, is_under, join
 
-_SPOOL = 1024 * 1024
-
 
 class FileWriting:
     """A file that is being written; `uri` is empty until it is stored."""
@@ -64,12 +62,11 @@ class AttemptFiles:
     @contextmanager
     def writer(self, name: str) -> Iterator[FileWriting]:
         """Write a file piece by piece; it is stored when the block ends without an error."""
-        with tempfile.SpooledTemporaryFile(max_size=_SPOOL) as spool:
-            binary: BinaryIO = spool  # type: ignore[assignment]
-            writing = FileWriting(binary)
+        with tempfile.TemporaryFile() as file:
+            writing = FileWriting(file)
             yield writing
-            spool.seek(0)
-            writing.uri = self.put(binary, name)
+            file.seek(0)
+            writing.uri = self.put(file, name)
 
     def size(self, uri: str) -> int:
         """Size in bytes."""

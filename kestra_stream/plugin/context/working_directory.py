@@ -6,7 +6,7 @@ import stat
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import IO
 
 from kestra_stream.errors import Invalid
 from kestra_stream.plugin.context.globs import matcher
@@ -46,7 +46,7 @@ class AttemptDirectory:
         """Files that match the globs, sorted; links that lead outside are left out."""
         return find_files(self.path, patterns)
 
-    def write(self, name: str, content: bytes | BinaryIO) -> Path:
+    def write(self, name: str, content: bytes | IO[bytes]) -> Path:
         """Create a file in it, parent folders included."""
         target = self.resolve(name)
         target.parent.mkdir(parents=True, exist_ok=True)

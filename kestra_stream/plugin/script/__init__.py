@@ -1,1 +1,1 @@
-"""Tasks that run scripts: shell, Python, Node.js; the processes they start, what these print, and how their whole tree is ended."""
+"""Tasks that run scripts: shell, Python, Node.js; what they print becomes log lines, outputs and metrics."""

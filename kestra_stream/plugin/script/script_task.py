@@ -12,10 +12,10 @@ from kestra_stream.models.property import Property, has_expression
 from kestra_stream.models.state import StateType
 from kestra_stream.plugin.api import Outcome, RunContext, RunnableTask, Stopped, TaskFailed, TaskOutput
 from kestra_stream.plugin.context.working_directory import find_files
-from kestra_stream.plugin.core.namespace_files import NamespaceFilesOption
 from kestra_stream.plugin.core.runner.process import Process
+from kestra_stream.plugin.namespace_files import NamespaceFilesOption
+from kestra_stream.plugin.process.task_runner import AnyTaskRunner, ScriptProcess
 from kestra_stream.plugin.script.printed import Printed
-from kestra_stream.plugin.script.task_runner import AnyTaskRunner, ScriptProcess
 from kestra_stream.plugin.staging import put_input_files, put_namespace_files, stored_files, stored_output_files, with_local_copies
 
 _LONGEST_ARGUMENT = 100 * 1024

@@ -5,7 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from threading import Condition
+from threading import Condition, Event
 from typing import Any, BinaryIO, ClassVar
 
 from kestra_stream.errors import NotFound
@@ -62,12 +62,14 @@ class KeptLog:
         self.kills: list[Record] = []
         self.sends = 0
         self.refuse: BaseException | None = None
+        self.refused = Event()
         self.closed = False
         self.changed = Condition()
 
     def send(self, records: Sequence[Outgoing]) -> None:
         """Keep records."""
         if self.refuse is not None:
+            self.refused.set()
             raise self.refuse
         with self.changed:
             self.sends += 1
@@ -241,9 +243,9 @@ def services(storage: Any = None, repository: Any = None, **changes: Any) -> Ser
 
 def eventually(test: Callable[[], bool], timeout: float = 10.0) -> bool:
     """Ask again and again until it is true."""
-    end = time.monotonic() + timeout
+    end, never = time.monotonic() + timeout, Event()
     while not test():
         if time.monotonic() > end:
             return False
-        time.sleep(0.01)
+        never.wait(0.01)
     return True

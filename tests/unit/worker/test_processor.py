@@ -145,15 +145,17 @@ def test_a_killed_dispatch_that_comes_later_is_not_run_but_a_newer_one_is(bench:
 
 
 def test_a_thread_that_never_listens_is_given_up_and_its_slot_is_filled_anew(bench: Bench) -> None:
-    bench.does(deaf=lambda _: time.sleep(2), good=lambda _: {"ok": 1})
+    deaf = threading.Event()
+    bench.does(deaf=lambda _: deaf.wait(20) and None, good=lambda _: {"ok": 1})
     bench.line.offer(*(job("deaf", n) for n in range(4)))
     bench.log.wait(TaskRunStarted, 4)
     bench.kill()
     assert [end.state for end in bench.log.ended(4)] == [S.KILLED] * 4
     bench.line.offer(job("good", 9, execution_id="e2"))
     assert bench.log.ended(5)[-1].outputs == {"ok": 1}
-    time.sleep(1.5)  # the deaf ones come back and tell nothing
-    assert len(bench.log.ended(5)) == 5
+    deaf.set()
+    bench.worker.stop()
+    assert len(bench.log.ended(5)) == 5  # the deaf ones come back and tell nothing
 
 
 def test_a_timeout_fails_the_attempt(bench: Bench) -> None:
@@ -169,7 +171,7 @@ def test_what_the_log_does_not_take_now_is_sent_later(bench: Bench) -> None:
     bench.does(a=lambda _: None)
     bench.log.refuse = Unavailable("away")
     bench.line.offer(job("a"))
-    time.sleep(0.1)
+    assert bench.log.refused.wait(10)
     assert bench.line.accepted == []
     bench.log.refuse = None
     bench.log.ended()

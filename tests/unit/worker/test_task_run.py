@@ -20,7 +20,7 @@ from kestra_stream.plugin.api import Outcome, RunContext, TaskOutput
 from kestra_stream.plugin.context.encryption import Cipher
 from kestra_stream.plugin.context.secrets import environment_secrets
 from kestra_stream.plugin.core.flow.working_directory import DirectoryCache, WorkingDirectory
-from kestra_stream.plugin.core.namespace_files import NamespaceFilesOption
+from kestra_stream.plugin.namespace_files import NamespaceFilesOption
 from kestra_stream.plugin.script import shell
 from kestra_stream.queue.interface import Outgoing
 from kestra_stream.topics import EXECUTION_INBOX

@@ -11,7 +11,7 @@ from kestra_stream.models.duration import Duration
 from kestra_stream.models.property import Property
 from kestra_stream.models.task import AnyTask, FlowableTask
 from kestra_stream.plugin.api import RunContext, RunnableTask, TaskOutput
-from kestra_stream.plugin.core.namespace_files import NamespaceFilesOption
+from kestra_stream.plugin.namespace_files import NamespaceFilesOption
 from kestra_stream.plugin.staging import DirectoryCacheStore, put_input_files, put_namespace_files, stored_output_files
 
 
@@ -58,7 +58,7 @@ class WorkingDirectory(FlowableTask):
     def _children_run_on_the_worker(cls, tasks: tuple[AnyTask, ...]) -> tuple[AnyTask, ...]:
         for task in tasks:
             if not isinstance(task, RunnableTask):
-                raise ValueError(f"task `{task.id}` ({task.type}) does not run on a worker; only such tasks can share a directory")
+                raise ValueError(f"task `{task.id}` ({task.type}) does not run on a worker; only such tasks can share a directory")  # noqa: TRY004 - pydantic wants ValueError
             if task.worker_group is not None:
                 raise ValueError(f"task `{task.id}` names a workerGroup: set it on the WorkingDirectory, all its tasks run on one worker")
         return tasks

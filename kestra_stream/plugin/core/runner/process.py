@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from kestra_stream.plugin.api import RunContext
-from kestra_stream.plugin.script.child_process import ChildProcess
-from kestra_stream.plugin.script.task_runner import ScriptProcess, TaskRunner
+from kestra_stream.plugin.process.child_process import ChildProcess
+from kestra_stream.plugin.process.task_runner import ScriptProcess, TaskRunner
 
 _HIDDEN = "SECRET_"
 

@@ -13,8 +13,8 @@ import pytest
 from kestra_stream.models.state import StateType
 from kestra_stream.plugin.context.encryption import Cipher, is_encrypted
 from kestra_stream.plugin.context.secrets import environment_secrets
+from kestra_stream.plugin.process.process_tree import MARK
 from kestra_stream.plugin.script import node, python, shell
-from kestra_stream.plugin.script.process_tree import MARK
 from kestra_stream.plugin.script.script_task import ScriptTask
 from tests.unit.plugin.script.attempts import Place, kill
 from tests.unit.worker.doubles import eventually

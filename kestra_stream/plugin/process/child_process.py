@@ -15,11 +15,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 from kestra_stream.plugin.api import TaskFailed
-from kestra_stream.plugin.script.line_splitter import Line, LineSplitter
-from kestra_stream.plugin.script.process_tree import MARK, ProcessTree
+from kestra_stream.plugin.process.line_splitter import Line, LineSplitter
+from kestra_stream.plugin.process.process_tree import MARK, ProcessTree
 
 _CHUNK = 64 * 1024
 _POLL = 0.05
@@ -82,7 +81,7 @@ class _Pump:
         self._tree = tree
         self._grace = grace
         self._selector = selectors.DefaultSelector()
-        self._streams: dict[IO[bytes], LineSplitter] = {}
+        self._streams: dict[int, LineSplitter] = {}
         self._kill_at: float | None = None
         self._exited = False
         self._exit_file = -1
@@ -92,8 +91,8 @@ class _Pump:
         for stream, splitter in ((self._process.stdout, out), (self._process.stderr, err)):
             if stream is not None:
                 os.set_blocking(stream.fileno(), False)
-                self._streams[stream] = splitter
-                self._selector.register(stream, selectors.EVENT_READ)
+                self._streams[stream.fileno()] = splitter
+                self._selector.register(stream.fileno(), selectors.EVENT_READ)
         self._selector.register(woken, selectors.EVENT_READ)
         self._watch_exit()
         while not self._exited:
@@ -126,18 +125,18 @@ class _Pump:
         if self._kill_at is not None:
             timeout = max(min(self._kill_at - time.monotonic(), timeout or self._grace), 0.0)
         for key, _ in self._selector.select(timeout):
-            if key.fileobj == woken:
+            if key.fd == woken:
                 os.read(woken, 1)
                 self._tree.terminate()
                 self._kill_at = time.monotonic() + self._grace
-            elif key.fileobj != self._exit_file:
-                self._read_stream(key.fileobj)  # type: ignore[arg-type]
+            elif key.fd != self._exit_file:
+                self._read_stream(key.fd)
         # WNOWAIT: the process keeps its id, and with it its group, until everything in it has been killed
         self._exited = os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
-    def _read_stream(self, stream: IO[bytes]) -> None:
+    def _read_stream(self, stream: int) -> None:
         try:
-            data = os.read(stream.fileno(), _CHUNK)
+            data = os.read(stream, _CHUNK)
         except BlockingIOError:
             return
         if data:
@@ -153,7 +152,7 @@ class _Pump:
         deadline = time.monotonic() + _DRAIN
         while self._streams and time.monotonic() < deadline:
             for key, _ in self._selector.select(_POLL):
-                self._read_stream(key.fileobj)  # type: ignore[arg-type]
+                self._read_stream(key.fd)
         for splitter in self._streams.values():
             splitter.close()
 

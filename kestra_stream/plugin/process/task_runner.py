@@ -9,7 +9,7 @@ from pydantic import ValidationInfo, WrapValidator
 
 from kestra_stream.models.task import Plugin, resolved_as
 from kestra_stream.plugin.api import RunContext
-from kestra_stream.plugin.script.line_splitter import Line
+from kestra_stream.plugin.process.line_splitter import Line
 
 
 @dataclass(frozen=True, slots=True)
