@@ -1,0 +1,137 @@
+"""What the log's contract suites write and read with: topics and groups of their own for each test, patient reads, a listener."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+from kestra_stream.queue.interface import Consumer, Log, Outgoing, RebalanceListener, Record, StateChange, TopicPartition, Transaction
+from kestra_stream.topics import Cleanup, Topic
+
+_MOMENT = 0.05
+
+
+class Listener:
+    """Remembers what a member owns, and the state that came with it."""
+
+    def __init__(self) -> None:
+        self.owned: frozenset[TopicPartition] = frozenset()
+        self.state: dict[str, Mapping[str, Any]] = {}
+        self.history: list[str] = []
+
+    def assigned(self, partitions: frozenset[TopicPartition], state: Mapping[str, Mapping[str, Any]]) -> None:
+        """Partitions came."""
+        self.history.append("assigned")
+        self.owned |= partitions
+        self.state.update(state)
+
+    def revoked(self, partitions: frozenset[TopicPartition]) -> None:
+        """Partitions went."""
+        self.history.append("revoked")
+        self.owned -= partitions
+        self.state.clear()
+
+
+@dataclass
+class Wire:
+    """A log with the means to test it.
+
+    Attributes:
+        patience: seconds within which the log must have delivered.
+        topics: by name, all that were made here.
+    """
+
+    log: Log
+    patience: float
+    topics: dict[str, Topic] = field(default_factory=dict)
+    consumers: list[Consumer] = field(default_factory=list)
+
+    def topic(self, partitions: int = 4, cleanup: Cleanup = Cleanup.DELETE) -> Topic:
+        """Return a topic that nobody else knows; its values are texts."""
+        topic = Topic(f"contract-{uuid4().hex}", "any", str, cleanup, "a test", "a test", partitions)
+        self.topics[topic.name] = topic
+        return topic
+
+    def group(self) -> str:
+        """Return the name of a group that nobody else knows."""
+        return f"contract-{uuid4().hex}"
+
+    def join(self, group: str, *topics: Topic, listener: RebalanceListener | None = None) -> Consumer:
+        """Return a consumer that is closed after the test."""
+        consumer = self.log.consumer(group, topics, listener)
+        self.consumers.append(consumer)
+        return consumer
+
+    def send(self, topic: Topic, *pairs: tuple[str, str | None]) -> None:
+        """Send keys with values."""
+        self.log.send([Outgoing(topic, key, value) for key, value in pairs])
+
+    def read(self, consumer: Consumer, count: int) -> list[Record]:
+        """Poll until there are as many records; fails when they do not come, or more come."""
+        found: list[Record] = []
+        deadline = time.monotonic() + self.patience
+        while len(found) < count and time.monotonic() < deadline:
+            found.extend(consumer.poll(100, _MOMENT))
+        found.extend(consumer.poll(100, 0))
+        if len(found) != count:
+            raise AssertionError(f"{len(found)} records came, not {count}: {[record.value for record in found]}")
+        return found
+
+    def values(self, consumer: Consumer, count: int) -> list[str]:
+        """Poll until there are as many records; return their values in order of arrival."""
+        return [record.value for record in self.read(consumer, count)]
+
+    def is_silent(self, consumer: Consumer) -> bool:
+        """Whether nothing comes for a moment."""
+        return not consumer.poll(100, _MOMENT * 4)
+
+    def settle(self, members: Mapping[Consumer, Listener], partitions: int) -> None:
+        """Poll all members in turn until together they own all partitions, each its fair share."""
+        least = partitions // len(members)
+        deadline = time.monotonic() + self.patience
+        while time.monotonic() < deadline:
+            for member in members:
+                member.poll(1, _MOMENT / 5)
+                member.rewind()
+            shares = [len(listener.owned) for listener in members.values()]
+            if sum(shares) == partitions and all(share in {least, least + 1} for share in shares):
+                return
+        raise AssertionError(f"the partitions were not shared out: {[sorted(map(str, listener.owned)) for listener in members.values()]}")
+
+    def heir(self, group: str, topic: Topic) -> Consumer:
+        """Join until a partition is owned; the other member is not polled meanwhile, as if it hung.
+
+        Members join until one of them is given it: a member that hangs may be in the group for a while yet.
+        """
+        deadline = time.monotonic() + self.patience
+        while time.monotonic() < deadline:
+            listener = Listener()
+            consumer = self.join(group, topic, listener=listener)
+            until = min(deadline, time.monotonic() + self.patience / 4)
+            while time.monotonic() < until:
+                consumer.poll(1, _MOMENT)
+                consumer.rewind()
+                if listener.owned:
+                    return consumer
+        raise AssertionError("nobody took over")
+
+    def state(self, group: str, *topics: Topic) -> dict[str, Mapping[str, Any]]:
+        """Return the whole state of a group, as a member is told that joins alone."""
+        listener = Listener()
+        consumer = self.log.consumer(group, topics, listener)
+        deadline = time.monotonic() + self.patience
+        while not listener.history and time.monotonic() < deadline:
+            consumer.poll(1, _MOMENT)
+        consumer.close()
+        return listener.state
+
+    def close(self) -> None:
+        """Close all consumers."""
+        for consumer in self.consumers:
+            consumer.close()
+
+
+def changes(*state: tuple[str, str, str | None], records: Sequence[Outgoing] = ()) -> Transaction:
+    """Return a transaction over (owner, part, value)."""
+    return Transaction(records, [StateChange(owner, part, value) for owner, part, value in state])

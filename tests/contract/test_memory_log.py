@@ -1,0 +1,30 @@
+"""The memory log fulfils the contracts of the log, with eager and with incremental rebalances."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from kestra_stream.queue.memory import MemoryLog
+from kestra_stream.runtime.clock import SystemClock
+from kestra_stream.testing.contracts.log import LogContract
+from kestra_stream.testing.contracts.transactions import LogTransactionContract
+
+
+class TestMemoryLog(LogContract, LogTransactionContract):
+    """Eager rebalances."""
+
+    @pytest.fixture
+    def log(self) -> Iterator[MemoryLog]:
+        log = MemoryLog(SystemClock().now)
+        yield log
+        log.close()
+
+
+class TestIncrementalMemoryLog(LogContract, LogTransactionContract):
+    """Incremental rebalances."""
+
+    @pytest.fixture
+    def log(self) -> Iterator[MemoryLog]:
+        log = MemoryLog(SystemClock().now, incremental=True)
+        yield log
+        log.close()
