@@ -61,7 +61,7 @@ class MemoryExecutions:
     def sequence(self, execution_id: str) -> int:
         """Return the highest number seen."""
         runs = self._runs.get(execution_id)
-        return runs.sequence if runs else 0
+        return 0 if runs is None else runs.sequence
 
     def task_runs(self, execution_id: str, page: Page | None = None) -> Sequence[TaskRun]:
         """List all runs, or those of one page."""

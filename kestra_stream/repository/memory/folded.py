@@ -46,9 +46,6 @@ class FoldedRuns:
         self._last_birth = 0
         self._in_order = True
 
-    def __len__(self) -> int:
-        return len(self._known)
-
     def fold(self, event: ExecutionEvent) -> None:
         """Take in the runs that an event changes and removes."""
         sequence = event.sequence
