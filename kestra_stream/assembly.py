@@ -1,5 +1,6 @@
 """Assembly: settings -> a running engine. The only module that names concrete backends."""
 
+import gc
 import os
 import time
 from collections.abc import Callable
@@ -37,6 +38,10 @@ from kestra_stream.webserver.services import Door, ExecutionService, FlowService
 from kestra_stream.worker.limits import WorkerLimits
 from kestra_stream.worker.processor import Worker
 from kestra_stream.worker.task_table import all_tasks
+
+
+# Live executions are trees without cycles that reference counts free: see docs/decisions/0004-the-garbage-collector.md.
+_COLLECTOR = (50_000, 20, 1_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +96,12 @@ class Standalone:
         self.flows = FlowService(door)
         self.executions = ExecutionService(door)
         self._thread: Thread | None = None
+        self._collector = gc.get_threshold()
 
     def start(self) -> None:
         """Begin to work."""
+        self._collector = gc.get_threshold()
+        gc.set_threshold(*_COLLECTOR)
         self._thread = self._loops.start("processors")
         self._worker.start()
 
@@ -103,6 +111,7 @@ class Standalone:
         self._loops.stop()
         if self._thread is not None:
             self._thread.join()
+            gc.set_threshold(*self._collector)
         self.backend.log.close()
 
     def is_settled(self, execution_id: str, sequence: int) -> bool:

@@ -129,7 +129,7 @@ class Driver:
         registry = registry or default_registry()
         for source in sources:
             self.add_flow(parse_flow(source, registry=registry))
-        self._processors: list[Loop] = []
+        self.loops: list[Loop] = []
         self._late: list[Outgoing] = []
         self.worker = DriverWorker(self.find_flow, self.repository, storage, self.clock, outcomes or {})
         self._queue = self.log.work_queue()
@@ -176,6 +176,10 @@ class Driver:
         self.settle()
         return self.story(execution_id)
 
+    def executions(self) -> list[str]:
+        """Ids of all executions that there are, children included."""
+        return [head.id for head in self.repository.executions.search(Filter(), Page(1, 100_000)).items]
+
     def story(self, execution_id: str) -> Story:
         """Tell how an execution went so far."""
         head = self.repository.executions.get(execution_id)
@@ -199,13 +203,13 @@ class Driver:
         raise AssertionError(f"still busy after {turns} turns")
 
     def _next_moment(self) -> Any:
-        waits = [loop.processor.wake_at() for loop in self._processors]
+        waits = [loop.processor.wake_at() for loop in self.loops]
         return min((moment for moment in waits if moment is not None), default=None)
 
     def turn(self) -> bool:
         """Let one thing happen; False when there is nothing to do."""
         self._play_tricks()
-        actions: list[Callable[[], bool]] = [loop.step for loop in self._processors]
+        actions: list[Callable[[], bool]] = [loop.step for loop in self.loops]
         actions += [self._take_job, self._deliver_late, self._hear_kills]
         self.random.shuffle(actions)
         return any(action() for action in actions)
@@ -276,26 +280,26 @@ class Driver:
 
     def _join(self, factory: Callable[[], Processor]) -> None:
         processor = factory()
-        self._processors.append(Loop(processor, self.log, self.clock, lambda record: to_bytes(record.value)))
+        self.loops.append(Loop(processor, self.log, self.clock, lambda record: to_bytes(record.value)))
 
     def _play_tricks(self) -> None:
         if self._draws(self.mischief.crash):
-            self._replace(self.random.randrange(len(self._processors)))
+            self._replace(self.random.randrange(len(self.loops)))
         if self._draws(self.mischief.rebalance):
             self._rebalance()
 
     def _replace(self, place: int) -> None:
         """A processor dies between two commits; another one takes over from what is stored."""
-        loop = self._processors.pop(place)
+        loop = self.loops.pop(place)
         loop.consumer.close()
         factories: dict[type, Callable[[], Processor]] = {Executor: self._executor, Limiter: Limiter, Indexer: self._indexer}
         self._join(factories[type(loop.processor)])
 
     def _rebalance(self) -> None:
         """A second executor joins, or leaves."""
-        executors = [place for place, loop in enumerate(self._processors) if isinstance(loop.processor, Executor)]
+        executors = [place for place, loop in enumerate(self.loops) if isinstance(loop.processor, Executor)]
         if len(executors) > 1:
-            self._processors.pop(executors[0]).consumer.close()
+            self.loops.pop(executors[0]).consumer.close()
         else:
             self._join(self._executor)
 

@@ -10,7 +10,7 @@ from kestra_stream.engine.state import Phase, Scope, Timer, TimerKind
 from kestra_stream.engine.step import Step, with_outputs
 from kestra_stream.models import behaviour as b
 from kestra_stream.models.execution import TaskRun
-from kestra_stream.models.execution_input import Resume, ResumeFromBreakpoint
+from kestra_stream.models.execution_input import Pause, Resume, ResumeFromBreakpoint
 from kestra_stream.models.records import Level
 from kestra_stream.models.state import S, StateType
 
@@ -73,7 +73,7 @@ def wake_restarted_execution(step: Step) -> bool:
     return True
 
 
-def pause(step: Step) -> None:
+def pause(step: Step, _: Pause) -> None:
     """A person pauses the execution: running tasks go on, nothing new starts."""
     if step.execution.state.current in {S.RUNNING, S.RETRYING}:
         step.enter(S.PAUSED)

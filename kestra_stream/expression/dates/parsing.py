@@ -1,7 +1,8 @@
 """Text in, dates out: ISO texts, and texts in a given Java pattern."""
 
 import re
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from calendar import monthrange
+from datetime import MAXYEAR, MINYEAR, UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any
 
 from kestra_stream.expression.dates.names import Width, names
@@ -210,6 +211,6 @@ _MONTHS = {"MONTHS": 1, "YEARS": 12, "DECADES": 120, "CENTURIES": 1200, "MILLENN
 
 def _add_months(moment: datetime, months: int) -> datetime:
     year, month = divmod(moment.year * 12 + moment.month - 1 + months, 12)
-    first_of_next = date(year + (month + 1) // 12, (month + 1) % 12 + 1, 1)
-    last_day = (first_of_next - timedelta(days=1)).day
-    return moment.replace(year=year, month=month + 1, day=min(moment.day, last_day))
+    if not MINYEAR <= year <= MAXYEAR:
+        raise OverflowError
+    return moment.replace(year=year, month=month + 1, day=min(moment.day, monthrange(year, month + 1)[1]))

@@ -74,6 +74,8 @@ def _incoming(value: Any, frame: Frame) -> Any:
         return None
     if name == "IonPyBool" or isinstance(value, bool):
         return bool(value)
+    if name in ("IonPySymbol", "SymbolToken"):
+        return str(value.text)
     if isinstance(value, Mapping):
         return {str(key): _incoming(item, frame) for key, item in value.items()}
     if is_list(value):
@@ -92,7 +94,7 @@ def _incoming_scalar(value: Any) -> Any:
         return float(value)
     if isinstance(value, bytes):
         return bytes(value)
-    return str(getattr(value, "text", value))
+    return str(value)
 
 
 FILTERS: dict[str, Native] = {"toIon": native(to_ion, null=True)}

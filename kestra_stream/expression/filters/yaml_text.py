@@ -18,6 +18,7 @@ _WORDS: dict[str, Any] = {
     "": None, "~": None, "null": None, "Null": None, "NULL": None,
     "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False,
 }  # fmt: skip
+_OTHER_NUMBER = re.compile(r"[-+]?(0x[0-9a-fA-F_]+|0b[01_]+|0o?[0-7_]+|[0-9][0-9_]*(:[0-5]?[0-9])*)")
 _RESERVED = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null", "~"})
 _PLAIN = re.compile(r"[^\s\-?:,\[\]{}#&*!|>'\"%@`=](?:[^:#\n]|:(?=\S)|(?<=\S)#)*")
 _PLACEHOLDER: Any = object()
@@ -175,8 +176,9 @@ def _block(text: str, column: int) -> str:
 
 def _plain(text: str) -> str:
     """Print a text of one line, in double quotes where it would else be read as something other."""
-    is_safe = _PLAIN.fullmatch(text) is not None and text == text.strip() and text.isprintable()
-    if is_safe and text.lower() not in _RESERVED and not _FLOAT.fullmatch(text) and not text.endswith(":"):
+    is_safe = _PLAIN.fullmatch(text) is not None and text == text.strip() and text.isprintable() and not text.endswith(":")
+    is_text = text.lower() not in _RESERVED and not _FLOAT.fullmatch(text) and not _OTHER_NUMBER.fullmatch(text)
+    if is_safe and is_text:
         return text
     escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\t", "\\t").replace("\r", "\\r").replace("\n", "\\n")
     return '"' + "".join(character if character.isprintable() else f"\\u{ord(character):04x}" for character in escaped) + '"'

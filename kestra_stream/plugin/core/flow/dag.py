@@ -62,9 +62,9 @@ class Dag(FlowableTask):
 def _cycle(waits: dict[str, tuple[str, ...]]) -> list[str]:
     """Return the ids along a cycle, its first repeated at the end; empty when there is none."""
     done: set[str] = set()
-    for start in waits:
+    for start, first in waits.items():
         path: list[str] = []
-        stack = [(start, iter(waits[start]))] if start not in done else []
+        stack = [(start, iter(first))] if start not in done else []
         while stack:
             name, names = stack[-1]
             if name not in path:
