@@ -32,7 +32,8 @@ class Assert(RunnableTask):
         context.counter("failed", len(failed))
         context.counter("success", len(self.conditions) - len(failed))
         for condition in failed:
-            context.logger.error(f"Assertion `{condition}` failed!")
+            message = f"Assertion `{condition}` failed!"
+            context.logger.error(message)
         if failed:
             message = context.render(self.error_message) if self.error_message is not None else ""
             raise TaskFailed(message or f"{len(failed)} of {len(self.conditions)} assertions failed")

@@ -71,7 +71,8 @@ class PurgeExecutions(RunnableTask):
         for execution in self._found(context, keeps=keeps):
             for place, count in enumerate(self._purged(context, execution, keeps=keeps)):
                 counts[place] += count
-        context.logger.info(f"purged {counts[0]} executions, {counts[1]} log lines, {counts[2]} metrics and {counts[3]} files")
+        told = f"purged {counts[0]} executions, {counts[1]} log lines, {counts[2]} metrics and {counts[3]} files"
+        context.logger.info(told)
         return PurgeExecutionsOutput(executions_count=counts[0], logs_count=counts[1], metrics_count=counts[2], storages_count=counts[3])
 
     def _found(self, context: RunContext, *, keeps: bool) -> Iterator[Execution]:

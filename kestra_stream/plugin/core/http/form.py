@@ -1,0 +1,78 @@
+"""What a request sends: text, the fields of a form, or files in a form of several parts."""
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+import orjson
+
+from kestra_stream.plugin.api import RunContext, TaskFailed
+from kestra_stream.plugin.core.http.call import HttpCall
+
+Part = tuple[str | None, BinaryIO | bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """Text, or form fields, or parts; `type` is None when it follows from what is sent."""
+
+    text: bytes | None = None
+    fields: Mapping[str, str] | None = None
+    files: list[tuple[str, Part]] | None = field(default=None)
+    type: str | None = None
+
+
+def content_of(context: RunContext, call: HttpCall, stack: ExitStack) -> Content:
+    """Render what a call sends; files that it opens are closed by the stack.
+
+    Raises:
+        TaskFailed: both a body and a form are given.
+    """
+    kind = context.render(call.content_type) if call.content_type is not None else None
+    if call.form_data is not None:
+        if call.body is not None:
+            raise TaskFailed("give either `body` or `formData`")
+        return _form(context, context.render(call.form_data), kind, stack)
+    if call.body is None:
+        return Content(type=kind)
+    text = context.render(call.body)
+    return Content(text=text.encode(), type=kind or _guessed(text))
+
+
+def _guessed(text: str) -> str:
+    """Text that is JSON is sent as such."""
+    try:
+        orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return "text/plain; charset=utf-8"
+    return "application/json"
+
+
+def _form(context: RunContext, form: Mapping[str, object], kind: str | None, stack: ExitStack) -> Content:
+    files = {name: part for name, value in form.items() if (part := _file(context, value, stack)) is not None}
+    if not files and not (kind or "").startswith("multipart/"):
+        return Content(fields={name: _text(value) for name, value in form.items()}, type=kind)
+    parts: list[tuple[str, Part]] = []
+    for name, value in form.items():
+        parts.append((name, files.get(name) or (None, _text(value).encode())))
+    # the boundary is chosen where the parts are put together, so the header is written there too
+    return Content(files=parts)
+
+
+def _file(context: RunContext, value: object, stack: ExitStack) -> Part | None:
+    """A stored file (by its URI, or a map of name and content); None for plain text."""
+    name: str | None = None
+    if isinstance(value, Mapping) and set(value) == {"name", "content"}:
+        name, value = str(value["name"]), value["content"]
+        if not str(value).startswith("kestra://"):
+            return name, str(value).encode()
+    if not isinstance(value, str) or not value.startswith("kestra://"):
+        return None
+    return name or value.rpartition("/")[2], stack.enter_context(context.files.open(value))
+
+
+def _text(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    return "" if value is None else orjson.dumps(value, default=str).decode()
