@@ -89,40 +89,6 @@ class ExpressionCompiler:
         """Compile one expression."""
         return _COMPILE[type(node)](self, node)
 
-    # -- values --------------------------------------------------------------------------------------------------------
-
-    def literal(self, node: Literal) -> Evaluate:
-        """Compile a constant."""
-        value = node.value
-        return lambda _frame: value
-
-    def list_literal(self, node: ListLiteral) -> Evaluate:
-        """Compile `[a, b]`."""
-        items = [self.expression(item) for item in node.items]
-
-        def build(frame: Frame) -> list[Any]:
-            frame.charge(1)
-            return [item(frame) for item in items]
-
-        return build
-
-    def map_literal(self, node: MapLiteral) -> Evaluate:
-        """Compile `{'k': v}`; a key is a text, a number or a boolean."""
-        pairs = [(self.expression(key), self.expression(value)) for key, value in node.items]
-        place = self.place(0)
-
-        def build(frame: Frame) -> dict[Any, Any]:
-            frame.charge(1)
-            built = {}
-            for key, value in pairs:
-                name = key(frame)
-                if is_collection(name):
-                    raise ExpressionError(place.at("A list or map can not be the key of a map"))
-                built[name] = value(frame)
-            return built
-
-        return build
-
     def name(self, node: Name) -> Evaluate:
         """Compile a name of the template or of the context."""
         self._refer(node.name, ())
@@ -188,61 +154,6 @@ class ExpressionCompiler:
         known = self._known(keys)
         return (node.name, *known) if len(known) == len(keys) else None
 
-    # -- operators -----------------------------------------------------------------------------------------------------
-
-    def unary(self, node: Unary) -> Evaluate:
-        """Compile `not x`, `-x`, `+x`."""
-        value, place = self.expression(node.value), self.place(node.position)
-        operate: Callable[[Any], Any] = {"-": negate, "+": plus, "not": lambda value: not truth(value)}[node.operator]
-
-        def run(frame: Frame) -> Any:
-            operand = value(frame)
-            try:
-                return operate(operand)
-            except FAULTS as error:
-                raise ExpressionError(place.at(message_of(error))) from None
-
-        return run
-
-    def binary(self, node: Binary) -> Evaluate:
-        """Compile arithmetic, comparison, containment, ranges."""
-        left, right = self.expression(node.left), self.expression(node.right)
-        operate, place = BINARY[node.operator], self.place(node.position)
-
-        def run(frame: Frame) -> Any:
-            one, other = left(frame), right(frame)
-            try:
-                return operate(one, other, frame)
-            except FAULTS as error:
-                raise ExpressionError(place.at(message_of(error))) from None
-
-        return run
-
-    def chain(self, node: Chain) -> Evaluate:
-        """Compile a run of `and`, `or`, `~`, `??` or `???`."""
-        parts = [self.expression(part) for part in node.parts]
-        match node.operator:
-            case "~":
-                return _concatenation(parts)
-            case "and" | "or":
-                return self._logic(parts, node)
-            case "??":
-                return _coalescing(parts, null_too=True)
-            case _:
-                return _coalescing(parts, null_too=False)
-
-    def _logic(self, parts: list[Evaluate], node: Chain) -> Evaluate:
-        ending = node.operator == "or"
-        conditions = [self.condition(part, node.position) for part in parts]
-
-        def run(frame: Frame) -> bool:
-            for condition in conditions:
-                if condition(frame) is ending:
-                    return ending
-            return not ending
-
-        return run
-
     def condition(self, value: Evaluate, position: int, *, null: bool = False) -> Callable[[Frame], bool]:
         """Compile what `if`, `and`, `or` and a ternary ask of a value; null is false where `null` is set, else an error."""
         place = self.place(position)
@@ -260,14 +171,6 @@ class ExpressionCompiler:
 
         return run
 
-    def ternary(self, node: Ternary) -> Evaluate:
-        """Compile `condition ? yes : no`; only the chosen side is evaluated."""
-        condition = self.condition(self.expression(node.condition), node.position, null=True)
-        yes, no = self.expression(node.yes), self.expression(node.no)
-        return lambda frame: yes(frame) if condition(frame) else no(frame)
-
-    # -- filters, tests, calls -----------------------------------------------------------------------------------------
-
     def filtered(self, node: Filtered) -> Evaluate:
         """Compile `value | filter | filter`."""
         return self.filters(self.expression(node.value), node.filters)
@@ -280,46 +183,28 @@ class ExpressionCompiler:
                 fail(self.source, call.position, f"Filter [{call.name}] does not exist; {nearest(call.name, FILTERS)}")
             if call.name == "default":
                 value = _forgiving(value)
-            value = self._native(known, call.name, call.arguments, call.position, value)
+            value = self.python_call(known, call.name, call.arguments, call.position, value)
         return value
-
-    def test(self, node: Test) -> Evaluate:
-        """Compile `value is name`; `defined` forgives what is undefined."""
-        known = TESTS.get(node.name)
-        if known is None:
-            fail(self.source, node.position, f"Test [{node.name}] does not exist; {nearest(node.name, TESTS)}")
-        value = self.expression(node.value)
-        if node.name == "defined":
-            value = _forgiving(value)
-        holds = self._native(known, node.name, node.arguments, node.position, value)
-        return (lambda frame: not holds(frame)) if node.negated else holds
-
-    def method(self, node: Method) -> Evaluate:
-        """Compile `value.name(arguments)`: one of the safe methods that Java gives texts, lists and maps."""
-        known = METHODS.get(node.name)
-        if known is None:
-            fail(self.source, node.position, f"Method [{node.name}] can not be called; {nearest(node.name, METHODS)}")
-        return self._native(known, node.name, node.arguments, node.position, self.expression(node.of))
 
     def call(self, node: Call) -> Evaluate:
         """Compile a call of a macro, a block, a function that needs IO, or one of the language's own."""
         if node.name in self.macro_names:
-            return self._macro_call(node)
+            return _macro_call(self, node)
         if node.name == "block":
-            return self._block_call(node)
+            return _block_call(self, node)
         self.functions.add(node.name)
         if node.name in _RENDERING:
             self.functions.update(LOOKUP_FUNCTIONS)
         self.references.update(_EXTRA_REFERENCES.get(node.name, ()))
         if node.name in LOOKUP_FUNCTIONS:
-            return self._lookup(node)
+            return _lookup(self, node)
         known = FUNCTIONS.get(node.name)
         if known is None:
             names = [*FUNCTIONS, *LOOKUP_FUNCTIONS, *self.macro_names]
             fail(self.source, node.position, f"Function or Macro [{node.name}] does not exist; {nearest(node.name, names)}")
-        return self._native(known, node.name, node.arguments, node.position, None)
+        return self.python_call(known, node.name, node.arguments, node.position, None)
 
-    def _native(self, known: Native, name: str, given: Arguments, position: int, value: Evaluate | None) -> Evaluate:
+    def python_call(self, known: Native, name: str, given: Arguments, position: int, value: Evaluate | None) -> Evaluate:
         """Compile a call of a Python function, with its arguments put into order."""
         nodes = ordered_arguments(known, name, given, self.source, position)
         if all(isinstance(node, Literal) for node in nodes):
@@ -328,48 +213,171 @@ class ExpressionCompiler:
         arguments = [self.expression(node) for node in nodes]
         return call_with_computed(known, name, self.place(position), value, arguments)
 
-    def _arguments(self, given: Arguments) -> tuple[list[Evaluate], dict[str, Evaluate]]:
-        return [self.expression(node) for node in given.positional], {key: self.expression(node) for key, node in given.named}
 
-    def _lookup(self, node: Call) -> Evaluate:
-        name, place = node.name, self.place(node.position)
-        positional, named = self._arguments(node.arguments)
+def _literal(_compiler: ExpressionCompiler, node: Literal) -> Evaluate:
+    """Compile a constant."""
+    value = node.value
+    return lambda _frame: value
 
-        def run(frame: Frame) -> Any:
-            supplied = frame.environment.functions.get(name)
-            if supplied is None:
-                raise ExpressionError(place.at(f"The '{name}' function can only be used in a task"))
-            args = [argument(frame) for argument in positional]
-            kwargs = {key: argument(frame) for key, argument in named.items()}
-            frame.charge(1)
-            try:
-                return supplied(*args, **kwargs)
-            except FAULTS as error:
-                raise ExpressionError(place.at(f"`{name}`: {message_of(error)}")) from None
 
-        return run
+def _list_literal(compiler: ExpressionCompiler, node: ListLiteral) -> Evaluate:
+    """Compile `[a, b]`."""
+    items = [compiler.expression(item) for item in node.items]
 
-    def _macro_call(self, node: Call) -> Evaluate:
-        name, macros = node.name, self.macros
-        positional, named = self._arguments(node.arguments)
+    def build(frame: Frame) -> list[Any]:
+        frame.charge(1)
+        return [item(frame) for item in items]
 
-        def run(frame: Frame) -> str:
-            args = [argument(frame) for argument in positional]
-            return macros[name](frame, args, {key: argument(frame) for key, argument in named.items()})
+    return build
 
-        return run
 
-    def _block_call(self, node: Call) -> Evaluate:
-        given = node.arguments.positional
-        name = given[0].value if len(given) == 1 and isinstance(given[0], Literal) else None
-        if name not in self.block_names:
-            fail(self.source, node.position, "`block` needs the name of a block of this template, as a text")
-        blocks = self.blocks
+def _map_literal(compiler: ExpressionCompiler, node: MapLiteral) -> Evaluate:
+    """Compile `{'k': v}`; a key is a text, a number or a boolean."""
+    pairs = [(compiler.expression(key), compiler.expression(value)) for key, value in node.items]
+    place = compiler.place(node.position)
 
-        def run(frame: Frame) -> str:
-            return blocks[name](frame)
+    def build(frame: Frame) -> dict[Any, Any]:
+        frame.charge(1)
+        built = {}
+        for key, value in pairs:
+            name = key(frame)
+            if is_collection(name):
+                raise ExpressionError(place.at("A list or map can not be the key of a map"))
+            built[name] = value(frame)
+        return built
 
-        return run
+    return build
+
+
+def _unary(compiler: ExpressionCompiler, node: Unary) -> Evaluate:
+    """Compile `not x`, `-x`, `+x`."""
+    value, place = compiler.expression(node.value), compiler.place(node.position)
+    operate: Callable[[Any], Any] = {"-": negate, "+": plus, "not": lambda value: not truth(value)}[node.operator]
+
+    def run(frame: Frame) -> Any:
+        operand = value(frame)
+        try:
+            return operate(operand)
+        except FAULTS as error:
+            raise ExpressionError(place.at(message_of(error))) from None
+
+    return run
+
+
+def _binary(compiler: ExpressionCompiler, node: Binary) -> Evaluate:
+    """Compile arithmetic, comparison, containment, ranges."""
+    left, right = compiler.expression(node.left), compiler.expression(node.right)
+    operate, place = BINARY[node.operator], compiler.place(node.position)
+
+    def run(frame: Frame) -> Any:
+        one, other = left(frame), right(frame)
+        try:
+            return operate(one, other, frame)
+        except FAULTS as error:
+            raise ExpressionError(place.at(message_of(error))) from None
+
+    return run
+
+
+def _chain(compiler: ExpressionCompiler, node: Chain) -> Evaluate:
+    """Compile a run of `and`, `or`, `~`, `??` or `???`."""
+    parts = [compiler.expression(part) for part in node.parts]
+    match node.operator:
+        case "~":
+            return _concatenation(parts)
+        case "and" | "or":
+            return _logic(compiler, parts, node)
+        case "??":
+            return _coalescing(parts, null_too=True)
+        case _:
+            return _coalescing(parts, null_too=False)
+
+
+def _logic(compiler: ExpressionCompiler, parts: list[Evaluate], node: Chain) -> Evaluate:
+    ending = node.operator == "or"
+    conditions = [compiler.condition(part, node.position) for part in parts]
+
+    def run(frame: Frame) -> bool:
+        for condition in conditions:
+            if condition(frame) is ending:
+                return ending
+        return not ending
+
+    return run
+
+
+def _ternary(compiler: ExpressionCompiler, node: Ternary) -> Evaluate:
+    """Compile `condition ? yes : no`; only the chosen side is evaluated."""
+    condition = compiler.condition(compiler.expression(node.condition), node.position, null=True)
+    yes, no = compiler.expression(node.yes), compiler.expression(node.no)
+    return lambda frame: yes(frame) if condition(frame) else no(frame)
+
+
+def _test(compiler: ExpressionCompiler, node: Test) -> Evaluate:
+    """Compile `value is name`; `defined` forgives what is undefined."""
+    known = TESTS.get(node.name)
+    if known is None:
+        fail(compiler.source, node.position, f"Test [{node.name}] does not exist; {nearest(node.name, TESTS)}")
+    value = compiler.expression(node.value)
+    if node.name == "defined":
+        value = _forgiving(value)
+    holds = compiler.python_call(known, node.name, node.arguments, node.position, value)
+    return (lambda frame: not holds(frame)) if node.negated else holds
+
+
+def _method(compiler: ExpressionCompiler, node: Method) -> Evaluate:
+    """Compile `value.name(arguments)`: one of the safe methods that Java gives texts, lists and maps."""
+    known = METHODS.get(node.name)
+    if known is None:
+        fail(compiler.source, node.position, f"Method [{node.name}] can not be called; {nearest(node.name, METHODS)}")
+    return compiler.python_call(known, node.name, node.arguments, node.position, compiler.expression(node.of))
+
+
+def _arguments(compiler: ExpressionCompiler, given: Arguments) -> tuple[list[Evaluate], dict[str, Evaluate]]:
+    return [compiler.expression(node) for node in given.positional], {key: compiler.expression(node) for key, node in given.named}
+
+
+def _lookup(compiler: ExpressionCompiler, node: Call) -> Evaluate:
+    name, place = node.name, compiler.place(node.position)
+    positional, named = _arguments(compiler, node.arguments)
+
+    def run(frame: Frame) -> Any:
+        supplied = frame.environment.functions.get(name)
+        if supplied is None:
+            raise ExpressionError(place.at(f"The '{name}' function can only be used in a task"))
+        args = [argument(frame) for argument in positional]
+        kwargs = {key: argument(frame) for key, argument in named.items()}
+        frame.charge(1)
+        try:
+            return supplied(*args, **kwargs)
+        except FAULTS as error:
+            raise ExpressionError(place.at(f"`{name}`: {message_of(error)}")) from None
+
+    return run
+
+
+def _macro_call(compiler: ExpressionCompiler, node: Call) -> Evaluate:
+    name, macros = node.name, compiler.macros
+    positional, named = _arguments(compiler, node.arguments)
+
+    def run(frame: Frame) -> str:
+        args = [argument(frame) for argument in positional]
+        return macros[name](frame, args, {key: argument(frame) for key, argument in named.items()})
+
+    return run
+
+
+def _block_call(compiler: ExpressionCompiler, node: Call) -> Evaluate:
+    given = node.arguments.positional
+    name = given[0].value if len(given) == 1 and isinstance(given[0], Literal) else None
+    if name not in compiler.block_names:
+        fail(compiler.source, node.position, "`block` needs the name of a block of this template, as a text")
+    blocks = compiler.blocks
+
+    def run(frame: Frame) -> str:
+        return blocks[name](frame)
+
+    return run
 
 
 def _forgiving(value: Evaluate) -> Evaluate:
@@ -406,17 +414,17 @@ def _coalescing(parts: list[Evaluate], *, null_too: bool) -> Evaluate:
 
 
 _COMPILE: dict[type, Callable[[ExpressionCompiler, Any], Evaluate]] = {
-    Literal: ExpressionCompiler.literal,
-    ListLiteral: ExpressionCompiler.list_literal,
-    MapLiteral: ExpressionCompiler.map_literal,
+    Literal: _literal,
+    ListLiteral: _list_literal,
+    MapLiteral: _map_literal,
     Name: ExpressionCompiler.name,
     Item: ExpressionCompiler.item,
-    Method: ExpressionCompiler.method,
+    Method: _method,
     Call: ExpressionCompiler.call,
     Filtered: ExpressionCompiler.filtered,
-    Test: ExpressionCompiler.test,
-    Unary: ExpressionCompiler.unary,
-    Binary: ExpressionCompiler.binary,
-    Chain: ExpressionCompiler.chain,
-    Ternary: ExpressionCompiler.ternary,
+    Test: _test,
+    Unary: _unary,
+    Binary: _binary,
+    Chain: _chain,
+    Ternary: _ternary,
 }

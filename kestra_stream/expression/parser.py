@@ -284,7 +284,7 @@ def _bracketed(stream: TokenStream) -> Expression:
         pairs.append((key, parse_expression(stream)))
         if not stream.peek_is("}"):
             stream.expect(",")
-    return MapLiteral(tuple(pairs))
+    return MapLiteral(tuple(pairs), opening.position)
 
 
 def _optional_arguments(stream: TokenStream) -> Arguments:

@@ -117,6 +117,7 @@ class MapLiteral(NamedTuple):
     """`{'k': v}`."""
 
     items: tuple[tuple["Expression", "Expression"], ...]
+    position: int
 
 
 Expression = Literal | Name | Item | Method | Call | Filtered | Test | Unary | Binary | Chain | Ternary | ListLiteral | MapLiteral

@@ -1,7 +1,7 @@
 """Statements in, Python closures out: each takes the frame and the list of texts to write to."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, assert_never
 
 from kestra_stream.errors import ExpressionError, InvalidExpression
 from kestra_stream.expression.compiler import ExpressionCompiler
@@ -106,6 +106,8 @@ class TagCompiler:
                 return self._block(statement)
             case FilterBlock():
                 return self._filter(statement)
+            case _:
+                assert_never(statement)
 
     @staticmethod
     def _text(statement: Text) -> Run:

@@ -148,12 +148,11 @@ def _first_week(locale: str) -> tuple[int, int]:
 def _week(moment: datetime, locale: str) -> tuple[int, int]:
     """Give the week-based year and the week in it."""
     first, least = _first_week(locale)
-    for year in (moment.year + 1, moment.year, moment.year - 1):
-        start = _week_start(year, first, least)
-        ordinal = moment.toordinal()
-        if ordinal >= start:
-            return year, (ordinal - start) // 7 + 1
-    raise AssertionError("a date lies in a year")  # pragma: no cover - the year before always begins earlier
+    ordinal = moment.toordinal()
+    year = moment.year + 1 if ordinal >= _week_start(moment.year + 1, first, least) else moment.year
+    if ordinal < _week_start(year, first, least):
+        year -= 1
+    return year, (ordinal - _week_start(year, first, least)) // 7 + 1
 
 
 def _week_start(year: int, first: int, least: int) -> int:

@@ -9,6 +9,7 @@ import yaml
 
 from kestra_stream.errors import BudgetExceeded, ExpressionError
 from kestra_stream.expression import Budget
+from kestra_stream.expression.filters import jq
 from tests.unit.expression.worlds import evaluate, render
 
 
@@ -209,6 +210,12 @@ def test_a_wrong_program_is_named(program: Any, message: str) -> None:
 def test_an_endless_program_is_stopped(program: str) -> None:
     with pytest.raises(BudgetExceeded, match="for one jq program"):
         render("{{ [] | jq(program) }}", program=program, budget=Budget(regex_seconds=0.5))
+
+
+def test_a_process_that_does_not_even_start_in_time_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jq, "_START_SECONDS", -0.999)
+    with pytest.raises(BudgetExceeded, match="more than 1 seconds for one jq program"):
+        render("{{ 1 | jq('range(2)') }}")
 
 
 def test_results_longer_than_the_budget_are_refused() -> None:

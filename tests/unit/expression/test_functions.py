@@ -45,7 +45,7 @@ from tests.unit.expression.worlds import evaluate, render
     ],
 )
 def test_function(source: str, expected: Any) -> None:
-    variables = {"x": 1, "inner": "{{ x }}!", "nested": "{{ inner }}?", "always": "{{ always }}"}
+    variables: dict[str, Any] = {"x": 1, "inner": "{{ x }}!", "nested": "{{ inner }}?", "always": "{{ always }}"}
     assert evaluate(f"{{{{ {source} }}}}", **variables) == expected
 
 

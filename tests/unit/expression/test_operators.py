@@ -249,7 +249,7 @@ def test_the_line_of_an_error_is_that_of_the_name() -> None:
 
 
 def test_paths_try_the_key_of_a_map_first() -> None:
-    variables = {"m": {"1": "text", 2: "int", "size": "own", "-3": "minus"}, "l": ["a", "b"], "t": ("x",), "k": "size"}
+    variables: dict[str, Any] = {"m": {"1": "text", 2: "int", "size": "own", "-3": "minus"}, "l": ["a", "b"], "t": ("x",), "k": "size"}
     assert render("{{ m[1] }}{{ m['2'] }}{{ m.size }}{{ m[k] }}{{ l['1'] }}{{ t[0] }}{{ m[-3] }}", **variables) == "textintownownbxminus"
     with pytest.raises(Undefined):
         render("{{ m['--3'] }}", **variables)

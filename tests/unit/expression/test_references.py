@@ -33,7 +33,7 @@ from kestra_stream.expression import (
         ("{{ vars.s.trim() }}", {("vars", "s")}),
         ("{{ (c ? vars : inputs).x }}", {("c",), ("vars",), ("inputs",)}),
         ("{{ a | default(b) | join(c) }}{{ d is equalTo(e) }}", {("a",), ("b",), ("c",), ("d",), ("e",)}),
-        ("{{ [a, {b: c}] }}{{ \"#{d}\" }}{{ -e }}{{ f .. g }}", {(x,) for x in "abcdefg"}),
+        ('{{ [a, {b: c}] }}{{ "#{d}" }}{{ -e }}{{ f .. g }}', {(x,) for x in "abcdefg"}),
         ("{% for x in rows %}{{ x.id }}{{ loop.index }}{% endfor %}", {("rows",)}),
         ("{% for x in x %}{{ x }}{% endfor %}", {("x",)}),
         ("{% for x in rows %}{% else %}{{ x }}{% endfor %}", {("rows",), ("x",)}),

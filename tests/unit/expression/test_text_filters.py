@@ -69,10 +69,11 @@ from tests.unit.expression.worlds import evaluate, render
         ("data | base64encode", "AP8="),
         ("null | upper", None),
         ("null | split(',')", None),
+        ("null | split(comma)", None),
     ],
 )
 def test_filter(source: str, expected: Any) -> None:
-    assert evaluate(f"{{{{ {source} }}}}", text="a\nb\r\nc", data=b"\0\xff") == expected
+    assert evaluate(f"{{{{ {source} }}}}", text="a\nb\r\nc", data=b"\0\xff", comma=",") == expected
 
 
 @pytest.mark.parametrize(
