@@ -27,6 +27,7 @@ Document = dict[str, Plain]
 
 _LARGEST = 2**64
 _SMALLEST = -(2**63)
+_LONGEST_DECIMAL = 4096
 
 
 def execution_document(execution: Execution, task_runs: Iterable[TaskRun], now: datetime) -> Document:
@@ -139,7 +140,7 @@ def to_plain(value: Any) -> Plain:
         case str():
             return value if value.isascii() else value.encode("utf-8", "replace").decode()
         case int():
-            return value if _SMALLEST <= value < _LARGEST else str(value)
+            return value if _SMALLEST <= value < _LARGEST else _long(value)
         case float():
             return value if math.isfinite(value) else None
         case Mapping():
@@ -172,7 +173,15 @@ def _special(value: Any) -> Plain:
 def _number(value: Decimal) -> Plain:
     if not value.is_finite():
         return None
-    return to_plain(int(value)) if value == value.to_integral_value() else float(value)
+    if value == value.to_integral_value():
+        return int(value) if _SMALLEST <= value < _LARGEST else str(value)
+    number = float(value)
+    return number if math.isfinite(number) else str(value)
+
+
+def _long(value: int) -> str:
+    """Write a number of more than 64 bits; Python refuses to write very long ones in decimal."""
+    return str(value) if value.bit_length() < _LONGEST_DECIMAL else hex(value)
 
 
 def _key(key: Any) -> str:
