@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field, SerializeAsAny, ValidationInfo, WrapValidator
+from pydantic import Field, SerializeAsAny, ValidationInfo, WrapValidator, field_validator
 
 from kestra_stream.models.conditions import AnyCondition
 from kestra_stream.models.execution import Label
@@ -28,6 +28,14 @@ class Trigger(Plugin):
     allow_concurrent: bool = False
     fail_on_trigger_error: bool = False
     when: str | None = None
+
+    @field_validator("labels")
+    @classmethod
+    def _labels_are_free(cls, labels: tuple[Label, ...]) -> tuple[Label, ...]:
+        reserved = next((label.key for label in labels if label.key.startswith("system.")), None)
+        if reserved is not None:
+            raise ValueError(f"the label `{reserved}` belongs to the engine; choose a key that does not start with `system.`")
+        return labels
 
 
 def _resolved(value: Any, handler: Callable[[Any], Any], info: ValidationInfo) -> Any:

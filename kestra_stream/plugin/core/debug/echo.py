@@ -15,6 +15,13 @@ class Echo(RunnableTask):
     type_name: ClassVar[str] = "io.kestra.plugin.core.debug.Echo"
     aliases: ClassVar[tuple[str, ...]] = ("io.kestra.core.tasks.debugs.Echo",)
     deprecated: ClassVar[str | None] = "use io.kestra.plugin.core.log.Log"
+    examples: ClassVar[tuple[str, ...]] = (
+        """
+        id: say
+        type: io.kestra.plugin.core.debug.Echo
+        format: "{{ taskrun.id }}"
+        """,
+    )
 
     format: Property[str] = Field(description="The line.")
     level: Property[Level] = Field(default=Property.of("INFO", Level), description="Severity of the line.")

@@ -12,8 +12,8 @@ from kestra_stream.models.task import AnyTask, FlowableTask
 class DagTask(Written):
     """One task of the graph and the ids of the siblings that it waits for."""
 
-    task: AnyTask
-    depends_on: tuple[str, ...] = ()
+    task: AnyTask = Field(description="The task.")
+    depends_on: tuple[str, ...] = Field(default=(), description="Ids of siblings that must have ended.")
 
 
 class Dag(FlowableTask):

@@ -14,6 +14,17 @@ class EachParallel(FlowableTask):
     type_name: ClassVar[str] = "io.kestra.plugin.core.flow.EachParallel"
     aliases: ClassVar[tuple[str, ...]] = ("io.kestra.core.tasks.flows.EachParallel",)
     deprecated: ClassVar[str | None] = "use io.kestra.plugin.core.flow.ForEach"
+    examples: ClassVar[tuple[str, ...]] = (
+        """
+        id: each
+        type: io.kestra.plugin.core.flow.EachParallel
+        value: ["a", "b"]
+        tasks:
+          - id: say
+            type: io.kestra.plugin.core.log.Log
+            message: "{{ taskrun.value }}"
+        """,
+    )
 
     value: str | list[Any] = Field(description="A list, or a template that renders to a JSON list.")
     concurrent: int = Field(default=0, ge=0, description="How many pairs run at once; 0 for all.")

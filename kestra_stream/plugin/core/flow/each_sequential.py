@@ -14,6 +14,17 @@ class EachSequential(FlowableTask):
     type_name: ClassVar[str] = "io.kestra.plugin.core.flow.EachSequential"
     aliases: ClassVar[tuple[str, ...]] = ("io.kestra.core.tasks.flows.EachSequential",)
     deprecated: ClassVar[str | None] = "use io.kestra.plugin.core.flow.ForEach"
+    examples: ClassVar[tuple[str, ...]] = (
+        """
+        id: each
+        type: io.kestra.plugin.core.flow.EachSequential
+        value: ["a", "b"]
+        tasks:
+          - id: say
+            type: io.kestra.plugin.core.log.Log
+            message: "{{ taskrun.value }}"
+        """,
+    )
 
     value: str | list[Any] = Field(description="A list, or a template that renders to a JSON list.")
     tasks: tuple[AnyTask, ...] = Field(min_length=1, description="The tasks for each value.")

@@ -11,6 +11,7 @@ from kestra_stream.models.document_model import Written
 from kestra_stream.models.property import Property
 from kestra_stream.models.task import FlowableTask, Task
 from kestra_stream.plugin.api import RunContext, RunnableTask, TaskOutput
+from kestra_stream.plugin.core.labels import GivenLabels
 from kestra_stream.plugin.core.rows import row_line
 from kestra_stream.plugin.core.storage.splitting import Parts, byte_count, rows_of
 
@@ -113,7 +114,7 @@ class ForEachItem(FlowableTask):
     flow_id: str = Field(description="Id of the flow.")
     revision: int | None = Field(default=None, ge=1, description="Revision; the newest by default.")
     inputs: dict[str, Any] = Field(default_factory=dict, description="Inputs of each execution.")
-    labels: Any = Field(default=None, description="Labels of each execution.")
+    labels: GivenLabels = Field(default=None, description="Labels of each execution.")
     wait: bool = Field(default=True, description="Wait for the end of all.")
     transmit_failed: bool = Field(default=True, description="Take over FAILED, KILLED and WARNING of the executions.")
     inherit_labels: bool = Field(default=False, description="Give each all labels of this execution.")

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from kestra_stream.models.behaviour import CallFlow
 from kestra_stream.models.task import Task
+from kestra_stream.plugin.core.labels import GivenLabels
 
 
 class RestartBehavior(StrEnum):
@@ -39,7 +40,7 @@ class Subflow(Task):
     flow_id: str = Field(description="Id of the flow.")
     revision: int | None = Field(default=None, ge=1, description="Revision; the newest by default.")
     inputs: dict[str, Any] = Field(default_factory=dict, description="Inputs of the child.")
-    labels: Any = Field(default=None, description="Labels of the child: a map or a list of key and value.")
+    labels: GivenLabels = Field(default=None, description="Labels of the child: a map or a list of key and value.")
     wait: bool = Field(default=True, description="Wait for the end of the child.")
     transmit_failed: bool = Field(default=True, description="Take over FAILED, KILLED and WARNING of the child.")
     inherit_labels: bool = Field(default=False, description="Give the child all labels of this execution.")

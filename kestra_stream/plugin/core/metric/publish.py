@@ -15,10 +15,10 @@ from kestra_stream.plugin.api import RunContext, RunnableTask
 class PublishedMetric(Written):
     """One metric."""
 
-    type: Property[MetricType]
-    name: Property[str]
-    value: Any
-    tags: Property[dict[str, str]] = Property.of({}, dict[str, str])
+    type: Property[MetricType] = Field(description="counter, timer or gauge.")
+    name: Property[str] = Field(description="Its name.")
+    value: Any = Field(description="A number; for a timer seconds or a duration.")
+    tags: Property[dict[str, str]] = Field(default=Property.of({}, dict[str, str]), description="What tells values of one name apart.")
 
 
 class Publish(RunnableTask):

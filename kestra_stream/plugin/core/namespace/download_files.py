@@ -39,5 +39,5 @@ class DownloadFiles(RunnableTask):
         found = {}
         for path in folder.list([globs] if isinstance(globs, str) else globs):
             with folder.open(path) as source:
-                found[f"{prefix}{path}"] = context.files.put(source, path.rpartition("/")[2])
+                found[f"{prefix}{path}"] = context.files.put(source, path.lstrip("/"))
         return DownloadFilesOutput(files=found)

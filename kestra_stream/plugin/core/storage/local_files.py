@@ -22,6 +22,15 @@ class LocalFiles(RunnableTask):
     type_name: ClassVar[str] = "io.kestra.plugin.core.storage.LocalFiles"
     aliases: ClassVar[tuple[str, ...]] = ("io.kestra.core.tasks.storages.LocalFiles",)
     deprecated: ClassVar[str | None] = "use inputFiles and outputFiles of WorkingDirectory"
+    examples: ClassVar[tuple[str, ...]] = (
+        """
+        id: files
+        type: io.kestra.plugin.core.storage.LocalFiles
+        inputs:
+          greeting.txt: hello
+        outputs: ["*.csv"]
+        """,
+    )
 
     inputs: Property[Any] | None = Field(default=None, description="Name to content or storage URI.")
     outputs: Property[list[str]] | None = Field(default=None, description="Globs of the files to keep.")
@@ -34,7 +43,7 @@ class LocalFiles(RunnableTask):
             put_file(context, str(name), content)
         kept = context.working_directory.find(context.render(self.outputs)) if self.outputs is not None else ()
         top = context.working_directory.path
-        return LocalFilesOutput(uris={str(path.relative_to(top)): context.files.put(path, path.name) for path in kept})
+        return LocalFilesOutput(uris={(name := path.relative_to(top).as_posix()): context.files.put(path, name) for path in kept})
 
 
 def put_file(context: RunContext, name: str, content: Any) -> None:

@@ -1,11 +1,15 @@
 """io.kestra.plugin.core.storage.Reverse: the lines of a stored file, last first."""
 
+from collections.abc import Iterator
 from typing import ClassVar
 
 from pydantic import Field
 
+from kestra_stream.errors import Invalid
 from kestra_stream.models.property import Property
-from kestra_stream.plugin.api import RunContext, RunnableTask, TaskOutput
+from kestra_stream.plugin.api import Files, RunContext, RunnableTask, TaskOutput
+
+_BLOCK = 1 << 20
 
 
 class ReverseOutput(TaskOutput):
@@ -33,11 +37,28 @@ class Reverse(RunnableTask):
 
     def run(self, context: RunContext) -> ReverseOutput:
         separator = context.render(self.separator).encode(context.render(self.charset))
-        with context.files.open(context.render(self.from_)) as source:
-            parts = source.read().split(separator)
-        if parts and not parts[-1]:
-            parts.pop()
+        if not separator:
+            raise Invalid("the separator is empty")
         with context.files.writer("reversed.ion") as target:
-            for part in reversed(parts):
+            for part in _from_the_end(context.files, context.render(self.from_), separator):
                 target.write(part + separator)
         return ReverseOutput(uri=target.uri)
+
+
+def _from_the_end(files: Files, uri: str, separator: bytes) -> Iterator[bytes]:
+    """Yield the parts of a file, the last one first, reading block by block; a separator at the very end closes the last part."""
+    end, rest = files.size(uri), b""
+    is_end_of_file = True
+    while end > 0:
+        start = max(end - max(_BLOCK, len(rest)), 0)
+        with files.open(uri, start, end) as source:
+            rest = source.read() + rest
+        end = start
+        if is_end_of_file:
+            rest = rest.removesuffix(separator)
+            is_end_of_file = False
+        # what stands before the first separator may go on in the block in front
+        rest, *parts = rest.split(separator)
+        yield from reversed(parts)
+    if not is_end_of_file:
+        yield rest

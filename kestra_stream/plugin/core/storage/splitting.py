@@ -26,14 +26,18 @@ def rows_of(context: RunContext, uri: str, separator: str) -> Iterator[bytes]:
     mark = separator.encode()
     if not mark:
         raise KestraError("the separator of rows is empty")
-    rest = b""
+    rest = bytearray()
     with context.files.open(uri) as source:
         while block := source.read(_BLOCK):
-            *rows, rest = (rest + block).split(mark)
-            for row in rows:
-                yield row + mark
+            seen = max(len(rest) - len(mark) + 1, 0)
+            rest += block
+            # a row that goes over many blocks is looked through once
+            if rest.find(mark, seen) >= 0:
+                *rows, rest = rest.split(mark)
+                for row in rows:
+                    yield bytes(row) + mark
     if rest:
-        yield rest + mark
+        yield bytes(rest) + mark
 
 
 class Parts:

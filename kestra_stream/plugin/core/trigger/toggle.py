@@ -6,6 +6,7 @@ from pydantic import Field
 
 from kestra_stream.models.property import Property
 from kestra_stream.plugin.api import RunContext, RunnableTask, TaskFailed
+from kestra_stream.plugin.yaml_nodes import load_documents
 
 
 class Toggle(RunnableTask):
@@ -36,9 +37,14 @@ class Toggle(RunnableTask):
         flow_id = context.render(self.flow_id) if self.flow_id is not None else info.flow_id
         trigger = context.render(self.trigger)
         flow = engine.repository.flows.get(info.tenant_id, namespace, flow_id)
-        known = [one.get("id") for one in flow.parsed.get("triggers") or ()] if flow is not None else []
-        if trigger not in known:
+        if flow is None or trigger not in _trigger_ids(flow.source):
             raise TaskFailed(f"there is no trigger `{trigger}` in the flow {namespace}.{flow_id}")
         if engine.toggle_trigger is None:
             raise TaskFailed("nothing in this installation runs triggers, so there is nothing to switch")
         engine.toggle_trigger((info.tenant_id, namespace, flow_id, trigger), context.render(self.enabled))
+
+
+def _trigger_ids(source: str) -> set[str]:
+    """Ids of the triggers that a flow document names."""
+    found = (document.data.get("triggers") for document in load_documents(source) if isinstance(document.data, dict))
+    return {one["id"] for triggers in found if isinstance(triggers, list) for one in triggers if isinstance(one, dict) and "id" in one}
