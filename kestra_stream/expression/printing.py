@@ -4,7 +4,7 @@ Lists and maps print as compact JSON (null entries of maps are left out), dates 
 """
 
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -204,8 +204,8 @@ def _write_json_map(value: Mapping[Any, Any], parts: list[str], frame: Frame, de
     parts.append("{}" if separator == "{" else "}")
 
 
-def _write_json_list(value: Iterable[Any], parts: list[str], frame: Frame, depth: int) -> None:
-    _descend(parts, frame, depth, len(value))  # type: ignore[arg-type]  # every list here has a length
+def _write_json_list(value: Collection[Any], parts: list[str], frame: Frame, depth: int) -> None:
+    _descend(parts, frame, depth, len(value))
     separator = "["
     for item in value:
         parts.append(separator)

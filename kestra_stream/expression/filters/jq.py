@@ -45,9 +45,10 @@ _GROWTH = 4
 _MODULES = re.compile(r"\b(?:import|include)\b")
 
 _CHILD = """
-import json, resource, sys
-seconds, characters = int(sys.argv[1]), int(sys.argv[2])
-resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
+import json, resource, signal, sys
+seconds, characters = float(sys.argv[1]), int(sys.argv[2])
+signal.setitimer(signal.ITIMER_PROF, seconds)
+resource.setrlimit(resource.RLIMIT_CPU, (int(seconds) + 1, int(seconds) + 2))
 resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
 resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 program, text = json.load(sys.stdin)
@@ -113,7 +114,7 @@ def _run_apart(expression: str, text: str, frame: Frame) -> list[Any]:
         raise ValueError("a jq program can not load modules")
     budget = frame.environment.budget
     frame.charge(budget.steps // _SLOW_SHARE)
-    seconds = max(1, round(budget.regex_seconds))
+    seconds = budget.regex_seconds
     try:
         done = subprocess.run(  # noqa: S603 - our own interpreter, our own program; the user's jq goes in as data
             [sys.executable, "-I", "-c", _CHILD, str(seconds), str(budget.characters)],

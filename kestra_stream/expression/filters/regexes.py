@@ -6,7 +6,7 @@ it gets its full time, so a template can not string slow ones together.
 
 import re
 from collections.abc import Callable, Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, TypeVar
 
 from kestra_stream.expression.frame import Frame
@@ -111,7 +111,7 @@ def replace_all(pattern: str, text: str, replacement: str, frame: Frame) -> str:
     parts: list[str] = []
     end = length = 0
     for match in matches(pattern, text, frame):
-        put = _REFERENCE.sub(lambda reference, match=match: _referred(reference, match), replacement)  # type: ignore[misc]  # bound early
+        put = _REFERENCE.sub(partial(_referred, match), replacement)
         length += len(put)
         if length > frame.environment.budget.characters:
             frame.check_characters(length)
@@ -120,7 +120,7 @@ def replace_all(pattern: str, text: str, replacement: str, frame: Frame) -> str:
     return frame.text("".join(parts) + text[end:])
 
 
-def _referred(reference: re.Match[str], match: "regex.Match[str]") -> str:
+def _referred(match: "regex.Match[str]", reference: re.Match[str]) -> str:
     escaped, number, name = reference.groups()
     if escaped is not None:
         return str(escaped)
