@@ -5,16 +5,34 @@ from typing import Any
 
 import orjson
 
+from kestra_stream.queue.serde import to_bytes
 from kestra_stream.storage.interface import Storage
 
 SPILLED = "$spilled"
+SPILL_BYTES = 64 * 1024
 
 
 class ClaimCheck:
-    """Redeems claims."""
+    """Takes big values in, and redeems the claims.
 
-    def __init__(self, storage: Storage) -> None:
+    Args:
+        spill_bytes: a value is big when it has more bytes than that as JSON.
+    """
+
+    def __init__(self, storage: Storage, spill_bytes: int = SPILL_BYTES) -> None:
         self._storage = storage
+        self._spill_bytes = spill_bytes
+
+    def deposit(self, tenant: str, uri: str, value: Any) -> Any:
+        """Return the value itself, or, when it is big, store it at the URI and return the claim to it.
+
+        Raises:
+            Invalid: it cannot be written as JSON.
+        """
+        content = to_bytes(value)
+        if len(content) <= self._spill_bytes:
+            return value
+        return {SPILLED: self._storage.put(tenant, uri, content), "size": len(content)}
 
     def fetch(self, tenant: str, value: Any) -> Any:
         """Return the value with every claim in it redeemed; parts without one are not copied."""

@@ -116,12 +116,12 @@ class Group:
 
     def __init__(self, name: str, topics: Sequence[Topic], partitions: Sequence[Partition], *, incremental: bool) -> None:
         self.name = name
-        self.topics = tuple(topics)
+        self.topics = frozenset(topic.name for topic in topics)
         self._incremental = incremental
         self._cursors: dict[int, list[Cursor]] = defaultdict(list)
         self._members: list[Member] = []
         self._owners: dict[int, Member] = {}
-        self._count = max(sum(partition.topic is topic for partition in partitions) for topic in topics)
+        self._count = 1 + max(partition.where.partition for partition in partitions)
         self._state: dict[int, dict[str, Parts]] = defaultdict(dict)
         for partition in partitions:
             pins = not (self.is_ephemeral and partition.topic.cleanup is Cleanup.LONG)

@@ -76,8 +76,8 @@ class Ledger:
             group = self._groups.get(name)
             if group is None:
                 group = self._groups[name] = Group(name, topics, partitions, incremental=self._incremental)
-            elif set(group.topics) != set(topics):
-                raise ValueError(f"the members of `{name}` read {[topic.name for topic in group.topics]}; all must read the same")
+            elif group.topics != frozenset(topic.name for topic in topics):
+                raise ValueError(f"the members of `{name}` read {sorted(group.topics)}; all must read the same")
             group.join(member)
             return member, group
 

@@ -4,7 +4,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from datetime import datetime
 from operator import attrgetter
-from typing import Any, Protocol
+from typing import Any, Protocol, assert_never
 
 from kestra_stream.queue.interface import Record, TopicPartition
 from kestra_stream.topics import Cleanup, Topic
@@ -128,14 +128,18 @@ class Partition:
         match self.topic.cleanup:
             case Cleanup.COMPACT | Cleanup.FOREVER:
                 self._compact()
-                self._next_cleaning = _SLACK + 2 * len(self._records)
             case Cleanup.DELETE | Cleanup.LONG:
                 self._trim()
-                self._next_cleaning = _SLACK + max(2 * len(self._records), self._most * 5 // 4 if self._keeps_newest else 0)
+            case _:
+                assert_never(self.topic.cleanup)
+        kept = len(self._records)
+        self._next_cleaning = _SLACK + (self._most * 5 // 4 if self._keeps_newest and kept <= self._most else 2 * kept)
 
     @property
     def _keeps_newest(self) -> bool:
-        return self.topic.cleanup is Cleanup.LONG or not any(cursor.pins for cursor in self.cursors)
+        if self.topic.cleanup is Cleanup.DELETE:
+            return not any(cursor.pins for cursor in self.cursors)
+        return self.topic.cleanup is Cleanup.LONG
 
     def _trim(self) -> None:
         """Drop records that every group is done with; of a LONG topic only those that are old, too."""

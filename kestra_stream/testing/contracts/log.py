@@ -257,12 +257,26 @@ class LogContract:
         wire.send(topic, *((f"key-{key}", None) for key in range(10)), ("last", "last"))
         expected = {f"key-{key}": "49" for key in range(10, 20)} | {"last": "last"}
         for reader in (early, wire.join("", topic)):
-            table: dict[str, str] = {}
+            table: dict[str, str | None] = {}
             deadline = monotonic() + self.patience
             while "last" not in table and monotonic() < deadline:
                 for record in reader.poll(100, 0.05):
                     table[record.key] = record.value
             assert {key: value for key, value in table.items() if value is not None} == expected
+
+    def test_a_reader_that_has_seen_a_key_hears_of_its_end(self, wire: Wire) -> None:
+        topic = wire.topic(partitions=1, cleanup=Cleanup.COMPACT)
+        reader = wire.join("", topic)
+        wire.send(topic, ("gone", "1"))
+        table: dict[str, str | None] = {record.key: record.value for record in wire.read(reader, 1)}
+        wire.send(topic, ("gone", None))
+        for change in range(300):
+            wire.send(topic, ("other", f"{change}"))
+        wire.send(topic, ("last", "last"))
+        deadline = monotonic() + self.patience
+        while "last" not in table and monotonic() < deadline:
+            table |= {record.key: record.value for record in reader.poll(100, 0.05)}
+        assert table == {"gone": None, "other": "299", "last": "last"}
 
     # -- many threads --------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,206 @@
+"""Backoff, claim checks, identities, the clock, metrics and the flow table."""
+
+import io
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from datetime import UTC, timedelta
+from typing import Any, BinaryIO
+
+import pytest
+
+from kestra_stream.errors import InvalidFlow, NotFound
+from kestra_stream.models.flow import Flow
+from kestra_stream.models.flow_source import FlowSource
+from kestra_stream.queue.interface import Outgoing
+from kestra_stream.queue.memory import MemoryLog
+from kestra_stream.runtime.backoff import Backoff
+from kestra_stream.runtime.claim_check import ClaimCheck
+from kestra_stream.runtime.clock import SystemClock
+from kestra_stream.runtime.flow_table import FlowTable
+from kestra_stream.runtime.identity import new_id
+from kestra_stream.runtime.metrics import Metrics
+from kestra_stream.storage.interface import FileAttributes
+from kestra_stream.testing.clock import ManualClock
+from kestra_stream.topics import FLOW
+
+
+def test_waits_double_up_to_the_longest_and_start_anew_after_a_success() -> None:
+    clock = ManualClock()
+    backoff = Backoff(clock, first=1, longest=3)
+    assert backoff.left == 0
+    assert [backoff.failed() for _ in range(4)] == [1, 2, 3, 3]
+    assert backoff.left == 3
+    clock.advance(timedelta(seconds=2))
+    assert backoff.left == 1
+    clock.advance(timedelta(seconds=5))
+    assert backoff.left == 0
+    backoff.failed()
+    backoff.succeeded()
+    assert (backoff.left, backoff.failed()) == (0, 1)
+
+
+def test_the_clock_goes_forward_in_utc() -> None:
+    clock = SystemClock()
+    assert clock.now().tzinfo is UTC
+    assert clock.monotonic() <= clock.monotonic()
+
+
+def test_new_ids_are_22_letters_and_digits_and_never_the_same() -> None:
+    ids = {new_id() for _ in range(1000)}
+    assert len(ids) == 1000
+    assert all(len(found) == 22 and found.isalnum() and found.isascii() for found in ids)
+
+
+class Shelf:
+    """A storage of one dictionary."""
+
+    def __init__(self) -> None:
+        self.files: dict[tuple[str, str], bytes] = {}
+
+    def get(self, tenant: str, uri: str, start: int = 0, end: int | None = None) -> BinaryIO:
+        if (tenant, uri) not in self.files:
+            raise NotFound(uri)
+        return io.BytesIO(self.files[tenant, uri][start:end])
+
+    def put(self, tenant: str, uri: str, content: BinaryIO | bytes, metadata: Mapping[str, str] | None = None) -> str:
+        self.files[tenant, uri] = content if isinstance(content, bytes) else content.read()
+        return uri
+
+    def attributes(self, tenant: str, uri: str) -> FileAttributes | None:
+        return None
+
+    def list(self, tenant: str, uri: str, *, recursive: bool = False) -> Iterator[FileAttributes]:
+        return iter(())
+
+    def delete(self, tenant: str, uri: str) -> int:
+        return 0
+
+    def move(self, tenant: str, source: str, target: str) -> str:
+        return target
+
+
+def test_a_big_value_travels_as_a_claim_and_comes_back() -> None:
+    shelf = Shelf()
+    claims = ClaimCheck(shelf, spill_bytes=100)
+    big = {"rows": list(range(100))}
+    claim = claims.deposit("main", "kestra:///a.json", big)
+    assert claim == {"$spilled": "kestra:///a.json", "size": len(shelf.files["main", "kestra:///a.json"])}
+    assert claims.fetch("main", claim) == big
+    nested = {"small": 1, "list": [claim, 2], "tuple": (claim,)}
+    assert claims.fetch("main", nested) == {"small": 1, "list": [big, 2], "tuple": [big]}
+
+
+def test_a_small_value_travels_itself_and_is_not_copied() -> None:
+    shelf = Shelf()
+    claims = ClaimCheck(shelf)
+    small = {"a": [1, {"b": (2,)}], "text": "x"}
+    assert claims.deposit("main", "kestra:///a.json", small) is small
+    assert claims.fetch("main", small) is small
+    assert shelf.files == {}
+
+
+def test_a_claim_to_nothing_is_not_found() -> None:
+    with pytest.raises(NotFound):
+        ClaimCheck(Shelf()).fetch("main", {"$spilled": "kestra:///gone.json", "size": 1})
+
+
+# -- metrics -----------------------------------------------------------------------------------------------------------
+
+
+def test_metrics_are_told_as_prometheus_reads_them() -> None:
+    metrics = Metrics()
+    metrics.explain("executions", "executions that have ended")
+    metrics.count("executions", state="SUCCESS")
+    metrics.count("executions", 2, state="FAILED")
+    metrics.level("lag", lambda: 7)
+    metrics.observe("commit", 0.003)
+    metrics.observe("commit", 100)
+    lines = metrics.text().decode().splitlines()
+    assert "# HELP kestra_executions_total executions that have ended" in lines
+    assert 'kestra_executions_total{state="FAILED"} 2.0' in lines
+    assert 'kestra_executions_total{state="SUCCESS"} 1.0' in lines
+    assert "kestra_lag 7.0" in lines
+    assert 'kestra_commit_seconds_bucket{le="0.0025"} 0.0' in lines
+    assert 'kestra_commit_seconds_bucket{le="0.005"} 1.0' in lines
+    assert 'kestra_commit_seconds_bucket{le="+Inf"} 2.0' in lines
+    assert "kestra_commit_seconds_count 2.0" in lines
+    assert "kestra_commit_seconds_sum 100.003" in lines
+
+
+def test_no_metrics_are_an_empty_text() -> None:
+    assert Metrics().text() == b""
+
+
+def test_counting_does_not_load_the_client_library() -> None:
+    code = "import sys; from kestra_stream.runtime.metrics import Metrics; Metrics().count('a'); print('prometheus_client' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"  # noqa: S603
+
+
+# -- flows -------------------------------------------------------------------------------------------------------------
+
+
+def source(revision: int, **changes: Any) -> FlowSource:
+    return FlowSource("main", "a.namespace", "flow", revision, f"revision {revision}", {}, **changes)
+
+
+class Shop:
+    """A log with flows, and a table of them; counts what is parsed."""
+
+    def __init__(self) -> None:
+        self.log = MemoryLog(SystemClock().now)
+        self.parsed: list[int] = []
+        self.table = FlowTable(self.log, self.parse)
+
+    def parse(self, found: FlowSource) -> Flow:
+        self.parsed.append(found.revision)
+        if found.disabled:
+            raise InvalidFlow([])
+        return Flow.model_construct(id=found.id, namespace=found.namespace, revision=found.revision, tasks=())
+
+    def save(self, found: FlowSource) -> None:
+        self.log.send((Outgoing(FLOW, f"main.a.namespace.flow.{found.revision}", found),))
+
+    def revision(self, revision: int = 0) -> int | None:
+        flow = self.table.get("main", "a.namespace", "flow", revision)
+        return None if flow is None else flow.revision
+
+
+def test_the_newest_revision_is_found_as_soon_as_it_is_saved() -> None:
+    shop = Shop()
+    assert shop.revision() is None
+    shop.save(source(1))
+    assert shop.revision() == 1
+    shop.save(source(2))
+    assert (shop.revision(), shop.revision(1), shop.revision(3)) == (2, 1, None)
+
+
+def test_a_revision_is_parsed_once() -> None:
+    shop = Shop()
+    shop.save(source(1))
+    assert [shop.revision(), shop.revision(), shop.revision(1)] == [1, 1, 1]
+    assert shop.parsed == [1]
+
+
+def test_a_deleted_flow_is_gone_but_its_revisions_stay() -> None:
+    shop = Shop()
+    shop.save(source(1))
+    shop.save(source(2, deleted=True))
+    assert (shop.revision(), shop.revision(1)) == (None, 1)
+    newest = shop.table.newest("main", "a.namespace", "flow")
+    assert newest is not None
+    assert newest.deleted
+
+
+def test_an_older_revision_that_comes_late_does_not_replace_a_newer_one() -> None:
+    shop = Shop()
+    shop.save(source(2))
+    shop.save(source(1))
+    assert shop.revision() == 2
+
+
+def test_a_stored_source_that_is_no_flow_any_more_is_told_to_who_asks() -> None:
+    shop = Shop()
+    shop.save(source(1, disabled=True))
+    with pytest.raises(InvalidFlow):
+        shop.revision()
