@@ -32,7 +32,7 @@ from kestra_stream.engine.step import Decision, Step
 from kestra_stream.errors import LookupNeeded
 from kestra_stream.models import execution_input as i
 from kestra_stream.models.execution_input import ExecutionInput
-from kestra_stream.models.messages import KillRequest, LookupCall, LookupJob
+from kestra_stream.models.messages import LookupCall, LookupJob
 from kestra_stream.models.records import Level
 from kestra_stream.models.state import S
 
@@ -56,7 +56,7 @@ def fail_execution(state: ExecutionState, message: str, now: datetime) -> Decisi
     """End an execution that the engine itself could not go on with."""
     step = Step(state, now)
     step.log(Level.ERROR, f"the engine failed on this execution: {message}")
-    step.command(c.StopJobs(KillRequest(state.execution.id)))
+    step.stop_jobs()
     step.change_head(replace(step.execution.with_state(S.FAILED, now), error=message))
     for run_id in sorted(step.open_runs):
         step.put(replace(step.task_runs[run_id].with_state(S.FAILED, now), sent=False))

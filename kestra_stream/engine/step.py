@@ -15,6 +15,7 @@ from kestra_stream.models.execution import Execution, TaskRun
 from kestra_stream.models.execution_event import ExecutionEvent
 from kestra_stream.models.execution_input import Continued, ExecutionInput
 from kestra_stream.models.ids import derived_id
+from kestra_stream.models.messages import KillRequest
 from kestra_stream.models.records import Level, LogEntry
 from kestra_stream.models.state import S, StateType
 
@@ -56,6 +57,7 @@ class Step:
         "log_lines",
         "loop_values",
         "now",
+        "offered",
         "open_runs",
         "outputs",
         "parent",
@@ -108,6 +110,7 @@ class Step:
         self.existing: dict[str, list[TaskRun]] | None = None
         self.queue: deque[Work] = deque()
         self.pausing: list[str] = []
+        self.offered: list[tuple[str, int]] = []
         self.budget = MOST_NEW_RUNS
         self._commands: list[c.Command] = []
         self._changed: dict[str, None] = {}
@@ -265,6 +268,13 @@ class Step:
     def tell(self, execution_id: str, message: ExecutionInput) -> None:
         """Send an input to an execution."""
         self._commands.append(c.Tell(execution_id, message))
+
+    def stop_jobs(self) -> None:
+        """Tell every worker to stop what was dispatched so far, in this step or before; what comes later is not meant."""
+        execution_id = self.execution.id
+        self._commands.append(c.StopJobs(KillRequest(execution_id, before=self.state.sequence + 1)))
+        for run_id, epoch in self.offered:
+            self._commands.append(c.StopJobs(KillRequest(execution_id, run_id, epoch)))
 
     def set_timer(self, timer_id: str, at: datetime, kind: TimerKind, subject: str) -> None:
         """Ask to be woken."""

@@ -21,7 +21,8 @@ class TaskJob:
         epoch: number of this dispatch; every answer carries it.
         attempt: 0-based number of the attempt.
         variables: what the task's expressions name, and nothing else (`outputs`, `inputs`, `vars`, ... pruned).
-        started_at: when the run began to exist, for `taskrun.startDate`.
+        created_at: when the run began to exist, for `taskrun.startDate`.
+        sequence: number of the execution's event that tells of this dispatch; a kill covers what was dispatched before it.
         parents: values of the loops around the run, nearest first (for `parents` and `currentEachOutput`).
         timeout: seconds that the attempt may take at most, when the engine knows (the task's own `timeout` comes on top).
     """
@@ -41,6 +42,7 @@ class TaskJob:
     variables: Mapping[str, Any] = field(default_factory=dict)
     worker_group: str | None = None
     tenant_id: str = "main"
+    sequence: int = 0
     kind: Literal["task"] = "task"
 
 
@@ -78,11 +80,14 @@ class KillRequest:
 
     Attributes:
         task_run_id: only this run when given.
+        epoch: only dispatches up to this one.
+        before: only dispatches whose `sequence` is lower; what a restart or afterExecution dispatches later is not meant.
     """
 
     execution_id: str
     task_run_id: str | None = None
     epoch: int | None = None
+    before: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -188,6 +188,8 @@ class Driver:
         logs = self.repository.logs.search(Filter().where("execution_id", execution_id), Page(1, 10_000)).items
         return Story(head, self.repository.executions.task_runs(execution_id), logs)
 
+    short_wait = timedelta(0)
+
     # -- time ----------------------------------------------------------------------------------------------------------
 
     def settle(self, turns: int = 100_000, *, wait: timedelta | None = None) -> None:
@@ -208,6 +210,7 @@ class Driver:
 
     def turn(self) -> bool:
         """Let one thing happen; False when there is nothing to do."""
+        self.clock.advance(timedelta(microseconds=1))
         self._play_tricks()
         actions: list[Callable[[], bool]] = [loop.step for loop in self.loops]
         actions += [self._take_job, self._deliver_late, self._hear_kills]

@@ -14,6 +14,7 @@ from kestra_stream.storage.interface import Storage
 from kestra_stream.testing.clock import ManualClock
 from kestra_stream.topics import EXECUTION_INBOX
 from kestra_stream.worker.limits import WorkerLimits
+from kestra_stream.worker.pool.kills import Kills
 from kestra_stream.worker.pool.running import RunningJob
 from kestra_stream.worker.task_run import JobRunner
 from kestra_stream.worker.task_table import FlowLookup
@@ -29,7 +30,7 @@ class DriverWorker:
     def __init__(self, flows: FlowLookup, repository: Repository, storage: Storage | None, clock: ManualClock, outcomes: Outcomes) -> None:
         self._clock = clock
         self._outcomes = outcomes
-        self._killed: set[str] = set()
+        self._kills = Kills()
         self._sent: list[Outgoing] = []
         self._runner: JobRunner | None = None
         if storage is not None:
@@ -43,7 +44,7 @@ class DriverWorker:
     def run(self, job: WorkerJob) -> Sequence[Outgoing]:
         """Run a job; return all that it sends."""
         if isinstance(job, TaskJob):
-            if job.execution_id in self._killed:
+            if self._kills.covers(job):
                 return (self._ended(job, S.KILLED),)
             results = self._outcomes.get(job.task_id)
             if results is not None or self._runner is None:
@@ -56,8 +57,8 @@ class DriverWorker:
         return (*self._sent, *ended)
 
     def kill(self, request: KillRequest) -> None:
-        """Remember that an execution is not to be worked on."""
-        self._killed.add(request.execution_id)
+        """Remember what is not to be worked on any more."""
+        self._kills.remember(request)
 
     def _command(self, execution_id: str, message: Any) -> None:
         self._sent.append(Outgoing(EXECUTION_INBOX, execution_id, message))

@@ -102,9 +102,9 @@ class Worker:
             if thread.ident is not None:
                 thread.join()
 
-    def kill(self, request: KillRequest, at: Any = None) -> None:
+    def kill(self, request: KillRequest) -> None:
         """Stop what runs of this request, and remember it for what comes."""
-        self._kills.remember(request, at or self._services.now())
+        self._kills.remember(request)
         for job, _ in tuple(self._running.values()):
             if isinstance(job.job, TaskJob) and matches(request, job.job):
                 job.control.stop(StopReason.KILLED)
@@ -225,7 +225,7 @@ class Worker:
         records = consumer.poll(500, _LISTEN_SECONDS)
         for record in records:
             if isinstance(record.value, KillRequest):
-                self.kill(record.value, record.timestamp)
+                self.kill(record.value)
         if records:
             consumer.commit(Transaction())
 

@@ -4,7 +4,7 @@ import ast
 import re
 from pathlib import Path
 
-from tests.architecture.limits import WAITING_TESTS, LIMITS
+from tests.architecture.limits import LIMITS, WAITING_TESTS
 from tests.architecture.source_tree import ROOT, functions, sources, test_files, total_lines
 
 AVOIDED = re.compile(r"pytest\.(?:mark\.)?(?:sk" r"ip|xf" r"ail)|import" r"orskip|unittest\.sk" r"ip")

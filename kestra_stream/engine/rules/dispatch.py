@@ -85,7 +85,9 @@ def offer(step: Step, node: Node, run: TaskRun) -> None:
         variables={**pruned(step, run, node.references), **subflows.merge_variables(step, node, run)},
         worker_group=group.key if group is not None else None,
         tenant_id=head.tenant_id,
+        sequence=step.state.sequence + 1,
     )
+    step.offered.append((run.id, run.epoch + 1))
     step.put(sent(run))
     step.command(c.Offer(job))
 

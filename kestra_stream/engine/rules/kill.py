@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 
-from kestra_stream.engine import commands as c
 from kestra_stream.engine.plan import ROOT
 from kestra_stream.engine.rules import scopes
 from kestra_stream.engine.state import Phase, TimerKind
@@ -10,7 +9,6 @@ from kestra_stream.engine.step import Step
 from kestra_stream.models import behaviour as b
 from kestra_stream.models.execution import TaskRun
 from kestra_stream.models.execution_input import Kill
-from kestra_stream.models.messages import KillRequest
 from kestra_stream.models.state import S
 
 GRACE = timedelta(seconds=60)
@@ -28,7 +26,7 @@ def kill(step: Step, message: Kill) -> None:
         step.end_at_once(S.KILLED)
         step.phase = Phase.ALIVE
         return
-    step.command(c.StopJobs(KillRequest(step.execution.id)))
+    step.stop_jobs()
     if message.cascade:
         for child_id in sorted(step.children):
             step.tell(child_id, Kill())

@@ -171,6 +171,8 @@ def fold(step: Step, run_id: str) -> None:
         return
     node = step.node(run)
     step.put_scope(scope_id, _counted(scope, node, run))
+    if node.section is Section.ON_PAUSE:
+        return
     if step.is_killing:
         if step.scopes[scope_id].open == 0:
             close(step, scope_id)

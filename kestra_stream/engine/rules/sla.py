@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-from kestra_stream.engine import commands as c
 from kestra_stream.engine.context import render
 from kestra_stream.engine.rules.updates import merged_labels
 from kestra_stream.engine.state import Phase, Timer
@@ -11,7 +10,6 @@ from kestra_stream.errors import ExpressionError, InvalidExpression, LookupNeede
 from kestra_stream.expression import is_truthy
 from kestra_stream.models.execution import Label
 from kestra_stream.models.flow import AssertionSla, Sla, SlaBehavior
-from kestra_stream.models.messages import KillRequest
 from kestra_stream.models.records import Level
 from kestra_stream.models.state import S
 
@@ -58,7 +56,7 @@ def violate(step: Step, agreement: Sla) -> None:
     state = _ENDS.get(agreement.behavior)
     if state is None:
         return
-    step.command(c.StopJobs(KillRequest(step.execution.id)))
+    step.stop_jobs()
     leaves = [run_id for run_id in step.open_runs if run_id not in step.scopes]
     for run_id in sorted(leaves):
         run = step.task_runs[run_id]

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from kestra_stream.engine import commands as c
-from kestra_stream.engine.context import render
+from kestra_stream.engine.context import evaluate
 from kestra_stream.engine.inputs import resolve_inputs
 from kestra_stream.engine.plan import ROOT
 from kestra_stream.engine.rules import scopes
@@ -82,7 +82,7 @@ def begin(step: Step) -> None:
 
 def _resolve(step: Step) -> bool:
     def evaluated(template: str, variables: Any) -> Any:
-        return render(step, None, template, variables)
+        return evaluate(step, None, template, variables)
 
     try:
         resolved = resolve_inputs(step.plan.flow.inputs, step.provided_inputs or {}, evaluated)

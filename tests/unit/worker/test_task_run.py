@@ -261,10 +261,10 @@ def test_a_child_ends_by_its_own_timeout(place: Place) -> None:
 def test_kills_are_remembered_in_bounded_memory() -> None:
     kills = Kills()
     for number in range(20_000):
-        kills.remember(KillRequest(f"e{number}"), now())
-    assert kills.covers(job("t", execution_id="e19999", created_at=now() - timedelta(seconds=5)))
-    assert not kills.covers(job("t", execution_id="e19999", created_at=now() + timedelta(seconds=5)))
-    assert not kills.covers(job("t", execution_id="e1", created_at=now() - timedelta(seconds=5)))
+        kills.remember(KillRequest(f"e{number}", before=5))
+    assert kills.covers(job("t", execution_id="e19999", sequence=4))
+    assert not kills.covers(job("t", execution_id="e19999", sequence=5))
+    assert not kills.covers(job("t", execution_id="e1", sequence=4))
 
 
 def test_log_lines_of_an_attempt_have_ids_that_a_second_delivery_repeats(place: Place) -> None:
