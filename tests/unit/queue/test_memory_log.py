@@ -1,7 +1,7 @@
 """What the memory log promises beyond the contract: bounded memory, cheap waits, listeners that may use the log."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Event, Lock
@@ -230,10 +230,11 @@ def test_timestamps_never_fall_even_when_the_clock_does() -> None:
 def test_only_the_owner_of_a_partition_is_woken() -> None:
     numbers, kept = topic(partitions=2), log()
     woken: Counter[int] = Counter()
+    notes: list[Callable[[], None]] = [lambda: woken.update([0]), lambda: woken.update([1])]
     members = [kept.consumer("group", (numbers,)) for _ in range(2)]
-    for place, member in enumerate(members):
+    for member, note in zip(members, notes, strict=True):
         member.poll(1, 0)
-        member.on_wake(lambda place=place: woken.update([place]))  # type: ignore[misc]
+        member.on_wake(note)
     kept.send((Outgoing(numbers, "a", "x"), Outgoing(numbers, "a", "y")))
     kept.send((Outgoing(numbers, "a", "z"),))
     assert woken.total() == 1
@@ -337,3 +338,13 @@ def test_closing_the_log_ends_a_take_that_waits() -> None:
         taking = pool.submit(queue.take, 1, 60)
         kept.close()
         assert taking.result(5) == []
+
+
+def test_a_member_that_is_closed_while_it_waits_returns_with_nothing() -> None:
+    kept, entered = log(), Event()
+    consumer = kept.consumer("group", (topic(),), Asking(Lock(), entered))
+    with ThreadPoolExecutor(1) as pool:
+        polling = pool.submit(consumer.poll, 1, 60)
+        assert entered.wait(5)
+        consumer.close()
+        assert polling.result(5) == ()

@@ -11,6 +11,7 @@ import pytest
 from kestra_stream.errors import Fatal, Invalid, Unavailable
 from kestra_stream.queue.interface import Outgoing, RebalanceListener, Record, StateChange, TopicPartition, Transaction, Unreadable
 from kestra_stream.queue.memory import MemoryConsumer, MemoryLog
+from kestra_stream.queue.memory.ledger import Ledger
 from kestra_stream.queue.serde import to_bytes
 from kestra_stream.runtime.clock import SystemClock
 from kestra_stream.runtime.loop import Loop, LoopGroup
@@ -260,15 +261,28 @@ def test_a_record_that_cannot_be_read_goes_to_the_dead_letters_byte_for_byte() -
 
 def test_an_answer_that_cannot_be_sent_is_the_fault_of_its_record() -> None:
     room = Room()
+    room.processor.writes = Topic("out of partitions", "any", Any, Cleanup.DELETE, "a test", "a test", partitions=0)
     room.log.send([Outgoing(IN, "key", 1), Outgoing(IN, "key", 2)])
-    good = room.processor.writes
-    room.processor.writes = None  # type: ignore[assignment]
     room.settle()
-    room.processor.writes = good
     assert [letter.payload for letter in room.letters] == [b"1", b"2"]
 
 
 # -- trouble -----------------------------------------------------------------------------------------------------------
+
+
+class WeakConsumer(MemoryConsumer):
+    """Raises what its log says, one error for each commit."""
+
+    def __init__(
+        self, ledger: Ledger, group: str, topics: Sequence[Topic], listener: RebalanceListener | None, refusals: list[Exception]
+    ) -> None:
+        super().__init__(ledger, group, topics, listener)
+        self._refusals = refusals
+
+    def commit(self, transaction: Transaction) -> None:
+        if self._refusals:
+            raise self._refusals.pop(0)
+        super().commit(transaction)
 
 
 class WeakLog(MemoryLog):
@@ -279,16 +293,7 @@ class WeakLog(MemoryLog):
         self.refusals: list[Exception] = []
 
     def consumer(self, group: str, topics: Sequence[Topic], listener: RebalanceListener | None = None) -> MemoryConsumer:
-        consumer = super().consumer(group, topics, listener)
-        commit = consumer.commit
-
-        def weak(transaction: Transaction) -> None:
-            if self.refusals:
-                raise self.refusals.pop(0)
-            commit(transaction)
-
-        consumer.commit = weak  # type: ignore[method-assign]
-        return consumer
+        return WeakConsumer(self._ledger, group, topics, listener, self.refusals)
 
 
 def weak_room(*refusals: Exception) -> Room:
@@ -338,21 +343,27 @@ def test_a_fatal_error_ends_the_loop() -> None:
         room.loop.step()
 
 
+class Slow(Doubler):
+    """Somebody else joins while it works on its first batch."""
+
+    def __init__(self, reads: Topic, join: Callable[[], None]) -> None:
+        super().__init__(reads=reads)
+        self._join = [join]
+
+    def process(self, records: Sequence[Record], now: datetime) -> Transaction:
+        while self._join:
+            self._join.pop()()
+        return super().process(records, now)
+
+
 def test_a_zombie_starts_anew_and_nothing_counts_twice() -> None:
     reads = topic("many", 4)
     clock = ManualClock()
     log = MemoryLog(clock.now)
-    zombie, newcomer = Doubler(reads=reads), Doubler(reads=reads)
-    loops = [Loop(zombie, log, clock, no_bytes)]
+    loops: list[Loop] = []
+    zombie = Slow(reads, lambda: loops.append(Loop(Doubler(reads=reads), log, clock, no_bytes)))
+    loops.append(Loop(zombie, log, clock, no_bytes))
     loops[0].step()
-    process = zombie.process
-
-    def slow(records: Sequence[Record], now: datetime) -> Transaction:
-        if len(loops) == 1:
-            loops.append(Loop(newcomer, log, clock, no_bytes))
-        return process(records, now)
-
-    zombie.process = slow  # type: ignore[method-assign]
     log.send([Outgoing(reads, f"{number}", number) for number in range(20)])
     while sum(loop.step() for loop in tuple(loops)):
         pass
@@ -425,16 +436,26 @@ def test_what_never_ran_leaves_its_groups_when_it_is_stopped() -> None:
         assert len(heir.poll(1, 0)) == 1
 
 
+class Telling(Doubler):
+    """Tells when it is rolled back."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.refused = Event()
+
+    def rolled_back(self) -> None:
+        super().rolled_back()
+        self.refused.set()
+
+
 def test_a_loop_in_trouble_can_be_stopped() -> None:
     log = WeakLog(SystemClock().now)
     log.refusals.extend(Unavailable("away") for _ in range(1000))
-    refused = Event()
-    processor = Doubler()
-    processor.rolled_back = refused.set  # type: ignore[method-assign]
+    processor = Telling()
     loop = Loop(processor, log, SystemClock(), no_bytes)
     thread = loop.start("doubler")
     log.send((Outgoing(IN, "a", 1),))
-    assert refused.wait(5)
+    assert processor.refused.wait(5)
     loop.stop()
     thread.join(5)
     assert not thread.is_alive()
