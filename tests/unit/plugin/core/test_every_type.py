@@ -1,0 +1,180 @@
+"""What holds for every built-in type: its name, its examples, its documentation."""
+
+import pytest
+
+from kestra_stream.models.conditions import Condition
+from kestra_stream.models.task import FlowableTask, Plugin, Task
+from kestra_stream.models.trigger import Trigger
+from kestra_stream.plugin.flow_source import parse_flows
+from kestra_stream.plugin.registry import default_registry
+from tests.unit.plugin.core.written import as_condition, as_task, as_trigger
+
+_COMMON = {*FlowableTask.model_fields, *Task.model_fields, *Trigger.model_fields, *Condition.model_fields, "type"}
+
+SPECIFIED = [
+    "flow.Sequential",
+    "flow.Parallel",
+    "flow.Dag",
+    "flow.ForEach",
+    "flow.EachSequential",
+    "flow.EachParallel",
+    "flow.If",
+    "flow.Switch",
+    "flow.AllowFailure",
+    "flow.WorkingDirectory",
+    "flow.Pause",
+    "flow.LoopUntil",
+    "flow.WaitFor",
+    "flow.Subflow",
+    "flow.ForEachItem",
+    "flow.Sleep",
+    "flow.Template",
+    "execution.Fail",
+    "execution.Exit",
+    "execution.Labels",
+    "execution.SetVariables",
+    "execution.UnsetVariables",
+    "execution.Assert",
+    "execution.Count",
+    "execution.PurgeExecutions",
+    "execution.Resume",
+    "log.Log",
+    "log.Fetch",
+    "log.PurgeLogs",
+    "debug.Return",
+    "debug.Echo",
+    "output.OutputValues",
+    "metric.Publish",
+    "templating.TemplatedTask",
+    "http.Request",
+    "http.Download",
+    "http.Trigger",
+    "storage.Write",
+    "storage.Concat",
+    "storage.Size",
+    "storage.Delete",
+    "storage.Split",
+    "storage.LocalFiles",
+    "storage.DeduplicateItems",
+    "storage.FilterItems",
+    "storage.Reverse",
+    "storage.PurgeCurrentExecutionFiles",
+    "storage.Purge",
+    "kv.Set",
+    "kv.Get",
+    "kv.GetKeys",
+    "kv.Delete",
+    "kv.PurgeKV",
+    "namespace.UploadFiles",
+    "namespace.DownloadFiles",
+    "namespace.DeleteFiles",
+    "state.Set",
+    "state.Get",
+    "state.Delete",
+    "condition.DateTimeBetween",
+    "condition.TimeBetween",
+    "condition.DayWeek",
+    "condition.DayWeekInMonth",
+    "condition.Weekend",
+    "condition.PublicHoliday",
+    "condition.Not",
+    "condition.Or",
+    "condition.Expression",
+    "condition.ExecutionFlow",
+    "condition.ExecutionNamespace",
+    "condition.ExecutionLabels",
+    "condition.ExecutionOutputs",
+    "condition.ExecutionStatus",
+    "condition.FlowCondition",
+    "condition.FlowNamespaceCondition",
+    "condition.HasRetryAttempt",
+    "condition.MultipleCondition",
+    "trigger.Schedule",
+    "trigger.ScheduleOnDates",
+    "trigger.Webhook",
+    "trigger.Flow",
+    "trigger.Toggle",
+]
+
+OLDER = [
+    "io.kestra.core.tasks.flows.Sequential",
+    "io.kestra.core.tasks.flows.EachSequential",
+    "io.kestra.core.tasks.flows.Template",
+    "io.kestra.core.tasks.log.Log",
+    "io.kestra.core.tasks.debugs.Return",
+    "io.kestra.core.tasks.debugs.Echo",
+    "io.kestra.core.tasks.executions.Fail",
+    "io.kestra.core.tasks.executions.Counts",
+    "io.kestra.core.tasks.storages.Concat",
+    "io.kestra.core.tasks.states.Set",
+    "io.kestra.core.tasks.trigger.Toggle",
+    "io.kestra.core.models.triggers.types.Schedule",
+    "io.kestra.core.models.triggers.types.Webhook",
+    "io.kestra.core.models.triggers.types.Flow",
+    "io.kestra.core.models.conditions.types.ExecutionStatusCondition",
+    "io.kestra.core.models.conditions.types.MultipleCondition",
+    "io.kestra.plugin.core.condition.ExecutionStatusCondition",
+    "io.kestra.plugin.core.condition.NotCondition",
+    "io.kestra.plugin.fs.http.Request",
+    "io.kestra.plugin.fs.http.Download",
+    "io.kestra.plugin.fs.http.Trigger",
+]
+
+
+def built_in() -> list[type[Plugin]]:
+    registry = default_registry()
+    seen: dict[str, type[Plugin]] = {}
+    for name in registry.names():
+        if name.startswith("io.kestra."):
+            cls = registry.resolve(name).cls
+            if cls.__module__.startswith("kestra_stream.plugin.core.") and ".runner." not in cls.__module__:
+                seen[cls.type_name] = cls
+    return [seen[name] for name in sorted(seen)]
+
+
+BUILT_IN = built_in()
+
+
+@pytest.mark.parametrize("name", SPECIFIED)
+def test_every_type_of_the_language_is_there(name: str) -> None:
+    assert default_registry().resolve(f"io.kestra.plugin.core.{name}").cls.type_name.startswith("io.kestra.plugin.core.")
+
+
+@pytest.mark.parametrize("name", OLDER)
+def test_older_names_mean_the_same(name: str) -> None:
+    resolved = default_registry().resolve(name)
+    assert resolved.is_alias
+    assert name in resolved.cls.aliases
+
+
+def test_an_entry_point_leads_to_the_class_that_has_the_name() -> None:
+    registry = default_registry()
+    wrong = [
+        name
+        for name in registry.names()
+        if name.startswith("io.kestra.") and name not in {(cls := registry.resolve(name).cls).type_name, *cls.aliases}
+    ]
+    assert wrong == []
+
+
+def test_every_name_of_a_class_has_an_entry_point() -> None:
+    names = set(default_registry().names())
+    assert {name for cls in BUILT_IN for name in (cls.type_name, *cls.aliases)} - names == set()
+
+
+@pytest.mark.parametrize("cls", BUILT_IN, ids=lambda cls: cls.type_name)
+def test_every_example_is_a_valid_flow(cls: type[Plugin]) -> None:
+    examples: tuple[str, ...] = getattr(cls, "examples", ())
+    assert examples
+    wrap = as_condition if issubclass(cls, Condition) else as_trigger if issubclass(cls, Trigger) else as_task
+    for example in examples:
+        assert cls.type_name in example
+        (parsed,) = parse_flows(wrap(example))
+        assert parsed.faults == ()
+
+
+@pytest.mark.parametrize("cls", BUILT_IN, ids=lambda cls: cls.type_name)
+def test_every_property_says_what_it_means(cls: type[Plugin]) -> None:
+    assert cls.__doc__
+    silent = [name for name, field in cls.model_fields.items() if not field.description and name not in _COMMON]
+    assert silent == []
