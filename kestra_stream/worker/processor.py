@@ -19,7 +19,7 @@ from kestra_stream.models.messages import KillRequest, LookupJob, ServiceHeartbe
 from kestra_stream.models.state import StateType
 from kestra_stream.plugin.context.control import StopReason
 from kestra_stream.plugin.context.services import Services
-from kestra_stream.queue.interface import Consumer, Lease, Log, Outgoing, Transaction, WorkQueue
+from kestra_stream.queue.interface import EPHEMERAL, Consumer, Lease, Log, Outgoing, Transaction, WorkQueue
 from kestra_stream.topics import EXECUTION_INBOX, KILL, SERVICE
 from kestra_stream.worker.attempt_runner import Ended, log_records
 from kestra_stream.worker.limits import WorkerLimits
@@ -209,7 +209,7 @@ class Worker:
 
     def _listen(self) -> None:
         """Hear of kills; give signs of life."""
-        consumer = self._log.consumer(f"worker-{self.worker_id}", (KILL,))
+        consumer = self._log.consumer(f"{EPHEMERAL}worker-{self.worker_id}", (KILL,))
         next_beat = 0.0
         try:
             while not self._stopped.is_set():

@@ -159,6 +159,9 @@ class AttemptContext:
         if self._own_directory is not None:
             self._own_directory.remove()
         self.logger.close()
+        # they refer back to this context: cut, so that reference counts free an attempt and the collector has nothing to do
+        self._rendering = None
+        self._files = None
 
     def _measure(self, kind: MetricType, name: str, value: float, tags: Mapping[str, str]) -> None:
         info = self.info

@@ -1,0 +1,180 @@
+"""The engine's figures on the memory family: throughput, latency, fan-out, memory, start-up, validation.
+
+    python benchmarks/engine.py [--json FILE]
+
+Each figure stands beside its goal and, where there is one, the reference's figure on a 2-core machine.
+"""
+
+import argparse
+import gc
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+
+from kestra_stream.assembly import Standalone
+from kestra_stream.cli.follower import Follower
+from kestra_stream.models.flow import Flow
+from kestra_stream.models.flow_source import FlowSource
+from kestra_stream.models.state import S
+from kestra_stream.plugin.flow_source import parse_flow
+from kestra_stream.settings import RepositorySettings, Settings, StorageSettings
+
+TWO_TASKS = """
+id: two
+namespace: bench
+tasks:
+  - {id: values, type: io.kestra.plugin.core.output.OutputValues, values: {text: "hello {{ execution.id }}"}}
+  - {id: say, type: io.kestra.plugin.core.log.Log, message: "{{ outputs.values.values.text }}"}
+"""
+
+
+def for_each(count: int) -> str:
+    return f"""
+id: each{count}
+namespace: bench
+tasks:
+  - id: each
+    type: io.kestra.plugin.core.flow.ForEach
+    values: "{{{{ range(1, {count}) }}}}"
+    concurrencyLimit: 0
+    tasks:
+      - {{id: t, type: io.kestra.plugin.core.debug.Return, format: "{{{{ taskrun.value }}}}"}}
+"""
+
+
+@contextmanager
+def engine(keep: int | None = None) -> Iterator[Standalone]:
+    with tempfile.TemporaryDirectory() as folder:
+        settings = Settings(storage=StorageSettings(root=Path(folder)), repository=RepositorySettings(most_executions=keep))
+        running = Standalone(settings)
+        running.start()
+        try:
+            yield running
+        finally:
+            running.stop()
+
+
+def saved(running: Standalone, source: str) -> Flow:
+    flow = parse_flow(source)
+    running.flows.save(FlowSource("main", flow.namespace, flow.id, 0, source, {}))
+    found = running.table.get("main", flow.namespace, flow.id)
+    assert found is not None
+    return found
+
+
+def wait_for(follower: Follower, ids: set[str]) -> None:
+    while ids:
+        follower.poll(1.0)
+        ids -= {one for one in ids if one in follower.executions and follower.executions[one].finished}
+
+
+def throughput(count: int = 4000) -> dict[str, float]:
+    with engine(keep=1000) as running:
+        flow = saved(running, TWO_TASKS)
+        follower = Follower(running.backend.log)
+        wait_for(follower, {running.executions.create(flow, {}).id for _ in range(300)})
+        began, cpu = time.perf_counter(), time.process_time()
+        ids = {running.executions.create(flow, {}).id for _ in range(count)}
+        wait_for(follower, ids)
+        seconds, cpu_seconds = time.perf_counter() - began, time.process_time() - cpu
+        return {"executions a second": count / seconds, "ms of CPU an execution": cpu_seconds / count * 1000}
+
+
+def latency(count: int = 200) -> dict[str, float]:
+    with engine() as running:
+        flow = saved(running, TWO_TASKS)
+        follower = Follower(running.backend.log)
+        found = []
+        for _ in range(count):
+            began = time.perf_counter()
+            wait_for(follower, {running.executions.create(flow, {}).id})
+            found.append((time.perf_counter() - began) * 1000)
+            time.sleep(0.002)
+        return {"latency p50, ms": median(found), "latency p99, ms": sorted(found)[int(count * 0.99)]}
+
+
+def resident() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def fan_out(count: int) -> dict[str, float]:
+    with engine() as running:
+        flow = saved(running, for_each(count))
+        follower = Follower(running.backend.log)
+        gc.collect()
+        memory, began, cpu = resident(), time.perf_counter(), time.process_time()
+        execution_id = running.executions.create(flow, {}).id
+        wait_for(follower, {execution_id})
+        seconds, cpu_seconds = time.perf_counter() - began, time.process_time() - cpu
+        assert follower.executions[execution_id].head.state.current is S.SUCCESS
+        return {"seconds": seconds, "us of CPU an item": cpu_seconds / count * 1e6, "bytes an item": (resident() - memory) / count}
+
+
+def in_a_process(name: str) -> dict[str, float]:
+    """Run one measurement in a process of its own, so that none inherits another's memory."""
+    code = f"import json, benchmarks.engine as e; print(json.dumps(e.{name}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(__file__).parent.parent)  # noqa: S603
+    return dict(json.loads(done.stdout))
+
+
+def whole_process(*arguments: str, runs: int = 7) -> float:
+    """Median seconds of a command, start to end."""
+    command = str(Path(sys.executable).with_name("kestra-stream"))
+    found = []
+    with tempfile.TemporaryDirectory() as folder:
+        for _ in range(runs):
+            began = time.perf_counter()
+            subprocess.run([command, *arguments], check=True, capture_output=True, cwd=folder)  # noqa: S603
+            found.append(time.perf_counter() - began)
+    return median(found)
+
+
+def validation(count: int = 300, tasks: int = 20) -> float:
+    with tempfile.TemporaryDirectory() as folder:
+        for number in range(count):
+            lines = [f"id: flow{number}", "namespace: bench", "tasks:"]
+            for task in range(tasks):
+                lines += [f"  - id: t{task}", "    type: io.kestra.plugin.core.log.Log", f'    message: "{{{{ flow.id }}}} {task}"']
+            Path(folder, f"{number}.yaml").write_text("\n".join(lines) + "\n")
+        return whole_process("flow", "validate", folder, runs=3)
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("--json", type=Path)
+    hello = str(Path(__file__).parent.parent / "examples" / "hello.yaml")
+    rows: list[tuple[str, float, str, str]] = []
+    flood, idle = in_a_process("throughput()"), in_a_process("latency()")
+    small, large = in_a_process("fan_out(1000)"), in_a_process("fan_out(100000)")
+    rows += [
+        ("executions a second, two tasks", flood["executions a second"], ">= 1000", "35"),
+        ("ms of CPU an execution", flood["ms of CPU an execution"], "<= 1", "52-67"),
+        ("latency when idle, p50, ms", idle["latency p50, ms"], "<= 3", "170"),
+        ("latency when idle, p99, ms", idle["latency p99, ms"], "", ""),
+        ("ForEach over 1,000 values, s", small["seconds"], "<= 1", "407"),
+        ("ForEach over 100,000 values, s", large["seconds"], "", ""),
+        ("CPU of an item, 100,000 : 1,000", large["us of CPU an item"] / small["us of CPU an item"], "<= 1.2", "grows"),
+        ("kB of memory a task run, 100,000 values", large["bytes an item"] / 1000, "<= 5", ""),
+        ("run examples/hello.yaml, whole process, s", whole_process("run", hello), "<= 0.7", "46"),
+        ("--help, whole process, s", whole_process("--help"), "<= 0.25", ""),
+        ("validate 300 flows, whole process, s", validation(), "<= 3", ""),
+    ]
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    print(f"{machine}\n\n| figure | measured | goal | the reference |\n|---|---|---|---|")
+    for name, value, goal, reference in rows:
+        print(f"| {name} | {value:.3g} | {goal} | {reference} |")
+    path = arguments.parse_args().json
+    if path is not None:
+        path.write_text(json.dumps({"machine": machine, "rows": rows}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
