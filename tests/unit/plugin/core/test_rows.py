@@ -14,7 +14,7 @@ from kestra_stream.plugin.core.rows import row_line, row_of
 SCALARS = (
     st.none()
     | st.booleans()
-    | st.integers(-(2**70), 2**70).filter(lambda n: abs(n) < 2**63 or n < 0)
+    | st.integers(-(2**63), 2**63 - 1)
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.text()
     | st.binary()
