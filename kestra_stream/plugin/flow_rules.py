@@ -10,6 +10,7 @@ from kestra_stream.models.flow import Flow
 from kestra_stream.plugin.yaml_nodes import Path
 
 _DATA = frozenset({"variables", "description", "inputs"})
+_CALLS = frozenset({"Subflow", "ForEachItem", "Flow"})
 _TASK_LISTS = ("tasks", "errors", "finally", "afterExecution")
 
 
@@ -31,6 +32,7 @@ def check_rules(flow: Flow, document: Mapping[str, Any], notes: Notes) -> None:
     _unique_in_list(document, "inputs", "input", notes)
     _unique_in_list(document, "outputs", "output", notes)
     _unique_in_list(document, "triggers", "trigger", notes)
+    _unique_windows(document, notes)
     _no_system_labels(flow, notes)
     _input_dependencies(flow, notes)
     _no_recursive_call(flow, document, notes)
@@ -77,6 +79,25 @@ def _unique_in_list(document: Mapping[str, Any], name: str, kind: str, notes: No
             seen.add(identity)
 
 
+def _unique_windows(document: Mapping[str, Any], notes: Notes) -> None:
+    """Windows of preconditions and of multiple conditions are kept by their id."""
+    seen: set[str] = set()
+    for path, window in _windows(document.get("triggers"), ("triggers",)):
+        if window["id"] in seen:
+            notes.fault(f"duplicate id `{window['id']}` of preconditions; ids are unique in the whole flow", (*path, "id"))
+        seen.add(window["id"])
+
+
+def _windows(triggers: Any, path: Path) -> Iterator[tuple[Path, Mapping[str, Any]]]:
+    for place, trigger in enumerate(triggers if isinstance(triggers, list) else ()):
+        conditions, preconditions = trigger.get("conditions"), trigger.get("preconditions")
+        for number, condition in enumerate(conditions if isinstance(conditions, list) else ()):
+            if isinstance(condition.get("id"), str):
+                yield (*path, place, "conditions", number), condition
+        if isinstance(preconditions, Mapping) and isinstance(preconditions.get("id"), str):
+            yield (*path, place, "preconditions"), preconditions
+
+
 def _no_system_labels(flow: Flow, notes: Notes) -> None:
     for place, label in enumerate(flow.labels):
         if label.key.startswith("system.") and label.key != "system.readOnly":
@@ -102,7 +123,8 @@ def _input_dependencies(flow: Flow, notes: Notes) -> None:
 
 def _no_recursive_call(flow: Flow, document: Mapping[str, Any], notes: Notes) -> None:
     for path, task in _task_roots(document):
-        if task.get("namespace") == flow.namespace and task.get("flowId") == flow.id:
+        calls = task["type"].rpartition(".")[2] in _CALLS
+        if calls and task.get("namespace") == flow.namespace and task.get("flowId") == flow.id:
             notes.fault(f"Recursive call: the flow `{flow.namespace}.{flow.id}` calls itself", (*path, "flowId"))
 
 

@@ -261,5 +261,5 @@ def test_a_window_has_an_older_name_and_an_older_form(name: str) -> None:
     parts = f"id: m\nconditions:\n  a: {{type: {CORE}condition.Weekend}}\n"
     new = condition(f"type: {CORE}condition.MultipleCondition\n{parts}{name}: {{window: PT12H, windowAdvance: PT1H}}")
     old = condition(f"type: {CORE}condition.MultipleCondition\n{parts}window: PT12H\nwindowAdvance: PT1H")
-    assert new.effective_window == old.effective_window  # type: ignore[attr-defined]
+    assert new.effective_window == old.effective_window  # type: ignore[attr-defined]  # a property of this type only
     assert "either timeWindow or" in condition_faults("MultipleCondition", f"{parts}window: PT12H\n{name}: {{window: PT12H}}")

@@ -231,7 +231,7 @@ def test_a_template_is_a_call_of_the_flow_of_its_name() -> None:
 
 def test_sleep_refuses_what_is_no_duration() -> None:
     assert "is not an ISO-8601 duration" in task_faults("flow.Sleep", "duration: 5s")
-    assert timedelta(seconds=5) == core_task("flow.Sleep", "duration: PT5S").duration.render(str)  # type: ignore[attr-defined]
+    assert timedelta(seconds=5) == core_task("flow.Sleep", "duration: PT5S").duration.render(str)  # type: ignore[attr-defined]  # a property of this type only
 
 
 # -- working directory -------------------------------------------------------------------------------------------------

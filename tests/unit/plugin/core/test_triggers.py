@@ -13,7 +13,7 @@ from kestra_stream.plugin.core.trigger.flow import Flow
 from kestra_stream.plugin.core.trigger.schedule import RecoverMissedSchedules, Schedule
 from kestra_stream.plugin.core.trigger.schedule_on_dates import ScheduleOnDates
 from kestra_stream.plugin.core.trigger.webhook import Webhook
-from tests.unit.plugin.core.written import CORE, trigger, trigger_faults
+from tests.unit.plugin.core.written import CORE, faults, trigger, trigger_faults
 
 
 def core_trigger(kind: str, properties: str) -> object:
@@ -207,3 +207,9 @@ def test_preconditions_ask_for_something_once() -> None:
 
 def test_labels_of_the_engine_are_refused() -> None:
     assert "belongs to the engine" in trigger_faults("trigger.Flow", "labels: {system.x: y}")
+
+
+def test_windows_of_a_flow_have_different_ids() -> None:
+    one = f"  - id: a\n    type: {CORE}trigger.Flow\n    preconditions: {{id: p, flows: [{{namespace: x}}]}}\n"
+    source = f"id: f\nnamespace: n\ntasks: [{{id: t, type: {CORE}log.Log, message: x}}]\ntriggers:\n{one}{one.replace('id: a', 'id: b')}"
+    assert "duplicate id `p` of preconditions" in faults(source)
