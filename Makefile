@@ -3,7 +3,8 @@
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 VENV ?= .venv
-EXAMPLE ?= examples/hello.yaml
+EXAMPLE ?=
+ORDERS := examples/orders/orders.yaml examples/orders -i orders=@examples/orders/orders.csv
 ARGS ?=
 JOBS ?= auto
 
@@ -20,7 +21,7 @@ help:  ## say what there is
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile
 
 run: $(VENV)/.ready  ## set up what is missing and run an example (EXAMPLE=FLOW.yaml ARGS="-i name=value")
-	@$(BIN)/kestra-stream run $(EXAMPLE) $(ARGS)
+	@$(BIN)/kestra-stream run $(or $(EXAMPLE),$(ORDERS)) $(ARGS)
 
 test: lint  ## set up what is missing, run every check and every test
 	$(BIN)/pytest -n $(JOBS)

@@ -40,7 +40,7 @@ from kestra_stream.worker.processor import Worker
 from kestra_stream.worker.task_table import all_tasks
 
 # Live executions are trees without cycles that reference counts free: see docs/decisions/0004-the-garbage-collector.md.
-_COLLECTOR = (50_000, 20, 1_000)
+_COLLECTOR = (200_000, 50, 1_000)
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,9 +95,10 @@ def add(left: Any, right: Any, frame: Frame) -> Any:
     if isinstance(left, str) or isinstance(right, str):
         return frame.text(text_of(left, frame) + text_of(right, frame))
     if is_list(left):
-        added = list(right) if is_list(right) else [right]
-        frame.check_items(len(left) + len(added))
-        return [*left, *added]
+        added: list[Any] = list(right) if is_list(right) else [right]
+        items: list[Any] = list(left)
+        frame.check_items(len(items) + len(added))
+        return items + added
     left, right = _numbers(left, right, "addition")
     return _bounded(left + right)
 
@@ -107,9 +108,10 @@ def subtract(left: Any, right: Any, frame: Frame) -> Any:
     if type(left) is int and type(right) is int:
         return to_long(left - right)
     if is_list(left):
-        gone = list(right) if is_list(right) else [right]
-        frame.charge(len(left) * len(gone) >> 1)
-        return [item for item in left if not any(equal(item, other, frame) for other in gone)]
+        gone: list[Any] = list(right) if is_list(right) else [right]
+        items: list[Any] = list(left)
+        frame.charge(len(items) * len(gone) >> 1)
+        return [item for item in items if not any(equal(item, other, frame) for other in gone)]
     left, right = _numbers(left, right, "subtraction")
     return _bounded(left - right)
 

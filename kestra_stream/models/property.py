@@ -1,7 +1,7 @@
 """Property: a value of a flow that is a template until it is rendered, and of a known type after."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Generic, TypeVar, get_args
+from typing import Any, Generic, TypeVar, cast, get_args
 
 import orjson
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, TypeAdapter, ValidationError
@@ -86,7 +86,7 @@ class Property(Generic[T_co]):
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         """Describe the type, or a template; `x-dynamic` marks it for docs and editors."""
-        inner = handler(schema["metadata"]["property_schema"])
+        inner = handler(cast("dict[str, Any]", schema)["metadata"]["property_schema"])
         if inner.get("type") == "string" and set(inner) <= {"type", "title"}:
             return {"type": "string", "x-dynamic": True}
         return {"anyOf": [inner, {"type": "string", "pattern": r"\{[{%]"}], "x-dynamic": True}

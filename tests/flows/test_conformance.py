@@ -58,7 +58,7 @@ def act(driver: Driver, execution_id: str, action: Any) -> None:
         "resume": lambda: i.Resume(details),
         "restart": i.Restart,
         "forceRun": i.ForceRun,
-        "changeStatus": lambda: i.ChangeStatus(StateType(details)),
+        "changeStatus": lambda: i.ChangeStatus(StateType(str(details))),
         "changeTaskRunState": lambda: i.ChangeTaskRunState(story.runs(details["task"])[-1].id, StateType(details["state"])),
         "replay": lambda: i.Replay("replayed", story.run(details["task"], details.get("value")).id if details else None),
     }

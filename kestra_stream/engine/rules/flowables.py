@@ -28,7 +28,8 @@ def start_flowable(step: Step, node: Node, run: TaskRun) -> None:
     match node.behaviour:
         case b.If(condition=condition):
             holds = is_truthy(render(step, run, _as_text(condition)))
-            outputs, scope = {"evaluationResult": holds}, Scope(branch="then" if holds else "else")
+            outputs["evaluationResult"] = holds
+            scope = Scope(branch="then" if holds else "else")
         case b.Switch():
             outputs, scope = _choose(step, run, node.behaviour)
         case b.ForEach(values=values):

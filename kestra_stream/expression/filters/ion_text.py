@@ -46,7 +46,7 @@ def from_ion(frame: Frame, text: Any, allRows: Any = False) -> Any:  # noqa: FBT
     frame.charge(len(source))
     _check_nesting(source, frame)
     try:
-        rows = simpleion.loads(source, single_value=False)
+        rows: Any = simpleion.loads(source, single_value=False)
     except (exceptions.IonException, UnicodeError) as error:
         raise ValueError(f"the Ion does not parse: {error}") from None
     values = [_incoming(row, frame) for row in rows]

@@ -1,0 +1,149 @@
+"""`kestra-stream`, run as a whole process the way a person runs it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+COMMAND = str(Path(sys.executable).with_name("kestra-stream"))
+EXAMPLES = Path(__file__).parents[3] / "examples"
+
+
+def kestra(*arguments: str | Path, cwd: Path, check: int = 0) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run([COMMAND, *map(str, arguments)], cwd=cwd, capture_output=True, text=True, timeout=100, check=False)  # noqa: S603
+    assert done.returncode == check, done.stdout + done.stderr
+    return done
+
+
+def flow(folder: Path, text: str, name: str = "flow.yaml") -> Path:
+    path = folder / name
+    path.write_text(f"id: {path.stem}\nnamespace: tests.cli\n{text}\n")
+    return path
+
+
+LOG = "tasks: [{id: a, type: io.kestra.plugin.core.log.Log, message: hello}]"
+PAUSE = """
+tasks:
+  - {id: p, type: io.kestra.plugin.core.flow.Pause, onResume: [{id: ok, type: BOOL, defaults: true}]}
+  - {id: a, type: io.kestra.plugin.core.debug.Return, format: "{{ outputs.p.onResume.ok }}"}
+"""
+SLOW = """
+tasks:
+  - id: slow
+    type: io.kestra.plugin.scripts.shell.Commands
+    commands: ["trap '' TERM; sleep 321 & sleep 321"]
+"""
+
+
+def test_hello_says_hello(tmp_path: Path) -> None:
+    done = kestra("run", EXAMPLES / "hello.yaml", "-i", "name=Ada", cwd=tmp_path)
+    assert "Hello, Ada!" in done.stdout
+    assert "SUCCESS" in done.stdout.splitlines()[-1]
+
+
+def test_json_is_one_document_with_everything(tmp_path: Path) -> None:
+    done = kestra("run", EXAMPLES / "hello.yaml", "-l", "team=core", "-o", "json", cwd=tmp_path)
+    document: dict[str, Any] = json.loads(done.stdout)
+    assert set(document) == {"execution", "executions", "logs", "metrics"}
+    execution = document["execution"]
+    assert execution["state"]["current"] == "SUCCESS"
+    assert [run["taskId"] for run in execution["taskRunList"]] == ["greeting", "say"]
+    assert {"key": "team", "value": "core"} in execution["labels"]
+    assert "Hello, world!" in [line["message"] for line in document["logs"]]
+
+
+@pytest.mark.slow
+def test_the_big_example_does_real_work(tmp_path: Path) -> None:
+    orders = EXAMPLES / "orders"
+    done = kestra("run", orders / "orders.yaml", orders, "-i", f"orders=@{orders / 'orders.csv'}", "-o", "json", cwd=tmp_path)
+    document: dict[str, Any] = json.loads(done.stdout)
+    execution = document["execution"]
+    assert execution["state"]["current"] == "WARNING"
+    assert execution["outputs"]["kept"] == 3992
+    assert [child["state"]["current"] for child in document["executions"]] == ["SUCCESS"] * 4
+    runs = {run["taskId"]: run for run in execution["taskRunList"]}
+    assert [attempt["state"]["current"] for attempt in runs["exchange_rate"]["attempts"]] == ["FAILED", "FAILED", "SUCCESS"]
+    assert {"orders.kept", "orders.refused", "regions"} <= {metric["name"] for metric in document["metrics"]}
+    report = tmp_path / ".storage" / "main" / execution["outputs"]["report"].removeprefix("kestra:///")
+    assert "3992 orders kept, 8 refused" in report.read_text()
+
+
+def test_a_failed_flow_ends_with_1(tmp_path: Path) -> None:
+    kestra("run", flow(tmp_path, "tasks: [{id: a, type: io.kestra.plugin.core.execution.Fail}]"), cwd=tmp_path, check=1)
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments", "message"),
+    [
+        ("tasks: [{id: a, type: io.kestra.plugin.core.log.Lgo, message: x}]", [], "did you mean io.kestra.plugin.core.log.Log"),
+        ("tasks: [{id: a, type: io.kestra.plugin.core.log.Log, mesage: x}]", [], "did you mean `message`"),
+        ("tasks: []", [], "at least 1 item"),
+        (LOG, ["-i", "x=1"], "the flow has no input `x`"),
+        (LOG, ["-i", "nonsense"], "write name=value"),
+        (LOG, ["-o", "xml"], "table or json"),
+        (LOG, ["--timeout", "soon"], "not an ISO-8601 duration"),
+        (LOG, ["--on-pause", "maybe"], "must be one of"),
+        (f"inputs: [{{id: n, type: INT}}]\n{LOG}", ["-i", "n=many"], "Invalid input for `n`"),
+        (f"inputs: [{{id: n, type: INT}}]\n{LOG}", [], "missing required input"),
+        (f"inputs: [{{id: f, type: FILE}}]\n{LOG}", ["-i", "f=@nowhere.csv"], "there is no file"),
+    ],
+)
+def test_bad_input_ends_with_2_and_names_the_remedy(tmp_path: Path, text: str, arguments: list[str], message: str) -> None:
+    done = kestra("run", flow(tmp_path, text), *arguments, cwd=tmp_path, check=2)
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_timeout_ends_with_3_and_leaves_no_process(tmp_path: Path) -> None:
+    kestra("run", flow(tmp_path, SLOW), "--timeout", "1", cwd=tmp_path, check=3)
+    assert sleepers() == []
+
+
+def test_a_pause_stops_with_4_unless_told_otherwise(tmp_path: Path) -> None:
+    path = flow(tmp_path, PAUSE)
+    done = kestra("run", path, "-o", "json", cwd=tmp_path, check=4)
+    assert json.loads(done.stdout)["execution"]["state"]["current"] == "PAUSED"
+    done = kestra("run", path, "-o", "json", "--on-pause", "resume", cwd=tmp_path)
+    runs = {run["taskId"]: run for run in json.loads(done.stdout)["execution"]["taskRunList"]}
+    assert runs["a"]["outputs"]["value"] == "true"
+
+
+def test_ctrl_c_kills_the_execution_and_its_processes(tmp_path: Path) -> None:
+    command = [COMMAND, "run", str(flow(tmp_path, SLOW)), "-o", "json"]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True)  # noqa: S603
+    deadline = time.monotonic() + 30
+    while not sleepers() and time.monotonic() < deadline:
+        os.sched_yield()
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 1
+    execution = json.loads(output)["execution"]
+    assert execution["state"]["current"] == "KILLED"
+    assert [run["state"]["current"] for run in execution["taskRunList"]] == ["KILLED"]
+    assert sleepers() == []
+
+
+def sleepers() -> list[int]:
+    return [one.pid for one in psutil.process_iter(["cmdline"]) if one.info["cmdline"] == ["sleep", "321"]]
+
+
+def test_validate_names_every_fault_with_its_place(tmp_path: Path) -> None:
+    path = flow(tmp_path, "tasks:\n  - id: a b\n    type: io.kestra.plugin.core.log.Log\n    mesage: x\n  - id: c\n    type: nowhere.Task")
+    done = kestra("flow", "validate", path, "-o", "json", cwd=tmp_path, check=2)
+    faults = {(fault["line"], fault["path"]) for fault in json.loads(done.stdout)["faults"]}
+    assert {(4, "tasks[0].id"), (6, "tasks[0].mesage"), (8, "tasks[1].type")} <= faults
+
+
+def test_graph_schema_and_documentation_are_printed(tmp_path: Path) -> None:
+    assert kestra("flow", "graph", EXAMPLES / "hello.yaml", cwd=tmp_path).stdout.startswith("flowchart TD")
+    assert "digraph" in kestra("flow", "graph", EXAMPLES / "hello.yaml", "-o", "dot", cwd=tmp_path).stdout
+    assert "io.kestra.plugin.core.log.Log" in json.loads(kestra("plugin", "schema", cwd=tmp_path).stdout)["$defs"]
+    assert "| `message` |" in kestra("plugin", "doc", "io.kestra.plugin.core.log.Log", cwd=tmp_path).stdout
+    assert "io.kestra.plugin.core.flow.ForEach" in kestra("plugin", "list", cwd=tmp_path).stdout
