@@ -9,6 +9,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
 BIG = b"0123456789abcdef" * 4096
+FIXED: dict[str, tuple[int, bytes, tuple[str, str]]] = {
+    "empty": (200, b"", ("X-Empty", "yes")),
+    "redirect": (302, b"", ("Location", "/echo")),
+    "latin": (200, "é".encode("latin-1"), ("Content-Type", "text/plain")),
+    "zipped": (200, gzip.compress(b"unzipped"), ("Content-Encoding", "gzip")),
+}
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -24,14 +30,8 @@ class Handler(BaseHTTPRequestHandler):
         match path.split("/")[1:]:
             case ["status", code]:
                 self.send(int(code), b"went wrong" if int(code) >= 400 else b"fine")
-            case ["empty"]:
-                self.send(200, b"")
-            case ["redirect"]:
-                self.send(302, b"", ("Location", "/echo"))
-            case ["latin"]:
-                self.send(200, "é".encode("latin-1"), ("Content-Type", "text/plain"))
-            case ["zipped"]:
-                self.send(200, gzip.compress(b"unzipped"), ("Content-Encoding", "gzip"))
+            case [name] if name in FIXED:
+                self.send(*FIXED[name])
             case ["big", blocks]:
                 self.send_response(200)
                 self.send_header("Content-Length", str(len(BIG) * int(blocks)))
@@ -51,7 +51,7 @@ class Handler(BaseHTTPRequestHandler):
             case _:
                 self.echo(body)
 
-    do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = do_HEAD = answer
+    do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = do_HEAD = answer  # noqa: N815 - names that the base class asks for
 
     def echo(self, body: bytes) -> None:
         """Answer with what was sent."""
