@@ -11,7 +11,7 @@ JOBS ?= auto
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 COMPILE := uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
-	--no-header --no-annotate --no-emit-index-url --no-emit-find-links
+	--no-header --no-annotate --no-emit-index-url --no-emit-find-links --no-strip-extras
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .PHONY: help run test unit lint fmt coverage bench docs dist lock clean
