@@ -33,7 +33,7 @@ lint: $(VENV)/.ready-dev  ## run every check that runs no code
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/lint-imports
-	$(BIN)/interrogate
+	$(BIN)/interrogate kestra_stream
 	$(BIN)/mypy
 	$(BIN)/pyright
 
