@@ -1,5 +1,8 @@
 """What holds for every built-in type: its name, its examples, its documentation."""
 
+import subprocess
+import sys
+
 import pytest
 
 from kestra_stream.models.conditions import Condition
@@ -178,3 +181,13 @@ def test_every_property_says_what_it_means(cls: type[Plugin]) -> None:
     assert cls.__doc__
     silent = [name for name, field in cls.model_fields.items() if not field.description and name not in _COMMON]
     assert silent == []
+
+
+def test_a_plugin_loads_what_is_slow_only_when_it_runs() -> None:
+    program = (
+        "import sys; from kestra_stream.plugin.registry import default_registry as r; "
+        "[r().resolve(name) for name in r().names() if name.startswith('io.kestra.plugin.core.')]; "
+        "print([name for name in ('httpx', 'holidays', 'cronsim', 'amazon') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)  # noqa: S603 - a fixed program
+    assert done.stdout.strip() == "[]"
