@@ -11,6 +11,7 @@ from typing import Any
 from kestra_stream.executor.plans import Plans
 from kestra_stream.executor.processor import Executor
 from kestra_stream.indexer.processor import Indexer
+from kestra_stream.limiter.flow_limits import FlowLimits
 from kestra_stream.limiter.processor import Limiter
 from kestra_stream.models.execution import Execution, TaskRun
 from kestra_stream.models.flow import Flow
@@ -74,7 +75,8 @@ class Standalone:
         log, repository = self.backend.log, self.backend.repository
         self.table = FlowTable(log, self.parse)
         self.executor = Executor(Plans(self.table.get), lambda execution_id: history(repository, execution_id))
-        processors = (self.executor, Limiter(), Indexer(repository.executions, repository.logs, repository.metrics))
+        indexer = Indexer(repository.executions, repository.logs, repository.metrics)
+        processors = (self.executor, Limiter(), FlowLimits(self.parse), indexer)
         loops = [Loop(processor, log, self.clock, lambda record: to_bytes(record.value)) for processor in processors]
         self._indexing = loops[-1]
         self._loops = LoopGroup(loops)

@@ -1,6 +1,9 @@
 """Decides for a scope (a flow with a limit): who has a slot, who waits in line; every request is idempotent by execution.
 
-Stored parts of a scope: "" -> the limit, `holder/ID` -> True, `line/NUMBER` -> the execution that waits at that place.
+The limit is that of the newest revision that anybody has told of.
+
+Stored parts of a scope: "" -> the limit, `revision` -> whose it is, `holder/ID` -> True, `line/NUMBER` -> the execution that waits at
+that place.
 """
 
 from collections.abc import Mapping
@@ -15,12 +18,18 @@ from kestra_stream.models.messages import AcquireSlot, ChangeLimit, LimiterInput
 from kestra_stream.models.state import S
 
 
+def flow_scope(tenant: str, namespace: str, flow_id: str) -> str:
+    """Name the scope of a flow; parts are length-prefixed, so no two flows share one."""
+    return "flow:" + "/".join(f"{len(part)}.{part}" for part in (tenant, namespace, flow_id))
+
+
 @dataclass(frozen=True, slots=True)
 class SlotState:
     """Slots of one scope.
 
     Attributes:
         limit: None when the flow has no limit (any more).
+        revision: of the flow, that the limit is of.
         holders: executions that run.
         line: place -> execution that waits there, first come first; `first` and `next` bound the places.
         places: execution that waits -> its place.
@@ -32,6 +41,7 @@ class SlotState:
     places: Map[str, int] = field(default_factory=Map)
     first: int = 0
     next: int = 0
+    revision: int = 0
 
     @classmethod
     def restored(cls, parts: Mapping[str, Any]) -> "SlotState":
@@ -40,7 +50,7 @@ class SlotState:
         line = {int(name.partition("/")[2]): value for name, value in parts.items() if name.startswith("line/")}
         first, following = (min(line), max(line) + 1) if line else (0, 0)
         places = {execution_id: place for place, execution_id in line.items()}
-        return cls(parts.get(""), Map(holders), Map(line), Map(places), first, following)
+        return cls(parts.get(""), Map(holders), Map(line), Map(places), first, following, parts.get("revision", 0))
 
 
 class _Draft:
@@ -49,13 +59,19 @@ class _Draft:
     def __init__(self, state: SlotState, scope: str) -> None:
         self.scope = scope
         self.limit, self.holders, self.line, self.places = state.limit, state.holders, state.line, state.places
-        self.first, self.next = state.first, state.next
+        self.first, self.next, self.revision = state.first, state.next, state.revision
         self.told: list[Tell] = []
         self.parts: dict[str, Any] = {}
 
-    def set_limit(self, limit: int | None) -> None:
+    def set_limit(self, limit: int | None, revision: int) -> None:
+        """Take over a limit, unless that of a newer revision is known, and let in whoever fits now."""
+        if revision < self.revision:
+            return
         if limit != self.limit:
             self.limit = self.parts[""] = limit
+        if revision != self.revision:
+            self.revision = self.parts["revision"] = revision
+        self.admit_from_line()
 
     def admit(self, execution_id: str) -> None:
         self.holders = self.holders.set(execution_id, None)
@@ -94,7 +110,7 @@ class _Draft:
         return self.limit is None or len(self.holders) < self.limit
 
     def frozen(self) -> SlotState:
-        return SlotState(self.limit, self.holders, self.line, self.places, self.first, self.next)
+        return SlotState(self.limit, self.holders, self.line, self.places, self.first, self.next, self.revision)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +130,8 @@ def decide_slot(state: SlotState, message: LimiterInput) -> SlotDecision:
             _acquire(draft, message)
         case ReleaseSlot(execution_id=leaver):
             draft.release(leaver)
-        case ChangeLimit(limit=limit):
-            draft.set_limit(limit)
+        case ChangeLimit(limit=limit, revision=revision):
+            draft.set_limit(limit, revision)
         case _:
             assert_never(message)
     draft.admit_from_line()
@@ -125,7 +141,7 @@ def decide_slot(state: SlotState, message: LimiterInput) -> SlotDecision:
 def _acquire(draft: _Draft, message: AcquireSlot) -> None:
     """Admit, queue or refuse; who asks again is told the same again."""
     asker = message.execution_id
-    draft.set_limit(message.limit)
+    draft.set_limit(message.limit, message.revision)
     if asker in draft.holders:
         draft.told.append(Tell(asker, Admitted(draft.scope)))
     elif asker in draft.places:

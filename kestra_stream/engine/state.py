@@ -15,6 +15,7 @@ from kestra_stream.engine.collected import Collected
 from kestra_stream.engine.plan import Plan, Section
 from kestra_stream.models.execution import Execution, TaskRun
 from kestra_stream.models.execution_input import ParentLink
+from kestra_stream.models.flow import Flow
 from kestra_stream.models.state import StateType
 
 
@@ -174,6 +175,7 @@ class ExecutionState:
         batch_outputs: flow outputs of the child executions of a ForEachItem, by run and 1-based batch.
         loop_values: rendered values of open ForEach runs, kept so that a restore does not render them again.
         failure: task id and message of the first failure, for `error` in expressions.
+        newest: the newest revision of the flow, where that is another; told anew for each input while the execution waits.
     """
 
     plan: Plan
@@ -202,6 +204,7 @@ class ExecutionState:
     inside_loops: Map[str, Map[str, None]] = field(default_factory=Map)
     batch_outputs: Map[str, Map[int, Mapping[str, Any]]] = field(default_factory=Map)
     loop_values: Map[str, Chunked] = field(default_factory=Map)
+    newest: Flow | None = None
 
     @property
     def is_finished(self) -> bool:

@@ -56,6 +56,7 @@ class Step:
         "is_continuing",
         "log_lines",
         "loop_values",
+        "newest",
         "now",
         "offered",
         "open_runs",
@@ -106,6 +107,7 @@ class Step:
         self.inside_loops = state.inside_loops
         self.batch_outputs = state.batch_outputs
         self.loop_values = state.loop_values
+        self.newest = state.newest
         self.parts: dict[str, Any] = {}
         self.existing: dict[str, list[TaskRun]] | None = None
         self.queue: deque[Work] = deque()
@@ -412,6 +414,7 @@ class Step:
             self.inside_loops,
             self.batch_outputs,
             self.loop_values,
+            self.newest,
         )
 
 

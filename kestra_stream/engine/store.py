@@ -26,6 +26,7 @@ from kestra_stream.engine.state import Batches, Chunked, ExecutionState, Phase, 
 from kestra_stream.engine.step import Decision, Step
 from kestra_stream.models.execution import Execution, TaskRun
 from kestra_stream.models.execution_input import ParentLink
+from kestra_stream.models.flow import Flow
 from kestra_stream.models.state import S, StateType
 
 
@@ -63,7 +64,7 @@ def stored(decision: Decision) -> dict[str, Any]:
     return {**decision.parts, "": head}
 
 
-def restored(plan: Plan, parts: Mapping[str, Any], now: datetime) -> Decision:
+def restored(plan: Plan, parts: Mapping[str, Any], now: datetime, newest: Flow | None = None) -> Decision:
     """Build the state back from its parts; commands are those that must be given again (look-ups that were under way)."""
     head: StoredHead = parts[""]
     groups: dict[str, dict[str, Any]] = {}
@@ -94,6 +95,7 @@ def restored(plan: Plan, parts: Mapping[str, Any], now: datetime) -> Decision:
         inside_loops=_inside_loops(plan, ordered),
         loop_values=_loop_values(groups.get("values", {})),
         batch_outputs=_batch_outputs(groups.get("batch", {})),
+        newest=newest,
     )
     step = Step(state, now)
     _reopen(step, ordered)

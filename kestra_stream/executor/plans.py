@@ -3,8 +3,10 @@
 from collections.abc import Callable
 
 from kestra_stream.engine.plan import Plan
+from kestra_stream.errors import InvalidFlow
 from kestra_stream.models.flow import Flow
 
+NEWEST = 0
 FindFlow = Callable[[str, str, str, int], Flow | None]
 
 
@@ -14,6 +16,13 @@ class Plans:
     def __init__(self, find: FindFlow) -> None:
         self._find = find
         self._plans: dict[tuple[str, str, str, int], Plan] = {}
+
+    def newest(self, tenant: str, namespace: str, flow_id: str) -> Flow | None:
+        """Return the newest revision of a flow, None when it is deleted or can not be read any more."""
+        try:
+            return self._find(tenant, namespace, flow_id, NEWEST)
+        except InvalidFlow:
+            return None
 
     def get(self, tenant: str, namespace: str, flow_id: str, revision: int) -> Plan | None:
         """Return the plan of a revision, None when there is no such flow. Raises InvalidFlow as the flow table does."""

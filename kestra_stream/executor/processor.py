@@ -7,7 +7,7 @@ from typing import Any
 
 from kestra_stream.engine.decide import decide, fail_execution
 from kestra_stream.engine.plan import Plan
-from kestra_stream.engine.state import ExecutionState
+from kestra_stream.engine.state import ExecutionState, Phase
 from kestra_stream.engine.step import Decision
 from kestra_stream.engine.store import from_history, restored, stored
 from kestra_stream.errors import InvalidFlow
@@ -17,6 +17,7 @@ from kestra_stream.models import execution_input as i
 from kestra_stream.models.execution import Execution, TaskRun
 from kestra_stream.models.execution_event import ExecutionEvent
 from kestra_stream.models.execution_input import ExecutionInput
+from kestra_stream.models.flow import Flow
 from kestra_stream.models.state import S
 from kestra_stream.queue.interface import Record, TopicPartition, Transaction
 from kestra_stream.runtime.timers import Timers
@@ -65,6 +66,8 @@ class Executor:
             state = self._awakened(execution_id, message, now)
             if state is None:
                 return
+        if state.phase is Phase.WAITING:
+            state = self._with_newest(state)
         try:
             decision = decide(state, message, now)
         except Exception as error:  # noqa: BLE001 - a fault of the engine costs its execution, not the executor
@@ -112,6 +115,16 @@ class Executor:
             return f"{name} is not valid: {error}"
         return plan if plan is not None else f"{name} does not exist"
 
+    def _newest(self, plan: Plan) -> Flow | None:
+        """Return the newest revision of a plan's flow where that is another: the limit of concurrency is the newest one's."""
+        flow = plan.flow
+        newest = self._plans.newest(flow.tenant_id, flow.namespace, flow.id)
+        return newest if newest is not None and newest.revision != flow.revision else None
+
+    def _with_newest(self, state: ExecutionState) -> ExecutionState:
+        newest = self._newest(state.plan)
+        return state if newest is state.newest else replace(state, newest=newest)
+
     # -- timers --------------------------------------------------------------------------------------------------------
 
     def wake_at(self) -> datetime | None:
@@ -140,7 +153,8 @@ class Executor:
             plan = self._plan(head)
             if not isinstance(plan, Plan):
                 continue
-            decision = restored(plan, parts, head.state.histories[-1].date)
+            newest = self._newest(plan) if parts[""].phase is Phase.WAITING else None
+            decision = restored(plan, parts, head.state.histories[-1].date, newest)
             self._live[execution_id] = decision.state
             for timer_id, timer in decision.state.timers.items():
                 self._timers.set((execution_id, timer_id), timer.at)

@@ -92,18 +92,19 @@ class KillRequest:
 
 @dataclass(frozen=True, slots=True)
 class AcquireSlot:
-    """Ask a scope for a slot; `limit` and `behavior` are those of the flow's newest revision."""
+    """Ask a scope for a slot; `limit` and `on_full` are those of `revision`, the flow's newest as far as the asker knows."""
 
     scope: str
     execution_id: str
     limit: int
     on_full: StateType
+    revision: int = 0
     kind: Literal["acquire"] = "acquire"
 
 
 @dataclass(frozen=True, slots=True)
 class ReleaseSlot:
-    """Give a slot, or a place in the line, back; does nothing when there is none. `limit` re-drains the line."""
+    """Give a slot, or a place in the line, back; does nothing when there is none."""
 
     scope: str
     execution_id: str
@@ -112,10 +113,11 @@ class ReleaseSlot:
 
 @dataclass(frozen=True, slots=True)
 class ChangeLimit:
-    """The flow's limit is another now (None: there is none); whoever fits is admitted."""
+    """The flow's limit is another since `revision` (None: there is none); whoever fits is admitted."""
 
     scope: str
     limit: int | None
+    revision: int = 0
     kind: Literal["change_limit"] = "change_limit"
 
 

@@ -18,6 +18,7 @@ from typing import Any
 from kestra_stream.executor.plans import Plans
 from kestra_stream.executor.processor import Executor
 from kestra_stream.indexer.processor import Indexer
+from kestra_stream.limiter.flow_limits import FlowLimits
 from kestra_stream.limiter.processor import Limiter
 from kestra_stream.models import execution_input as i
 from kestra_stream.models.execution import Execution, Label, TaskRun
@@ -38,7 +39,7 @@ from kestra_stream.runtime.processor import Processor
 from kestra_stream.storage.interface import Storage
 from kestra_stream.testing.clock import ManualClock
 from kestra_stream.testing.workers import DriverWorker, Outcomes
-from kestra_stream.topics import EXECUTION_INBOX, KILL
+from kestra_stream.topics import EXECUTION_INBOX, FLOW, KILL
 
 __all__ = ["Driver", "Mischief", "Outcomes", "Story"]
 
@@ -134,7 +135,7 @@ class Driver:
         self.worker = DriverWorker(self.find_flow, self.repository, storage, self.clock, outcomes or {})
         self._queue = self.log.work_queue()
         self._kills = self.log.consumer("~driver-kills", (KILL,))
-        for factory in (self._executor, Limiter, self._indexer):
+        for factory in (self._executor, Limiter, self._flow_limits, self._indexer):
             self._join(factory)
         self.started: dict[str, int] = {}
 
@@ -147,14 +148,22 @@ class Driver:
         self._flows[*flow.uid, 0] = self._flows[*flow.uid, flow.revision] = flow
         source = FlowSource(flow.tenant_id, flow.namespace, flow.id, flow.revision, flow.source, {})
         self.repository.flows.save(replace(source, source=f"{flow.source}# {flow.revision}"))
+        self.log.send((Outgoing(FLOW, "/".join((*flow.uid, str(flow.revision))), source),))
 
     def find_flow(self, tenant: str, namespace: str, flow_id: str, revision: int = 0) -> Flow | None:
         """Find a flow (revision 0: the newest)."""
         return self._flows.get((tenant, namespace, flow_id, revision))
 
-    def create(self, flow_id: str, inputs: Mapping[str, Any] | None = None, labels: Sequence[Label] = (), execution_id: str = "") -> str:
-        """Create an execution; it does not begin before `settle`, `run` or `turn`."""
-        flow = next(flow for (_, _, name, revision), flow in self._flows.items() if name == flow_id and revision == 0)
+    def create(
+        self,
+        flow_id: str,
+        inputs: Mapping[str, Any] | None = None,
+        labels: Sequence[Label] = (),
+        execution_id: str = "",
+        revision: int = 0,
+    ) -> str:
+        """Create an execution (of the newest revision, or of another); it does not begin before `settle`, `run` or `turn`."""
+        flow = next(flow for (_, _, name, number), flow in self._flows.items() if name == flow_id and number == revision)
         head = Execution(
             id=execution_id or f"{flow_id}-{self.random.randrange(10**9)}",
             namespace=flow.namespace,
@@ -281,6 +290,9 @@ class Driver:
     def _indexer(self) -> Indexer:
         return Indexer(self.repository.executions, self.repository.logs, self.repository.metrics)
 
+    def _flow_limits(self) -> FlowLimits:
+        return FlowLimits(lambda source: self._flows[source.tenant_id, source.namespace, source.id, source.revision])
+
     def _join(self, factory: Callable[[], Processor]) -> None:
         processor = factory()
         self.loops.append(Loop(processor, self.log, self.clock, lambda record: to_bytes(record.value)))
@@ -295,7 +307,12 @@ class Driver:
         """A processor dies between two commits; another one takes over from what is stored."""
         loop = self.loops.pop(place)
         loop.consumer.close()
-        factories: dict[type, Callable[[], Processor]] = {Executor: self._executor, Limiter: Limiter, Indexer: self._indexer}
+        factories: dict[type, Callable[[], Processor]] = {
+            Executor: self._executor,
+            Limiter: Limiter,
+            FlowLimits: self._flow_limits,
+            Indexer: self._indexer,
+        }
         self._join(factories[type(loop.processor)])
 
     def _rebalance(self) -> None:

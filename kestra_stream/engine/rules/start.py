@@ -6,6 +6,7 @@ from typing import Any
 from kestra_stream.engine import commands as c
 from kestra_stream.engine.context import evaluate
 from kestra_stream.engine.inputs import resolve_inputs
+from kestra_stream.engine.limiter import flow_scope
 from kestra_stream.engine.plan import ROOT
 from kestra_stream.engine.rules import scopes
 from kestra_stream.engine.rules.updates import merged_labels
@@ -23,9 +24,8 @@ _ON_FULL = {Concurrency.Behavior.QUEUE: S.QUEUED, Concurrency.Behavior.CANCEL: S
 
 
 def scope_of(execution: Execution) -> str:
-    """Name the limiter's scope of a flow; parts are length-prefixed, so no two flows share one."""
-    parts = (execution.tenant_id, execution.namespace, execution.flow_id)
-    return "flow:" + "/".join(f"{len(part)}.{part}" for part in parts)
+    """Name the limiter's scope of an execution's flow."""
+    return flow_scope(execution.tenant_id, execution.namespace, execution.flow_id)
 
 
 def create(step: Step, message: Create) -> None:
@@ -110,13 +110,14 @@ def _end_before_start(step: Step, state: StateType, message: str) -> None:
 
 
 def ask_for_slot(step: Step) -> None:
-    """Begin at once, or ask the limiter when the flow has a limit."""
-    limit = step.plan.flow.concurrency
+    """Begin at once, or ask the limiter when the newest revision of the flow has a limit."""
+    flow = step.newest or step.plan.flow
+    limit = flow.concurrency
     if limit is None:
-        run(step)
-    else:
-        step.has_slot = True
-        step.command(c.AskLimiter(AcquireSlot(scope_of(step.execution), step.execution.id, limit.limit, _ON_FULL[limit.behavior])))
+        return run(step)
+    step.has_slot = True
+    scope, execution_id = scope_of(step.execution), step.execution.id
+    return step.command(c.AskLimiter(AcquireSlot(scope, execution_id, limit.limit, _ON_FULL[limit.behavior], flow.revision)))
 
 
 def admitted(step: Step, message: Admitted) -> None:
