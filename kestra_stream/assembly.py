@@ -17,7 +17,7 @@ from kestra_stream.models.execution import Execution, TaskRun
 from kestra_stream.models.flow import Flow
 from kestra_stream.models.flow_source import FlowSource
 from kestra_stream.plugin.api import EngineAccess
-from kestra_stream.plugin.context.encryption import Cipher
+from kestra_stream.plugin.context.encryption import Cipher, Vault
 from kestra_stream.plugin.context.services import Services
 from kestra_stream.plugin.flow_source import parse_flow
 from kestra_stream.plugin.registry import Registry, default_registry
@@ -74,13 +74,13 @@ class Standalone:
         self.backend = memory_backend(settings, self.clock)
         log, repository = self.backend.log, self.backend.repository
         self.table = FlowTable(log, self.parse)
-        self.executor = Executor(Plans(self.table.get), lambda execution_id: history(repository, execution_id))
+        self.services = worker_services(settings, self.backend, self.clock, self._command)
+        self.executor = Executor(Plans(self.table.get, self.services.vault), lambda execution_id: history(repository, execution_id))
         indexer = Indexer(repository.executions, repository.logs, repository.metrics)
         processors = (self.executor, Limiter(), FlowLimits(self.parse), indexer)
         loops = [Loop(processor, log, self.clock, lambda record: to_bytes(record.value)) for processor in processors]
         self._indexing = loops[-1]
         self._loops = LoopGroup(loops)
-        self.services = worker_services(settings, self.backend, self.clock, self._command)
         limits = WorkerLimits(slots=settings.worker.slots, spill=settings.worker.spill_bytes, outputs=settings.worker.most_output_bytes)
         self._worker = Worker(log, log.work_queue(settings.worker.group), self.table.get, self.services, new_id(), limits)
         door = Door(
@@ -148,6 +148,7 @@ def worker_services(settings: Settings, backend: Backend, clock: Clock, command:
         engine=EngineAccess(backend.repository, backend.storage, command),
         now=clock.now,
         cipher=Cipher(language.encryption_key),
+        vault=Vault(language.encryption_key),
         envs={name[len(prefix) :].lower(): value for name, value in os.environ.items() if name.startswith(prefix)},
         globals=language.globals_,
         kestra={"url": language.url} if language.url else {},

@@ -10,7 +10,8 @@ import orjson
 
 from kestra_stream.engine.plan import WHOLE_CONTEXT
 from kestra_stream.engine.step import Step
-from kestra_stream.errors import ExpressionError, LookupNeeded
+from kestra_stream.engine.vault import ENCRYPTED, SEALED, each_text, is_sealed
+from kestra_stream.errors import ExpressionError, Invalid, LookupNeeded
 from kestra_stream.expression import (
     LOOKUP_FUNCTIONS,
     DynamicItem,
@@ -25,7 +26,6 @@ from kestra_stream.models.execution import Label, TaskRun
 from kestra_stream.models.ids import derived_id
 
 SPILLED = "$spilled"
-ENCRYPTED = "io.kestra.datatype:aes_encrypted"
 _MISSING: Any = object()
 
 
@@ -111,7 +111,33 @@ def _answer(step: Step, run_id: str, name: str, args: tuple[Any, ...], kwargs: M
     value, error = found
     if error is not None:
         raise ExpressionError(error)
+    return reveal(step, value[SEALED], orjson.loads) if is_sealed(value) else value
+
+
+def reveal(step: Step, sealed: str, read: Callable[[str], Any] = str) -> Any:
+    """Open a sealed or encrypted value; it is masked in what this step logs from now on.
+
+    Raises:
+        ExpressionError: it can not be opened here.
+    """
+    try:
+        value = read(step.plan.vault.open(sealed))
+    except Invalid as error:
+        raise ExpressionError(str(error)) from error
+    step.revealed.append(str(value))
     return value
+
+
+def keep_secret(step: Step, value: Any, *seed: str) -> Any:
+    """Seal every text of a value in which something is to be read that was opened in this step."""
+    secrets = [text for text in step.revealed if text]
+    if not secrets:
+        return value
+
+    def kept(text: str) -> Any:
+        return {SEALED: step.plan.vault.seal(text, step.execution.id, *seed)} if any(secret in text for secret in secrets) else text
+
+    return each_text(value, kept)
 
 
 def call_key(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
@@ -123,7 +149,7 @@ def _looked_up_value(step: Step, run: TaskRun | None, value: Any) -> Any:
     """Replace a value that lies in storage, or is encrypted, by what a look-up found."""
     run_id = run.id if run is not None else ""
     if value.get("type") == ENCRYPTED:
-        return _answer(step, run_id, "$decrypt", (value["value"],), {})
+        return reveal(step, str(value.get("value")))
     return _answer(step, run_id, SPILLED, (value[SPILLED],), {})
 
 

@@ -9,6 +9,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, assert_never
 
+import orjson
+
 from kestra_stream.engine import commands as c
 from kestra_stream.engine.context import call_key
 from kestra_stream.engine.rules import (
@@ -171,6 +173,7 @@ WORK: dict[WorkKind, Callable[[Step, str], None]] = {
 # -- look-ups ----------------------------------------------------------------------------------------------------------
 
 MOST_LOOK_UPS = 1000
+_SECRET_ARGUMENTS = frozenset({"encrypt", "decrypt"})
 
 
 def _look_up(step: Step, kind: WorkKind, subject: str, needed: LookupNeeded) -> None:
@@ -180,7 +183,11 @@ def _look_up(step: Step, kind: WorkKind, subject: str, needed: LookupNeeded) -> 
     known = sum(1 for run_id, _ in step.answers if run_id == subject) if len(step.answers) >= MOST_LOOK_UPS else 0
     if known >= MOST_LOOK_UPS:
         return fail(step, step.task_runs[subject], f"an expression asks for more than {MOST_LOOK_UPS} values")
-    call = LookupCall(call_key(name, args, kwargs), name, args, kwargs)
+    key = call_key(name, args, kwargs)
+    if step.revealed or name in _SECRET_ARGUMENTS:
+        call = LookupCall(key, name, sealed=step.plan.vault.seal(orjson.dumps([args, kwargs], default=str).decode(), key))
+    else:
+        call = LookupCall(key, name, args, kwargs)
     job = LookupJob(head.id, head.namespace, head.flow_id, head.flow_revision, f"{kind.value}|{subject}", (call,), None, head.tenant_id)
     return step.command(c.Offer(job))
 

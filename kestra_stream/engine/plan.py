@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 
+from kestra_stream.engine.vault import NoVault, Vault
 from kestra_stream.expression import Reference, Template, compile_template, functions_of, references_of
 from kestra_stream.models import behaviour as b
 from kestra_stream.models.behaviour import Behaviour
@@ -107,14 +108,16 @@ class Plan:
     """A flow and its nodes.
 
     Attributes:
+        vault: opens what was sealed.
         nodes: by task id; ids are unique in a flow.
         uses_task_states: whether any expression names `tasks`, so that their states must be kept at hand.
     """
 
-    __slots__ = ("flow", "nodes", "root", "uses_task_states")
+    __slots__ = ("flow", "nodes", "root", "uses_task_states", "vault")
 
-    def __init__(self, flow: Flow) -> None:
+    def __init__(self, flow: Flow, vault: Vault | None = None) -> None:
         self.flow = flow
+        self.vault: Vault = vault or NoVault()
         self.nodes: dict[str, Node] = {}
         self.root = Node(None, None, Section.MAIN, 0, b.Sequence(flow.tasks))
         self.root.retry = flow.retry

@@ -11,6 +11,7 @@ from immutables import Map
 from kestra_stream.engine import commands as c
 from kestra_stream.engine.plan import Node
 from kestra_stream.engine.state import EMPTY_BACKLOG, Chunked, ExecutionState, Phase, Scope, Timer, TimerKind, Work, WorkKind
+from kestra_stream.engine.vault import masked
 from kestra_stream.models.execution import Execution, TaskRun
 from kestra_stream.models.execution_event import ExecutionEvent
 from kestra_stream.models.execution_input import Continued, ExecutionInput
@@ -70,6 +71,7 @@ class Step:
         "provided_inputs",
         "queue",
         "retrying",
+        "revealed",
         "scopes",
         "state",
         "task_runs",
@@ -114,6 +116,7 @@ class Step:
         self.pausing: list[str] = []
         self.offered: list[tuple[str, int]] = []
         self.budget = MOST_NEW_RUNS
+        self.revealed: list[str] = []
         self._commands: list[c.Command] = []
         self._changed: dict[str, None] = {}
         self._removed: dict[str, None] = {}
@@ -331,7 +334,7 @@ class Step:
                     flow_id=head.flow_id,
                     timestamp=self.now,
                     level=level,
-                    message=message,
+                    message=self.masked(message),
                     task_id=run.task_id if run else None,
                     task_run_id=run.id if run else None,
                     attempt_number=max(len(run.attempts) - 1, 0) if run else None,
@@ -339,6 +342,10 @@ class Step:
                 )
             )
         )
+
+    def masked(self, text: str) -> str:
+        """Return a text without the secrets that were opened in this step."""
+        return masked(text, self.revealed) if self.revealed else text
 
     def forget_answers(self, run_id: str) -> None:
         """Drop what look-ups found for a run."""

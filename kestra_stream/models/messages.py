@@ -48,12 +48,13 @@ class TaskJob:
 
 @dataclass(frozen=True, slots=True)
 class LookupCall:
-    """One call of a function that needs IO; `key` names its answer."""
+    """One call of a function that needs IO; `key` names its answer. Arguments that may hold a secret travel `sealed`, as JSON of both."""
 
     key: str
     function: str
     args: tuple[Any, ...] = ()
     kwargs: Mapping[str, Any] = field(default_factory=dict)
+    sealed: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from kestra_stream.models.flow_source import FlowSource
 from kestra_stream.models.messages import KillRequest, TaskJob, WorkerJob
 from kestra_stream.models.records import LogEntry
 from kestra_stream.models.state import State, StateType
+from kestra_stream.plugin.context.encryption import Vault
 from kestra_stream.plugin.flow_source import parse_flow
 from kestra_stream.plugin.registry import Registry, default_registry
 from kestra_stream.queue.interface import Outgoing
@@ -126,13 +127,14 @@ class Driver:
         self.mischief = mischief or Mischief()
         self.log = MemoryLog(self.clock.now, lease_seconds=5)
         self.repository = memory_repository()
+        self._vault = Vault(None)
         self._flows: dict[tuple[str, str, str, int], Flow] = {}
         registry = registry or default_registry()
         for source in sources:
             self.add_flow(parse_flow(source, registry=registry))
         self.loops: list[Loop] = []
         self._late: list[Outgoing] = []
-        self.worker = DriverWorker(self.find_flow, self.repository, storage, self.clock, outcomes or {})
+        self.worker = DriverWorker(self.find_flow, self.repository, storage, self.clock, outcomes or {}, self._vault)
         self._queue = self.log.work_queue()
         self._kills = self.log.consumer("~driver-kills", (KILL,))
         for factory in (self._executor, Limiter, self._flow_limits, self._indexer):
@@ -280,7 +282,7 @@ class Driver:
     # -- processors ----------------------------------------------------------------------------------------------------
 
     def _executor(self) -> Executor:
-        return Executor(Plans(self.find_flow), self._history)
+        return Executor(Plans(self.find_flow, self._vault), self._history)
 
     def _history(self, execution_id: str) -> Any:
         executions = self.repository.executions

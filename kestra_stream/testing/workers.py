@@ -7,6 +7,7 @@ from kestra_stream.models import execution_input as i
 from kestra_stream.models.messages import KillRequest, TaskJob, WorkerJob
 from kestra_stream.models.state import S, StateType
 from kestra_stream.plugin.api import EngineAccess
+from kestra_stream.plugin.context.encryption import Vault
 from kestra_stream.plugin.context.services import Services
 from kestra_stream.queue.interface import Outgoing
 from kestra_stream.repository.interface import Repository
@@ -27,14 +28,22 @@ Outcomes = Mapping[str, Sequence[Result]]
 class DriverWorker:
     """Runs jobs without threads."""
 
-    def __init__(self, flows: FlowLookup, repository: Repository, storage: Storage | None, clock: ManualClock, outcomes: Outcomes) -> None:
+    def __init__(
+        self,
+        flows: FlowLookup,
+        repository: Repository,
+        storage: Storage | None,
+        clock: ManualClock,
+        outcomes: Outcomes,
+        vault: Vault,
+    ) -> None:
         self._clock = clock
         self._outcomes = outcomes
         self._kills = Kills()
         self._sent: list[Outgoing] = []
         self._runner: JobRunner | None = None
         if storage is not None:
-            services = Services(EngineAccess(repository, storage, self._command), clock.now)
+            services = Services(EngineAccess(repository, storage, self._command), clock.now, vault=vault)
             self._runner = JobRunner(flows, services, WorkerLimits(slots=1), "driver", self._sent.extend)
 
     def started(self, job: TaskJob) -> Outgoing:

@@ -1,9 +1,13 @@
 """Answers a LookupJob: calls of functions that need IO -> values, or the messages of their errors."""
 
+import orjson
+
+from kestra_stream.engine.vault import SEALED
 from kestra_stream.errors import KestraError
 from kestra_stream.models.execution_input import LookedUp, LookupAnswer
 from kestra_stream.models.messages import LookupCall, LookupJob
 from kestra_stream.plugin.api import TaskInfo
+from kestra_stream.plugin.context.encryption import Vault
 from kestra_stream.plugin.context.files import AttemptFiles
 from kestra_stream.plugin.context.functions import IoFunctions
 from kestra_stream.plugin.context.services import Services
@@ -20,12 +24,22 @@ def answer(job: LookupJob, services: Services) -> LookedUp:
 
     files = AttemptFiles(info, services.engine.storage, trigger, lambda other: services.may_read(info.namespace, other))
     functions = IoFunctions(info, services, files, lambda _secret: None)
-    return LookedUp(job.lookup_id, tuple(_answer(call, functions) for call in job.calls))
+    return LookedUp(job.lookup_id, tuple(_answer(call, functions, services.vault) for call in job.calls))
 
 
-def _answer(call: LookupCall, functions: IoFunctions) -> LookupAnswer:
+# What these find is nobody's to read on the log.
+_SECRET = frozenset({"secret", "decrypt"})
+
+
+def _answer(call: LookupCall, functions: IoFunctions, vault: Vault) -> LookupAnswer:
     try:
-        return LookupAnswer(call.key, plain(functions.call(call.function, call.args, call.kwargs)))
+        args, kwargs = call.args, call.kwargs
+        if call.sealed is not None:
+            args, kwargs = orjson.loads(vault.open(call.sealed))
+        value = plain(functions.call(call.function, tuple(args), kwargs))
+        if call.function in _SECRET:
+            value = {SEALED: vault.seal(orjson.dumps(value).decode(), call.key)}
+        return LookupAnswer(call.key, value)
     except KestraError as error:
         return LookupAnswer(call.key, error=str(error))
     except Exception as error:  # noqa: BLE001 - the border of an attempt: a backend may raise anything

@@ -12,10 +12,12 @@ from kestra_stream.engine.rules import scopes
 from kestra_stream.engine.rules.start import scope_of
 from kestra_stream.engine.state import Phase, Scope, WorkKind
 from kestra_stream.engine.step import Step
+from kestra_stream.engine.vault import ENCRYPTED
 from kestra_stream.errors import ExpressionError, InvalidExpression, InvalidInputs
 from kestra_stream.models.conditions import ConditionContext
 from kestra_stream.models.execution_input import SubflowEnded
 from kestra_stream.models.flow import FlowOutput
+from kestra_stream.models.input import InputType
 from kestra_stream.models.messages import ReleaseSlot
 from kestra_stream.models.records import Level
 from kestra_stream.models.state import S
@@ -61,7 +63,17 @@ def give_outputs(step: Step) -> None:
 def _rendered(step: Step, declared: Mapping[str, Any] | tuple[FlowOutput, ...]) -> dict[str, Any]:
     if isinstance(declared, Mapping):
         return {name: evaluate(step, None, raw) for name, raw in declared.items()}
-    return {output.id: coerce_output(output, evaluate(step, None, output.value)) for output in declared}
+    return {output.id: _coerced(step, output) for output in declared}
+
+
+def _coerced(step: Step, output: FlowOutput) -> Any:
+    value = coerce_output(output, evaluate(step, None, output.value))
+    if output.type is not InputType.SECRET or value is None:
+        return value
+    vault = step.plan.vault
+    if not vault.is_lasting:
+        raise ExpressionError(f"the output `{output.id}` is a SECRET: it needs the server's encryption key, and none is configured")
+    return {"type": ENCRYPTED, "value": vault.seal(str(value), step.execution.id, "outputs", output.id)}
 
 
 def _sweep(step: Step) -> None:

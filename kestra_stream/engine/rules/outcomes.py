@@ -24,6 +24,7 @@ def final_state(step: Step, run: TaskRun, state: StateType) -> StateType:
 
 def fail(step: Step, run: TaskRun, message: str) -> None:
     """End a run that the engine itself could not go on with; the message goes to the log."""
+    message = step.masked(message)
     step.log(Level.ERROR, message, run)
     if not step.node(run).is_flowable and not run.state.is_terminal:
         run = with_attempt(run, S.FAILED, step)

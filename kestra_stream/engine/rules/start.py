@@ -1,10 +1,12 @@
 """Start: a new execution gets its inputs, waits for its date and its slot, and begins."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from kestra_stream.engine import commands as c
-from kestra_stream.engine.context import evaluate
+from kestra_stream.engine.context import evaluate, reveal
 from kestra_stream.engine.inputs import resolve_inputs
 from kestra_stream.engine.limiter import flow_scope
 from kestra_stream.engine.plan import ROOT
@@ -12,6 +14,7 @@ from kestra_stream.engine.rules import scopes
 from kestra_stream.engine.rules.updates import merged_labels
 from kestra_stream.engine.state import Phase, Scope, TimerKind, WorkKind
 from kestra_stream.engine.step import Step
+from kestra_stream.engine.vault import ENCRYPTED, opened
 from kestra_stream.errors import ExpressionError, InvalidExpression, InvalidInputs
 from kestra_stream.models.execution import Execution, Label
 from kestra_stream.models.execution_input import Admitted, Create, ForceRun, Refused, SubflowEnded, Unqueue
@@ -84,10 +87,14 @@ def _resolve(step: Step) -> bool:
     def evaluated(template: str, variables: Any) -> Any:
         return evaluate(step, None, template, variables)
 
+    def encrypted(text: str) -> Mapping[str, str]:
+        return {"type": ENCRYPTED, "value": step.plan.vault.seal(text, step.execution.id, "inputs")}
+
     try:
-        resolved = resolve_inputs(step.plan.flow.inputs, step.provided_inputs or {}, evaluated)
+        provided = opened(step.provided_inputs or {}, partial(reveal, step))
+        resolved = resolve_inputs(step.plan.flow.inputs, provided, evaluated, encrypted if step.plan.vault.is_lasting else None)
     except (InvalidInputs, ExpressionError, InvalidExpression) as error:
-        message = str(error)
+        message = step.masked(str(error))
         link = step.parent
         if link is not None:
             step.tell(

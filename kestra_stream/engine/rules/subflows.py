@@ -7,7 +7,7 @@ from typing import Any
 
 from immutables import Map
 
-from kestra_stream.engine.context import evaluate, render
+from kestra_stream.engine.context import evaluate, keep_secret, render
 from kestra_stream.engine.plan import Node, Section
 from kestra_stream.engine.rules import retries
 from kestra_stream.engine.rules.outcomes import end
@@ -61,7 +61,7 @@ def _creation(step: Step, run: TaskRun, node: Node, call_flow: b.CallFlow, child
     if batch is not None:
         taskrun = {"id": run.id, "startDate": run.state.start_date, "iteration": batch[0], "items": batch[1]}
         extra = {"taskrun": taskrun if run.value is None else {**taskrun, "value": run.value}}
-    inputs = render(step, run, dict(call_flow.inputs), extra)
+    inputs = keep_secret(step, render(step, run, dict(call_flow.inputs), extra), child_id)
     namespace = str(render(step, run, call_flow.namespace))
     flow_id = str(render(step, run, call_flow.flow_id))
     inherited = head.labels if call_flow.inherit_labels else tuple(label for label in head.labels if label.key.startswith("system."))

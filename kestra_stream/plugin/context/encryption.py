@@ -4,6 +4,7 @@ import base64
 import binascii
 import os
 from collections.abc import Mapping
+from hashlib import blake2b
 from typing import Any
 
 from kestra_stream.errors import Invalid
@@ -19,10 +20,7 @@ def encrypt_text(key: str, text: str) -> str:
     Raises:
         Invalid: the key is no base64 of 32 bytes.
     """
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - slow to import, rarely used
-
-    nonce = os.urandom(_NONCE_BYTES)
-    return base64.b64encode(nonce + AESGCM(_key(key)).encrypt(nonce, text.encode(), None)).decode()
+    return _encrypted(_key(key), os.urandom(_NONCE_BYTES), text.encode())
 
 
 def decrypt_text(key: str, text: str) -> str:
@@ -66,6 +64,38 @@ class Cipher:
         if not self._key:
             raise Invalid("no encryption key is configured; set `encryption.secret-key` to base64 of 32 random bytes")
         return self._key
+
+
+class Vault:
+    """Seals what must not be read on the log: with the server's key, or with one that this process keeps to itself.
+
+    Attributes:
+        is_lasting: whether it is the server's key.
+    """
+
+    __slots__ = ("_own_key", "is_lasting")
+
+    def __init__(self, key: str | None) -> None:
+        self.is_lasting = key is not None
+        self._own_key = key or base64.b64encode(os.urandom(_KEY_BYTES)).decode()
+
+    def seal(self, text: str, *seed: str) -> str:
+        """Encrypt; the nonce follows from seed and text, so that a decision made again is the same."""
+        key, plain = _key(self._own_key), text.encode()
+        digest = blake2b(key=key, digest_size=_NONCE_BYTES)
+        for part in (*seed, text):
+            digest.update(f"{len(part)}.{part}".encode())
+        return _encrypted(key, digest.digest(), plain)
+
+    def open(self, sealed: str) -> str:
+        """Undo `seal`. Raises Invalid."""
+        return decrypt_text(self._own_key, sealed)
+
+
+def _encrypted(key: bytes, nonce: bytes, plain: bytes) -> str:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - slow to import, rarely used
+
+    return base64.b64encode(nonce + AESGCM(key).encrypt(nonce, plain, None)).decode()
 
 
 def _key(text: str) -> bytes:

@@ -44,8 +44,7 @@ class IoFunctions:
             "encrypt": self.encrypt,
             "decrypt": self.decrypt,
             "errorLogs": self.error_logs,
-            # asked by the executor for values that it does not open itself
-            "$decrypt": self.open_encrypted,
+            # asked by the executor, which reads no storage
             "$spilled": self.fetch_spilled,
         }
 
@@ -119,12 +118,6 @@ class IoFunctions:
     def decrypt(self, key: str, text: str) -> str:
         """Decrypt what `encrypt` gave; the text is masked in logs from now on."""
         plain = decrypt_text(str(key), str(text))
-        self._mask(plain)
-        return plain
-
-    def open_encrypted(self, text: str) -> str:
-        """Decrypt a SECRET input or an encrypted output with the server's key."""
-        plain = self._services.cipher.decrypt({"value": text})
         self._mask(plain)
         return plain
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from kestra_stream.plugin.api import EngineAccess
-from kestra_stream.plugin.context.encryption import Cipher
+from kestra_stream.plugin.context.encryption import Cipher, Vault
 from kestra_stream.plugin.context.secrets import Secrets, environment_secrets
 
 ENV_PREFIX = "ENV_"
@@ -26,6 +26,8 @@ class Services:
     Attributes:
         now: the clock.
         secrets: where `secret()` looks.
+        cipher: encrypts what is stored; refuses without the server's key.
+        vault: seals what travels.
         envs: what `envs.*` shows: names in lower case.
         kestra: what `kestra.*` shows (`url`, `environment`).
         fetch: (tenant, value) -> the same value with what was spilled to storage put back.
@@ -38,6 +40,7 @@ class Services:
     now: Callable[[], datetime]
     secrets: Secrets = field(default_factory=environment_secrets)
     cipher: Cipher = field(default_factory=lambda: Cipher(None))
+    vault: Vault = field(default_factory=lambda: Vault(None))
     zone: tzinfo = UTC
     envs: Mapping[str, str] = field(default_factory=lambda: environment_variables(os.environ))
     globals: Mapping[str, Any] = field(default_factory=dict)

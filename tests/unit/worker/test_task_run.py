@@ -17,7 +17,7 @@ from kestra_stream.models.records import Level, LogEntry
 from kestra_stream.models.state import StateType
 from kestra_stream.models.task import TaskCache
 from kestra_stream.plugin.api import Outcome, RunContext, TaskOutput
-from kestra_stream.plugin.context.encryption import Cipher
+from kestra_stream.plugin.context.encryption import Vault
 from kestra_stream.plugin.context.secrets import environment_secrets
 from kestra_stream.plugin.core.flow.working_directory import DirectoryCache, WorkingDirectory
 from kestra_stream.plugin.namespace_files import NamespaceFilesOption
@@ -179,15 +179,15 @@ def test_the_task_cache_answers_while_nothing_that_the_task_names_has_changed(pl
 
 
 def test_look_ups_are_answered_one_by_one(tmp_path: Path) -> None:
-    cipher = Cipher("MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTI=")
-    place = Place(tmp_path, {"secrets": environment_secrets({"SECRET_A": "eA=="}), "cipher": cipher})
+    vault = Vault(None)
+    place = Place(tmp_path, {"secrets": environment_secrets({"SECRET_A": "eA=="}), "vault": vault})
     uri = place.storage.put("main", "kestra:///company/team/f/executions/e1/tasks/a/b/_outputs/x.json", b"[1]")
     calls = (
         LookupCall("1", "secret", ("A",)),
         LookupCall("2", "kv", ("none",), {"errorOnMissing": True}),
         LookupCall("3", "nothing"),
         LookupCall("4", "secret", (1, 2, 3, 4)),
-        LookupCall("5", "$decrypt", (cipher.encrypt("plain")["value"],)),
+        LookupCall("5", "secret", sealed=vault.seal('[["A"], {}]')),
         LookupCall("6", "$spilled", (uri,)),
     )
     looked = LookupJob("e1", "company.team", "f", 1, "l1", calls)
@@ -196,7 +196,8 @@ def test_look_ups_are_answered_one_by_one(tmp_path: Path) -> None:
     assert sent.topic is EXECUTION_INBOX
     assert isinstance(sent.value, LookedUp)
     answers = {answer.key: answer for answer in sent.value.answers}
-    assert (answers["1"].value, answers["5"].value, answers["6"].value) == ("x", "plain", [1])
+    assert [vault.open(answers[key].value["$sealed"]) for key in ("1", "5")] == ['"x"', '"x"']
+    assert answers["6"].value == [1]
     assert "does not exist" in (answers["2"].error or "")
     assert answers["3"].error == "there is no function nothing()"
     assert (answers["4"].error or "").startswith("secret(): ")
