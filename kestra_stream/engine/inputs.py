@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from kestra_stream.engine.coercion import Unfit, coerce, limit_text
-from kestra_stream.errors import ExpressionError, Fault, InvalidExpression, InvalidInputs
+from kestra_stream.errors import ExpressionError, Fault, Invalid, InvalidInputs
 from kestra_stream.models import input as kinds
 from kestra_stream.models.flow import FlowOutput
 from kestra_stream.models.input import Input, InputType
@@ -28,6 +28,21 @@ class ResolvedInputs:
     disabled: frozenset[str] = frozenset()
 
 
+@dataclass(frozen=True, slots=True)
+class ReviewedInputs:
+    """Inputs looked at one by one: what fits has its value (by plain id), what does not has its fault.
+
+    Attributes:
+        choices: what the values of a SELECT or MULTISELECT may be, by id.
+    """
+
+    values: Mapping[str, Any]
+    defaulted: frozenset[str]
+    disabled: frozenset[str]
+    faults: tuple[Fault, ...]
+    choices: Mapping[str, tuple[str, ...]]
+
+
 @dataclass(slots=True)
 class _Progress:
     """What is known so far while inputs are resolved one after the other."""
@@ -40,6 +55,7 @@ class _Progress:
     defaulted: set[str] = field(default_factory=set)
     disabled: set[str] = field(default_factory=set)
     faults: list[Fault] = field(default_factory=list)
+    choices: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def resolve_inputs(
@@ -62,15 +78,29 @@ def resolve_inputs(
         InvalidInputs: with all faults.
         LookupNeeded: an expression wants IO that `evaluate` may not do.
     """
+    reviewed = review_inputs(inputs, provided, evaluate, encrypt, store_file)
+    if reviewed.faults:
+        raise InvalidInputs(reviewed.faults)
+    return ResolvedInputs(nested(reviewed.values), reviewed.defaulted, reviewed.disabled)
+
+
+def review_inputs(
+    inputs: Sequence[Any],
+    provided: Mapping[str, Any],
+    evaluate: Evaluate,
+    encrypt: Encrypt | None = None,
+    store_file: StoreFile | None = None,
+) -> ReviewedInputs:
+    """Look at inputs as `resolve_inputs` does, but tell what is wrong with each instead of raising; for a form that is being filled in."""
     progress = _Progress(provided, evaluate, encrypt, store_file)
-    for one in _in_order(inputs):
+    for one in in_order(inputs):
         try:
             _resolve(one, progress)
-        except (Unfit, ExpressionError, InvalidExpression) as error:
+        except (Unfit, ExpressionError, Invalid) as error:
             progress.faults.append(Fault(_message(one, progress.provided.get(one.id, one.defaults), str(error)), one.id))
-    if progress.faults:
-        raise InvalidInputs(progress.faults)
-    return ResolvedInputs(nested(progress.flat), frozenset(progress.defaulted), frozenset(progress.disabled))
+    return ReviewedInputs(
+        progress.flat, frozenset(progress.defaulted), frozenset(progress.disabled), tuple(progress.faults), progress.choices
+    )
 
 
 def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
@@ -88,7 +118,7 @@ def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
-def _in_order(inputs: Sequence[Input]) -> list[Input]:
+def in_order(inputs: Sequence[Input]) -> list[Input]:
     """Sort inputs so that each comes after those it depends on; the order of the flow is kept otherwise."""
     left = {one.id: one for one in inputs}
     ordered: list[Input] = []
@@ -118,6 +148,8 @@ def _resolve(one: Input, progress: _Progress) -> None:
             progress.defaulted.add(one.id)
     if value is None:
         if one.required:
+            if isinstance(one, kinds.SelectInput | kinds.MultiselectInput):
+                _choices(one, progress, visible)
             raise Unfit("missing required input")
         progress.flat[one.id] = None
         return
@@ -185,14 +217,16 @@ def _check(one: Input, coerced: Any, progress: _Progress, visible: Mapping[str, 
 
 
 def _choices(one: kinds.SelectInput | kinds.MultiselectInput, progress: _Progress, visible: Mapping[str, Any]) -> list[str]:
-    if one.expression is None:
-        return [str(value) for value in one.values or ()]
-    found = progress.evaluate(one.expression, visible)
-    if isinstance(found, str):
-        found = coerce(InputType.JSON, found)
-    if not isinstance(found, list | tuple):
-        raise Unfit("the expression of its values must render to a list")
-    return [str(value) for value in found]
+    found: Any = one.values or ()
+    if one.expression is not None:
+        found = progress.evaluate(one.expression, visible)
+        if isinstance(found, str):
+            found = coerce(InputType.JSON, found)
+        if not isinstance(found, list | tuple):
+            raise Unfit("the expression of its values must render to a list")
+    choices = [str(value) for value in found]
+    progress.choices[one.id] = tuple(choices)
+    return choices
 
 
 def _match(pattern: str | None, text: str) -> None:

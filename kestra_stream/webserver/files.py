@@ -17,11 +17,19 @@ def store_input_file(storage: Storage, head: Execution, input_id: str, value: An
     """
     if not isinstance(value, Path):
         return str(value)
-    if not value.is_file():
-        raise Invalid(f"the file {value} for the input `{input_id}` does not exist")
-    if value.stat().st_size == 0:
-        raise Invalid(f"the file {value} for the input `{input_id}` is empty")
+    check_input_file(value)
     folder = places.execution_folder(head.namespace, head.flow_id, head.id)
     uri = places.input_file(folder, input_id, value.name)
     with value.open("rb") as content:
         return storage.put(head.tenant_id, uri, content)
+
+
+def check_input_file(value: Any) -> str:
+    """Return the URI that a file would get, without its folder; nothing is stored. Raises Invalid for no such file, or an empty one."""
+    if not isinstance(value, Path):
+        return str(value)
+    if not value.is_file():
+        raise Invalid(f"there is no regular file {value}")
+    if value.stat().st_size == 0:
+        raise Invalid(f"the file {value} is empty")
+    return f"kestra:///{value.name}"

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from kestra_stream.engine.checks import evaluate_checks
-from kestra_stream.engine.inputs import ResolvedInputs, resolve_inputs
+from kestra_stream.engine.inputs import ResolvedInputs, ReviewedInputs, resolve_inputs, review_inputs
 from kestra_stream.errors import IllegalTransition, Invalid, NotFound
 from kestra_stream.models import execution_input as i
 from kestra_stream.models.behaviour import Pause
@@ -18,6 +18,7 @@ from kestra_stream.models.task import Task
 from kestra_stream.queue.interface import Log, Outgoing
 from kestra_stream.repository.interface import Repository
 from kestra_stream.topics import EXECUTION_INBOX, FLOW
+from kestra_stream.webserver.files import check_input_file
 
 Evaluate = Callable[[str, Mapping[str, Any]], Any]
 
@@ -155,6 +156,14 @@ class ExecutionService:
                 store_file=lambda input_id, value: door.store_file(head, input_id, value),
             ).values
         self.send(execution_id, i.Resume(values, run.id if run is not None else None, by))
+
+    def review_resume(self, execution_id: str, inputs: Mapping[str, Any]) -> ReviewedInputs:
+        """Tell how values fit the `onResume` of the task that an execution waits at; nothing is stored, nothing resumes."""
+        head = self._head(execution_id)
+        _, pause = self.paused_task(head)
+        asked = pause.on_resume if pause is not None else ()
+        evaluate = self._door.evaluate(self._flow(head), head.id)
+        return review_inputs(asked, inputs, evaluate, self._door.encrypt, lambda _, value: check_input_file(value))
 
     def paused_task(self, head: Execution) -> tuple[TaskRun | None, Pause | None]:
         """Find the first paused task run of an execution and what its task asks for."""
