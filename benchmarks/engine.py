@@ -20,7 +20,7 @@ from pathlib import Path
 from statistics import median
 
 from kestra_stream.assembly import Standalone
-from kestra_stream.cli.follower import Follower
+from kestra_stream.cli.follow.follower import Follower
 from kestra_stream.models.flow import Flow
 from kestra_stream.models.flow_source import FlowSource
 from kestra_stream.models.state import S

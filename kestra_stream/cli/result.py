@@ -1,41 +1,47 @@
-"""The end of a run: one JSON document, or outputs and a line for people."""
+"""The end of a run: one JSON document for programs; what failed, the outputs and a line for people."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
-import typer
 
 from kestra_stream.assembly import Standalone
-from kestra_stream.cli.follower import Followed, Follower
-from kestra_stream.models.document import execution_document, log_document, metric_document, to_plain
-from kestra_stream.models.duration import format_duration
+from kestra_stream.cli.follow.followed import Followed
+from kestra_stream.cli.follow.follower import Follower
+from kestra_stream.cli.terminal.picture import duration_text, execution_name, run_name, short
+from kestra_stream.cli.terminal.screen import write_out
+from kestra_stream.cli.terminal.styled import STATE_STYLES, StyledLine, clean
+from kestra_stream.models.document import Document, execution_document, log_document, metric_document, to_plain
+from kestra_stream.models.execution import Execution
+from kestra_stream.models.state import S
 from kestra_stream.repository.query import Filter, Page
 
 _ALL = Page(1, 10_000_000)
+_MOST_REASONS = 10
+_LONGEST_OUTPUT = 2_000
 
 
-def print_result(engine: Standalone, follower: Follower, execution_id: str, output: str) -> None:
-    """Print how a run ended."""
-    known = follower.executions.get(execution_id)
-    if known is None:
-        return
-    for followed in follower.executions.values():
-        engine.wait_until_settled(followed.head.id, followed.sequence)
-    if output == "json":
-        typer.echo(orjson.dumps(document(engine, follower, execution_id), option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS))
-    else:
-        _print_summary(engine, known, len(follower.executions) - 1)
+def print_document(engine: Standalone, follower: Follower, head: Execution) -> None:
+    """Print the execution, those that it called, their log lines and metrics as one JSON document."""
+    write_out(json_text(document(engine, follower, head)))
 
 
-def document(engine: Standalone, follower: Follower, execution_id: str) -> dict[str, Any]:
-    """Return the execution, those that it called, their log lines and metrics."""
+def json_text(value: Any) -> str:
+    """Write a document for standard output."""
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS).decode() + "\n"
+
+
+def document(engine: Standalone, follower: Follower, head: Execution) -> Document:
+    """Return the execution (as it was created, if nothing more is known), those that it called, their log lines and metrics."""
     repository, now = engine.backend.repository, engine.clock.now()
-    ids = [execution_id, *(one for one in follower.executions if one != execution_id)]
+    ids = [head.id, *(one for one in follower.executions if one != head.id)]
     executions = []
     for one in ids:
-        head = repository.executions.get(one)
-        if head is not None:
-            executions.append(execution_document(head, repository.executions.task_runs(one), now))
+        known = repository.executions.get(one)
+        if known is not None:
+            executions.append(execution_document(known, repository.executions.task_runs(one), now))
+        elif one == head.id:
+            executions.append(execution_document(head, (), now))
     logs = [entry for one in ids for entry in repository.logs.search(Filter().where("execution_id", one), _ALL).items]
     metrics = [entry for one in ids for entry in repository.metrics.search(Filter().where("execution_id", one), _ALL).items]
     logs.sort(key=lambda entry: entry.timestamp)
@@ -47,25 +53,60 @@ def document(engine: Standalone, follower: Follower, execution_id: str) -> dict[
     }
 
 
-def _print_summary(engine: Standalone, followed: Followed, subflows: int) -> None:
+def summary_lines(engine: Standalone, follower: Follower, created: Execution) -> list[StyledLine]:
+    """Return what failed, the outputs, and how the run ended in one line."""
+    followed = follower.executions.get(created.id) or Followed(created)
     head = followed.head
-    if head.error:
-        typer.echo(head.error, err=True)
+    lines: list[StyledLine] = [()]
+    reasons = list(_reasons(follower, followed))
+    if reasons:
+        lines += [(("What failed:", "bold"),), *reasons[:_MOST_REASONS]]
+        if len(reasons) > _MOST_REASONS:
+            lines.append(((f"  … and {len(reasons) - _MOST_REASONS} more", "dim"),))
     if head.outputs:
-        typer.echo("Outputs:")
+        lines.append((("Outputs:", "bold"),))
         for name, value in head.outputs.items():
-            typer.echo(f"  {name}: {_shown(engine, head.tenant_id, value)}")
-    first, last = head.state.histories[0].date, head.state.histories[-1].date
-    also = f", {subflows} subflow{'s' if subflows > 1 else ''}" if subflows else ""
-    runs = len(followed.runs)
-    typer.echo(
-        f"{head.namespace}.{head.flow_id} {head.id}: {head.state.current.value} "
-        f"after {format_duration(last - first)[2:].lower()}, {runs} task run{'s' if runs != 1 else ''}{also}"
+            lines.append(((f"  {name}: ", "bold"), (clean(_shown(engine, head.tenant_id, value)), "")))
+    return [*lines, _last_line(follower, followed)]
+
+
+def _last_line(follower: Follower, followed: Followed) -> StyledLine:
+    head = followed.head
+    state = head.state.current
+    seconds = (head.state.histories[-1].date - head.state.histories[0].date).total_seconds()
+    counts = [_counted(len(followed.runs), "task run")]
+    if len(follower.executions) > 1:
+        counts.append(_counted(len(follower.executions) - 1, "subflow"))
+    return (
+        (f"{head.namespace}.{head.flow_id} ", "bold"),
+        (state.value, STATE_STYLES.get(state, "")),
+        (f" after {duration_text(seconds)}: {', '.join(counts)} (execution {head.id})", ""),
     )
+
+
+def _reasons(follower: Follower, followed: Followed) -> Iterator[StyledLine]:
+    """Yield a line for each task run, here and in subflows, that failed by itself, when the execution did not end well."""
+    if followed.head.state.current in {S.SUCCESS, S.WARNING}:
+        return
+    if followed.head.error:
+        yield (("  ", ""), (clean(followed.head.error), "red"))
+    elif followed.head.id in follower.reasons:
+        yield (("  ", ""), (clean(short(follower.reasons[followed.head.id], 200)), "red"))
+    for known in follower.executions.values():
+        flow = "" if known is followed else f"{execution_name(known)} > "
+        for run in known.runs.values():
+            if run.state.current is S.FAILED and run.id in follower.reasons and run.id not in known.branches:
+                yield ((f"  {flow}{run_name(run)}: ", "bold"), (clean(short(follower.reasons[run.id], 200)), "red"))
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _shown(engine: Standalone, tenant: str, value: Any) -> str:
     """Show a value in a line; a stored file by its place on this machine."""
     if isinstance(value, str):
-        return engine.place_of(tenant, value) if value.startswith("kestra://") else value
-    return orjson.dumps(to_plain(value)).decode()
+        text = engine.place_of(tenant, value) if value.startswith("kestra://") else value
+    else:
+        text = orjson.dumps(to_plain(value), option=orjson.OPT_NON_STR_KEYS).decode()
+    return text if len(text) <= _LONGEST_OUTPUT else f"{text[:_LONGEST_OUTPUT]}… ({len(text)} characters)"

@@ -88,7 +88,7 @@ def test_a_failed_flow_ends_with_1(tmp_path: Path) -> None:
         (LOG, ["-i", "x=1"], "the flow has no input `x`"),
         (LOG, ["-i", "nonsense"], "write name=value"),
         (LOG, ["-o", "xml"], "table or json"),
-        (LOG, ["--timeout", "soon"], "not an ISO-8601 duration"),
+        (LOG, ["--timeout", "soon"], "an ISO-8601 duration such as"),
         (LOG, ["--on-pause", "maybe"], "must be one of"),
         (f"inputs: [{{id: n, type: INT}}]\n{LOG}", ["-i", "n=many"], "Invalid input for `n`"),
         (f"inputs: [{{id: n, type: INT}}]\n{LOG}", [], "missing required input"),

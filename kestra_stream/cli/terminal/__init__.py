@@ -1,0 +1,1 @@
+"""Terminal: what a person sees of a run, and is asked."""

@@ -1,0 +1,24 @@
+"""View: what a screen looks at."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from kestra_stream.cli.follow.follower import Follower
+from kestra_stream.cli.terminal.picture import LoopSize, Node, family_tree
+
+FINAL_LINES = 120
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a screen looks at: the family of one execution."""
+
+    follower: Follower
+    execution_id: str
+    size: LoopSize
+    now: Callable[[], datetime]
+
+    def tree(self, most_lines: int) -> Node | None:
+        """Return the tree as it is now."""
+        return family_tree(self.follower, self.execution_id, self.size, self.now(), most_lines)
