@@ -33,14 +33,14 @@ class Budget:
         characters: length of the rendered text, and of each text made on the way.
         items: length of a list or map made on the way.
         depth: nesting of macros, blocks, `render()` and printed values.
-        regex_seconds: time for one regular expression, and for one jq program that runs apart.
+        regex_seconds: CPU time for one regular expression, and for one jq program that runs apart.
     """
 
     steps: int = 1_000_000
     characters: int = 10_000_000
     items: int = 1_000_000
     depth: int = 64
-    regex_seconds: float = 1.0
+    regex_seconds: float = 0.5
 
 
 @dataclass(frozen=True, slots=True)

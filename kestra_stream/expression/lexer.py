@@ -5,13 +5,17 @@ token that holds its parts: texts, and lists of tokens.
 """
 
 import re
+from collections.abc import Mapping
 from enum import Enum
 from typing import NamedTuple, NoReturn
 
 from kestra_stream.errors import InvalidExpression
 
 MAX_SOURCE = 1_000_000
+MAX_TOKENS = 50_000
 _MAX_QUOTE_DEPTH = 20
+_SHOWN_NAME = 200
+_MAX_NAME = 1000
 
 
 class Kind(Enum):
@@ -65,6 +69,12 @@ def shorten(source: str) -> str:
     return source if len(source) <= 1000 else source[:1000] + "…"  # noqa: PLR2004
 
 
+def named(key: object) -> str:
+    """Give a name, key or index as messages show it: at most its first characters."""
+    text = str(key) if key is None or isinstance(key, str | int | float) else "a map" if isinstance(key, Mapping) else "a list"
+    return text if len(text) <= _SHOWN_NAME else text[:_SHOWN_NAME] + "…"
+
+
 def fail(source: str, position: int, message: str) -> NoReturn:
     """Raise InvalidExpression that names the expression and the place."""
     line, column = locate(source, position)
@@ -75,7 +85,7 @@ def tokenize(source: str) -> list[Token]:
     """Split a template into tokens.
 
     Raises:
-        InvalidExpression: a delimiter, text or bracket is not closed, or a character means nothing here.
+        InvalidExpression: a delimiter, text or bracket is not closed, a character means nothing here, or there is too much of it.
     """
     if len(source) > MAX_SOURCE:
         raise InvalidExpression(f"A template may have {MAX_SOURCE:,} characters at most; this one has {len(source):,}")
@@ -91,6 +101,7 @@ class _Lexer:
         self.tokens: list[Token] = []
         self.trim_next = False
         self.quotes = 0
+        self.read = 0
 
     def run(self) -> list[Token]:
         source = self.source
@@ -136,6 +147,7 @@ class _Lexer:
 
     def _inside(self, opening: re.Match[str]) -> None:
         is_print = opening.group().startswith("{{")
+        self._count(opening.start())
         self.tokens.append(Token(Kind.PRINT_START if is_print else Kind.TAG_START, opening.group(), opening.start()))
         self.position = opening.end()
         closing = "}}" if is_print else "%}"
@@ -171,6 +183,12 @@ class _Lexer:
         elif token.text in ")]}" and (not brackets or brackets.pop() != token.text):
             fail(self.source, token.position, f"`{token.text}` closes nothing that is open")
 
+    def _count(self, position: int) -> None:
+        """Refuse a template whose compilation would take long: each token costs some ten microseconds."""
+        self.read += 1
+        if self.read > MAX_TOKENS:
+            fail(self.source, position, f"A template may have {MAX_TOKENS:,} names, numbers, texts and signs inside delimiters")
+
     def _token(self) -> Token | None:
         position = self.position
         if self.source[position] == '"':
@@ -181,6 +199,7 @@ class _Lexer:
                 fail(self.source, position, "The text is not closed by `'`")
             fail(self.source, position, f"Unexpected character `{self.source[position]}`")
         self.position = match.end()
+        self._count(position)
         text = match.group()
         match match.lastgroup:
             case "space":
@@ -188,6 +207,8 @@ class _Lexer:
             case "number":
                 return Token(Kind.NUMBER, text, position)
             case "name":
+                if len(text) > _MAX_NAME:
+                    fail(self.source, position, f"A name may have {_MAX_NAME:,} characters at most")
                 return Token(Kind.NAME, text, position)
             case "single":
                 return Token(Kind.STRING, text[1:-1].replace("\\'", "'"), position)
@@ -198,6 +219,7 @@ class _Lexer:
         start = self.position
         self.position += 1
         self.quotes += 1
+        self._count(start)
         if self.quotes > _MAX_QUOTE_DEPTH:
             fail(self.source, start, f"Texts with `#{{}}` are nested more than {_MAX_QUOTE_DEPTH} deep")
         parts: list[str | list[Token]] = []

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import DecimalException
 from typing import Any
 
 FAULTS = (ValueError, TypeError, ArithmeticError, LookupError, AttributeError, OSError)
@@ -54,7 +55,9 @@ def nearest(name: str, known: "dict[str, Any] | list[str]") -> str:
 
 
 def message_of(error: BaseException) -> str:
-    """Give the text of an error; a KeyError's is only its key."""
+    """Give the text of an error; a KeyError's is only its key, and one of decimals has none."""
     if isinstance(error, KeyError):
         return f"{error.args[0] if error.args else 'a key'} is not there"
+    if isinstance(error, DecimalException):
+        return "the number has more digits than can be worked with, or is no number"
     return str(error) or type(error).__name__

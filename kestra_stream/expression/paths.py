@@ -6,7 +6,7 @@ from typing import Any
 
 from kestra_stream.errors import Undefined
 from kestra_stream.expression.frame import Frame
-from kestra_stream.expression.lexer import shorten
+from kestra_stream.expression.lexer import named, shorten
 
 Evaluate = Callable[[Frame], Any]
 MISSING: Any = object()
@@ -62,7 +62,7 @@ class Place:
 
     def unfound(self, key: Any) -> Undefined:
         """Make the error for a name, attribute, key or index that is not there."""
-        return Undefined(f"Unable to find `{key}` used in the expression `{shorten(self.source)}` at line {self.line}")
+        return Undefined(f"Unable to find `{named(key)}` used in the expression `{shorten(self.source)}` at line {self.line}")
 
     def at(self, message: object) -> str:
         """Add the place to a message."""

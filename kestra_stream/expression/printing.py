@@ -32,7 +32,10 @@ def text_of(value: Any, frame: Frame) -> str:
         return ""
     if kind is bool:
         return "true" if value else "false"
-    return scalar_text(value) if not is_collection(value) else json_text(value, frame)
+    if is_collection(value):
+        return json_text(value, frame)
+    frame.charge(4)
+    return scalar_text(value)
 
 
 def is_list(value: Any) -> bool:
@@ -168,6 +171,7 @@ def _write_json(value: Any, parts: list[str], frame: Frame, depth: int) -> None:
     elif is_list(value):
         _write_json_list(value, parts, frame, depth)
     else:
+        frame.charge(4)
         parts.append(_json_scalar(value))
 
 
@@ -226,7 +230,9 @@ def java_text(value: Any, frame: Frame, depth: int = 0) -> str:
     if not is_collection(value):
         return "null" if value is None else text_of(value, frame)
     _descend([], frame, depth, len(value))
+    frame.charge(1)
     if is_map(value):
         pairs = (f"{java_text(key, frame, depth + 1)}={java_text(item, frame, depth + 1)}" for key, item in value.items())
         return frame.text("{" + ", ".join(pairs) + "}")
-    return frame.text("[" + ", ".join(java_text(item, frame, depth + 1) for item in value) + "]")
+    items = (item if type(item) is str else str(item) if type(item) is int else java_text(item, frame, depth + 1) for item in value)
+    return frame.text("[" + ", ".join(items) + "]")

@@ -34,11 +34,18 @@ def to_moment(value: Any, zone: tzinfo, existing_format: str | None = None) -> d
         case bool():
             raise TypeError("a boolean is no date")
         case int() | float():
-            return (_EPOCH + timedelta(seconds=value)).astimezone(zone)
+            return _since_epoch(value, zone)
         case str():
             return _parsed(value, zone, existing_format)
         case _:
             raise TypeError(f"{type(value).__name__} is no date")
+
+
+def _since_epoch(seconds: float, zone: tzinfo) -> datetime:
+    try:
+        return (_EPOCH + timedelta(seconds=seconds)).astimezone(zone)
+    except (OverflowError, ValueError):
+        raise ValueError(f"{seconds} seconds since 1970 are no date of the years 1 to 9999") from None
 
 
 def _parsed(text: str, zone: tzinfo, existing_format: str | None) -> datetime:

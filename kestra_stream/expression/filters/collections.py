@@ -6,7 +6,7 @@ from typing import Any
 
 from kestra_stream.expression.frame import Frame
 from kestra_stream.expression.native import Native, native
-from kestra_stream.expression.operators import equal, is_number, kind_of
+from kestra_stream.expression.operators import MAX_DEPTH, is_number, kind_of
 from kestra_stream.expression.printing import is_collection, is_list, is_map, text_of
 
 
@@ -17,31 +17,35 @@ def _list(value: Any) -> Sequence[Any]:
     return value if isinstance(value, Sequence) else list(value)
 
 
-def chunk(value: Any, size: int) -> list[list[Any]]:
+def chunk(value: Any, frame: Frame, size: int) -> list[list[Any]]:
     """Cut a list into lists of so many items."""
     if size < 1:
         raise ValueError("the size of a chunk is 1 at least")
     items = _list(value)
+    frame.charge(len(items) // size)
     return [list(items[start : start + size]) for start in range(0, len(items), size)]
 
 
 def distinct(value: Any, frame: Frame) -> list[Any]:
     """Drop the items that are equal to an earlier one."""
-    kept: list[Any] = []
-    scalars: set[tuple[type, Any]] = set()
-    collections: list[Any] = []
+    kept: dict[Any, Any] = {}
     for item in _list(value):
-        if is_collection(item):
-            if any(equal(item, other, frame) for other in collections):
-                continue
-            collections.append(item)
-        else:
-            key = (float, item) if is_number(item) else (type(item), item)
-            if key in scalars:
-                continue
-            scalars.add(key)
-        kept.append(item)
-    return kept
+        kept.setdefault(_identity(item, frame, 0), item)
+    return list(kept.values())
+
+
+def _identity(value: Any, frame: Frame, depth: int) -> Any:
+    """Give a key that equal values share, and no others."""
+    frame.charge(1)
+    if is_number(value):
+        return (float, value)
+    if not is_collection(value):
+        return (type(value), value)
+    if depth >= MAX_DEPTH:
+        frame.exceeded(f"a value of more than {MAX_DEPTH} levels")
+    if is_map(value):
+        return (dict, frozenset((key, _identity(item, frame, depth + 1)) for key, item in value.items()))
+    return (list, tuple(_identity(item, frame, depth + 1) for item in value))
 
 
 def first(value: Any) -> Any:
@@ -135,6 +139,7 @@ def rsort(value: Any, frame: Frame) -> list[Any]:
 def _sorted(value: Any, frame: Frame) -> list[Any]:
     items = _list(value)
     if all(isinstance(item, str) for item in items) or all(is_number(item) for item in items):
+        frame.charge(len(items) >> 1)
         return sorted(items)
     frame.charge(2 * len(items))
     return sorted(items, key=cmp_to_key(_compare))

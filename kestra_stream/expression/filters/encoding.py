@@ -15,7 +15,7 @@ _MAX_DEPTH = 100
 
 def base64_encode(value: Any, frame: Frame) -> str:
     """Encode a text in base64."""
-    return b64encode(value if isinstance(value, bytes) else text_of(value, frame).encode()).decode("ascii")
+    return frame.text(b64encode(value if isinstance(value, bytes) else text_of(value, frame).encode()).decode("ascii"))
 
 
 def base64_decode(value: Any, frame: Frame) -> str:
@@ -25,12 +25,16 @@ def base64_decode(value: Any, frame: Frame) -> str:
 
 def url_encode(value: Any, frame: Frame) -> str:
     """Encode a text for the query of a URL, as Java's URLEncoder does."""
-    return quote_plus(text_of(value, frame), safe="*").replace("~", "%7E")
+    text = text_of(value, frame)
+    frame.charge(len(text) >> 2)
+    return frame.text(quote_plus(text, safe="*").replace("~", "%7E"))
 
 
 def url_decode(value: Any, frame: Frame) -> str:
     """Decode a text from the query of a URL."""
-    return unquote_plus(text_of(value, frame))
+    text = text_of(value, frame)
+    frame.charge(len(text) >> 2)
+    return unquote_plus(text)
 
 
 def md5_hex(value: Any, frame: Frame) -> str:

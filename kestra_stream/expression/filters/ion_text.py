@@ -32,7 +32,7 @@ def _outgoing(value: Any, frame: Frame, depth: int) -> Any:
     if isinstance(value, time | timedelta) or (isinstance(value, date) and not isinstance(value, datetime)):
         return scalar_text(value)
     if isinstance(value, str):
-        frame.charge(len(value) >> 6)
+        frame.charge(len(value))
     return value
 
 

@@ -4,7 +4,7 @@ jq is C code that nothing can interrupt, and it can be asked for endless work (`
 the process's environment (`env`). So a program is looked at first. What is made of paths, pipes, comparisons and a list of
 harmless functions, and whose generators can not multiply to more than a few million steps over this input, runs here, in
 microseconds. Anything else runs in a process of its own with an empty environment, limits on CPU time and memory, and a timeout;
-that costs some 50 ms.
+that costs some 50 ms, and as many steps as the program used microseconds.
 """
 
 import json
@@ -20,7 +20,8 @@ from kestra_stream.expression.printing import json_text
 
 _MAX_PROGRAM = 10_000
 _MAX_STEPS_HERE = 2_000_000
-_SLOW_SHARE = 8
+_START_STEPS = 50_000
+_STEPS_A_SECOND = 1_000_000
 _START_SECONDS = 2.0
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|\.[A-Za-z_]\w*|[A-Za-z_]\w*\s*:|[$@]?[A-Za-z_]\w*|\.\.|\[\s*\]|\?//|//|[=!<>]=|[,*#=+-]')
 _HARMLESS = frozenset({
@@ -45,7 +46,7 @@ _GROWTH = 4
 _MODULES = re.compile(r"\b(?:import|include)\b")
 
 _CHILD = """
-import json, resource, signal, sys
+import json, resource, signal, sys, time
 seconds, characters = float(sys.argv[1]), int(sys.argv[2])
 signal.setitimer(signal.ITIMER_PROF, seconds)
 resource.setrlimit(resource.RLIMIT_CPU, (int(seconds) + 1, int(seconds) + 2))
@@ -53,6 +54,7 @@ resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
 resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 program, text = json.load(sys.stdin)
 import jq
+began = time.process_time()
 written = 0
 try:
     for result in jq.compile(program).input_text(text):
@@ -61,6 +63,7 @@ try:
         if written > characters:
             sys.exit(3)
         print(line)
+    print(time.process_time() - began)
 except ValueError as error:
     print(error, file=sys.stderr)
     sys.exit(2)
@@ -113,7 +116,7 @@ def _run_apart(expression: str, text: str, frame: Frame) -> list[Any]:
     if _MODULES.search(expression):
         raise ValueError("a jq program can not load modules")
     budget = frame.environment.budget
-    frame.charge(budget.steps // _SLOW_SHARE)
+    frame.charge(_START_STEPS)
     seconds = budget.regex_seconds
     try:
         done = subprocess.run(  # noqa: S603 - our own interpreter, our own program; the user's jq goes in as data
@@ -131,9 +134,10 @@ def _run_apart(expression: str, text: str, frame: Frame) -> list[Any]:
         raise ValueError(done.stderr.strip())
     if done.returncode != 0:
         frame.exceeded(f"more than {seconds} seconds, 1 GiB or {budget.characters:,} characters for one jq program")
-    results = [json.loads(line) for line in done.stdout.splitlines()]
-    frame.check_items(len(results))
-    return results
+    *lines, used = done.stdout.splitlines()
+    frame.charge(int(float(used) * _STEPS_A_SECOND))
+    frame.check_items(len(lines))
+    return [json.loads(line) for line in lines]
 
 
 FILTERS: dict[str, Native] = {"jq": native(jq, "expression")}

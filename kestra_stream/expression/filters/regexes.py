@@ -1,7 +1,7 @@
 """Regular expressions of templates: Java's syntax, run by the `regex` package within a time budget.
 
-Most are done in microseconds. One that is not done within a hundredth of a second costs an eighth of the render's steps before
-it gets its full time, so a template can not string slow ones together.
+Most are done in microseconds. One that is not done within half a millisecond is tried again with ten times as long, up to the budget's
+time; each try uses up the steps that it may take, a microsecond each. So a template can not string slow ones together.
 """
 
 import re
@@ -15,13 +15,15 @@ if TYPE_CHECKING:
     import regex
 
 _MAX_PATTERN = 4096
-_QUICK_SECONDS = 0.01
-_CALL_STEPS = 500
-_SLOW_SHARE = 8
+_FIRST_SECONDS = 0.0005
+_LONGER = 10
+_STEPS_A_SECOND = 1_000_000
 _SPECIAL = re.compile(r"[.^$*+?{}\[\]\\|()]")
 _QUOTATION = re.compile(r"\\Q(.*?)(?:\\E|$)", re.DOTALL)
 _REFERENCE = re.compile(r"\\(.)|\$(?:(\d+)|\{(\w+)\})", re.DOTALL)
-_PARTS = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\{(?P<count>\d{1,9})(?:,\d*)?\}|.", re.DOTALL)
+_PARTS = re.compile(
+    r"\\[pPxN]\{[^}]*\}|\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\{(?P<count>\d{1,9})(?:,\d*)?\}|(?P<foreign>\{|\(\?(?:R|[-+]?\d|&|P>))|.", re.DOTALL
+)
 _MAX_SIZE = 20_000
 _Result = TypeVar("_Result")
 
@@ -32,11 +34,18 @@ def is_plain(pattern: str) -> bool:
 
 
 def _size(pattern: str) -> int:
-    """Estimate how large a pattern gets when its counted repetitions are written out, as the `regex` package does."""
+    """Estimate how large a pattern gets when its counted repetitions are written out, as the `regex` package does.
+
+    Raises:
+        ValueError: it uses what that package has and Java has not: recursion, and matches that are only near.
+    """
     open_groups = [0]
     last = 0
     for part in _PARTS.finditer(pattern):
         text = part.group()
+        if part.group("foreign"):
+            remedy = "write `\\{` for the character" if text == "{" else "a pattern can not call itself"
+            raise ValueError(f"the regular expression `{pattern[:200]}` does not parse: `{text}` at {part.start()}; {remedy}")
         if text == "(":
             open_groups.append(0)
             continue
@@ -71,16 +80,16 @@ def compiled(pattern: str) -> "regex.Pattern[str]":
 
 def timed(frame: Frame, run: Callable[[float], _Result]) -> _Result:
     """Run a search that takes a timeout in seconds; BudgetExceeded when even the whole budget is not enough."""
-    frame.charge(_CALL_STEPS)
-    seconds = frame.environment.budget.regex_seconds
-    try:
-        return run(min(_QUICK_SECONDS, seconds))
-    except TimeoutError:
-        frame.charge(frame.environment.budget.steps // _SLOW_SHARE)
-    try:
-        return run(seconds)
-    except TimeoutError:
-        frame.exceeded(f"more than {seconds} seconds for one regular expression")
+    most = frame.environment.budget.regex_seconds
+    seconds = min(_FIRST_SECONDS, most)
+    while True:
+        frame.charge(int(seconds * _STEPS_A_SECOND))
+        try:
+            return run(seconds)
+        except TimeoutError:
+            if seconds == most:
+                frame.exceeded(f"more than {most} seconds for one regular expression")
+        seconds = min(seconds * _LONGER, most)
 
 
 def search(pattern: str, text: str, frame: Frame) -> "regex.Match[str] | None":
@@ -103,11 +112,15 @@ def matches(pattern: str, text: str, frame: Frame) -> "list[regex.Match[str]]":
 
     all_matches = timed(frame, collect)
     frame.check_items(len(all_matches))
+    frame.charge(2 * len(all_matches))
     return all_matches
 
 
 def replace_all(pattern: str, text: str, replacement: str, frame: Frame) -> str:
     r"""Replace every match; `$1`, `${name}` and `\$` in the replacement mean what they mean in Java."""
+    if "$" not in replacement and "\\" not in replacement and len(replacement) * (len(text) + 1) <= frame.environment.budget.characters:
+        found = compiled(pattern)
+        return frame.text(timed(frame, lambda seconds: found.sub(replacement, text, timeout=seconds)))
     parts: list[str] = []
     end = length = 0
     for match in matches(pattern, text, frame):
@@ -143,7 +156,14 @@ def split(pattern: str, text: str, limit: int, frame: Frame) -> list[str]:
 
 
 def _pieces(pattern: str, text: str, limit: int, frame: Frame) -> Iterator[str]:
-    if pattern and is_plain(pattern):
+    if not pattern:
+        frame.check_items(len(text))
+        most = len(text) if limit <= 0 else limit - 1
+        yield from text[:most]
+        if text[most:] or limit < 0:
+            yield text[most:]
+        return
+    if is_plain(pattern):
         parts = text.split(pattern, limit - 1 if limit > 0 else -1)
         frame.check_items(len(parts))
         yield from parts

@@ -2,7 +2,7 @@
 
 import re
 from typing import Any
-from unicodedata import category, normalize
+from unicodedata import normalize
 
 from kestra_stream.expression.filters import regexes
 from kestra_stream.expression.frame import Frame
@@ -43,7 +43,9 @@ def upper(value: Any, frame: Frame) -> str:
 
 def title(value: Any, frame: Frame) -> str:
     """Make the first character of each word a capital."""
-    return _WORD.sub(lambda word: word.group()[0].upper() + word.group()[1:], text_of(value, frame))
+    text = text_of(value, frame)
+    frame.charge(len(text) >> 2)
+    return _WORD.sub(lambda word: word.group()[0].upper() + word.group()[1:], text)
 
 
 def trim(value: Any, frame: Frame) -> str:
@@ -84,8 +86,9 @@ def split(value: Any, frame: Frame, delimiter: str, limit: int = 0) -> list[str]
 
 def slugify(value: Any, frame: Frame) -> str:
     """Turn a text into small letters, digits and single dashes."""
-    text = re.sub(r"\s+", "-", text_of(value, frame))
-    text = "".join(character for character in normalize("NFD", text) if category(character) != "Mn")
+    text = text_of(value, frame)
+    frame.charge(len(text) >> 2)
+    text = normalize("NFD", re.sub(r"\s+", "-", text))
     text = re.sub(r"[^\w-]", "", text, flags=re.ASCII).replace("_", "-")
     return re.sub(r"-+", "-", text).strip("-").lower()
 

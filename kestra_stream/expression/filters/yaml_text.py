@@ -20,7 +20,7 @@ _WORDS: dict[str, Any] = {
 }  # fmt: skip
 _OTHER_NUMBER = re.compile(r"[-+]?(0x[0-9a-fA-F_]+|0b[01_]+|0o?[0-7_]+|[0-9][0-9_]*(:[0-5]?[0-9])*)")
 _RESERVED = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null", "~"})
-_PLAIN = re.compile(r"[^\s\-?:,\[\]{}#&*!|>'\"%@`=](?:[^:#\n]|:(?=\S)|(?<=\S)#)*")
+_PLAIN = re.compile(r"[^\s\-?:,\[\]{}#&*!|>'\"%@`=](?:[^:#\n]+|:(?=\S)|(?<=\S)#)*")
 _PLACEHOLDER: Any = object()
 
 
@@ -127,7 +127,7 @@ def _write(value: Any, head: str, column: int, lines: list[str], frame: Frame, d
     """Write a value after `head` (a key or a dash); what does not fit on that line goes below it, at the column."""
     if depth > _MAX_DEPTH:
         frame.exceeded(f"a value of more than {_MAX_DEPTH} levels")
-    frame.charge(2)
+    frame.charge(12)
     if len(lines) > frame.environment.budget.items:
         frame.check_items(len(lines))
     if is_map(value) and value:
@@ -157,7 +157,7 @@ def _scalar_text(value: Any, frame: Frame, column: int) -> str:
     text = text_of(value, frame)
     is_text = isinstance(value, str)
     frame.write(0)
-    frame.charge(len(text) >> 6)
+    frame.charge(len(text) >> 4)
     if not is_text:
         return text
     return _block(text, column) if "\n" in text else _plain(text)

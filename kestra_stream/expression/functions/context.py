@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kestra_stream.expression.frame import Frame
+from kestra_stream.expression.lexer import named
 from kestra_stream.expression.native import Native, native
 from kestra_stream.expression.operators import kind_of
 from kestra_stream.expression.paths import MISSING, attribute
@@ -28,7 +29,7 @@ def current_each_output(frame: Frame, outputs: Any) -> Any:
             continue
         found = attribute(found, value)
         if found is MISSING:
-            raise LookupError(f"there are no outputs for the iteration `{value}`")
+            raise LookupError(f"there are no outputs for the iteration `{named(value)}`")
     return found
 
 

@@ -34,6 +34,7 @@ def nano_id(frame: Frame, length: int = 21, alphabet: str = _NANO_ALPHABET) -> s
         raise ValueError(f"the length is between 1 and {_MAX_NANO_LENGTH}")
     if not alphabet:
         raise ValueError("the alphabet is empty")
+    frame.charge(length)
     drawn = frame.environment.random.random_bytes(2 * length)
     return "".join(alphabet[int.from_bytes(drawn[at : at + 2], "big") % len(alphabet)] for at in range(0, 2 * length, 2))
 

@@ -1,9 +1,11 @@
 """No template is endless, and none makes more than the budget allows."""
 
+from decimal import Decimal
+
 import pytest
 
-from kestra_stream.errors import BudgetExceeded, ExpressionError
-from kestra_stream.expression import Budget
+from kestra_stream.errors import BudgetExceeded, ExpressionError, InvalidExpression, Undefined
+from kestra_stream.expression import Budget, compile_template
 from tests.unit.expression.worlds import render
 
 DOUBLING = "{% set a = a %}{% set b = b %}{% for i in 1..60 %}{% set a = [a, a] %}{% set b = [b, b] %}{% endfor %}"
@@ -33,6 +35,16 @@ SMALL = Budget(steps=10_000, characters=10_000, items=1000)
         ("x" * 6000 + "{{ 1 }}" + "x" * 6000, "10,000 characters of output"),
         ("{{ long }}{% raw %}" + "x" * 10_000 + "{% endraw %}", "10,000 characters of output"),
         ("{{ big - big }}", "10,000"),
+        ("{% for i in 1..900 %}{% set u = (long ~ i) | slugify %}{% endfor %}", "10,000"),
+        ("{% for i in 1..900 %}{% set u = (long ~ i) | title %}{% endfor %}", "10,000"),
+        ("{% for i in 1..900 %}{% set u = (long ~ i) | urlencode | urldecode %}{% endfor %}", "10,000"),
+        ("{% for i in 1..900 %}{% set u = (long ~ i) | toIon %}{% endfor %}", "10,000"),
+        ("{% for i in 1..900 %}{% set u = nanoId(900) %}{% endfor %}", "10,000"),
+        ("{% for i in 1..900 %}{% set u = big | chunk(1) %}{% endfor %}", "10,000"),
+        ("{% for i in 1..900 %}{% set u = long | regexMatch('y' ~ i) %}{% endfor %}", "10,000"),
+        ("{% for i in 1..900 %}{% set u = long | split('') %}{% endfor %}", "10,000"),
+        ("{% set a = a %}{% for i in 1..200 %}{% set a = [a] %}{% endfor %}{{ [a] | distinct }}", "a value of more than 100 levels"),
+        (DOUBLING + "{{ a | yaml }}", "10,000"),
         ("{{ [big, big] | flatten | flatten | sort | rsort | reverse | distinct | join }}{{ 0..999 }}" * 20, "1,000 items"),
         ("".join(f"{{% macro m{n}() %}}{{{{ m{n + 1}() }}}}{{{{ m{n + 1}() }}}}{{% endmacro %}}" for n in range(30))
          + "{% macro m30() %}x{% endmacro %}{{ m0() }}", "10,000"),
@@ -65,3 +77,55 @@ def test_a_cyclic_value_is_refused() -> None:
     cycle.append(cycle)
     with pytest.raises(BudgetExceeded, match="levels"):
         render("{{ x }}", x=cycle)
+
+
+def test_slow_regular_expressions_share_one_allowance() -> None:
+    with pytest.raises(BudgetExceeded, match=r"more than 100,000 steps|more than 0\.05 seconds"):
+        render(
+            "{% for i in 1..99 %}{% set x = (long ~ i ~ '!') | regexMatch('(a|aa)+$') %}{% endfor %}",
+            long="a" * 5000,
+            budget=Budget(steps=100_000, regex_seconds=0.05),
+        )
+
+
+def test_programs_that_run_apart_use_up_steps() -> None:
+    with pytest.raises(BudgetExceeded, match="more than 60,000 steps"):
+        render("{{ [1] | jq('limit(1; .[])') }}{{ [1] | jq('limit(1; .[])') }}", budget=Budget(steps=60_000))
+
+
+@pytest.mark.parametrize(
+    "source", ["{{ 1 }}" * 20_000, "{{ [" + "1," * 30_000 + "] }}", "{{ max(" + "1," * 30_000 + ") }}", '{{ "#{1}" }}' * 20_000]
+)
+def test_a_template_has_so_many_tokens_at_most(source: str) -> None:
+    with pytest.raises(InvalidExpression, match="50,000 names, numbers, texts and signs"):
+        compile_template(source)
+
+
+def test_messages_are_short_whatever_is_missing() -> None:
+    with pytest.raises(Undefined) as raised:
+        render("{{ a[b] }}", a={}, b="x" * 1_000_000)
+    assert len(str(raised.value)) < 400
+    with pytest.raises(InvalidExpression, match="A name may have 1,000 characters at most"):
+        compile_template("{{ " + "a" * 900_000 + " }}")
+
+
+@pytest.mark.parametrize("source", ["{{ big % 7 }}", "{{ big | numberFormat('#') }}", "{{ one < nan }}", "{{ -99999999999999 | date }}"])
+def test_numbers_out_of_range_are_named_in_words(source: str) -> None:
+    with pytest.raises(ExpressionError, match=r"more digits than can be worked with|are no date of the years"):
+        render(source, big=Decimal("1E4000"), one=Decimal(1), nan=float("nan"))
+
+
+def test_distinct_tells_kinds_apart_and_numbers_by_value() -> None:
+    assert render("{{ [1, 1.0, '1', true, [1], [1.0], ['1'], {'a': 1}, {'a': 1.0}, {'a': '1'}, null, null] | distinct }}") == (
+        '[1,"1",true,[1],["1"],{"a":1},{"a":"1"},null]'
+    )
+
+
+@pytest.mark.parametrize("pattern", ["(?R)?x", "(x(?1)?)", "(?P<n>x(?&n)?)", "(?:abc){e<=2}", "x{i}", "a{"])
+def test_patterns_that_java_does_not_know_are_refused(pattern: str) -> None:
+    with pytest.raises(ExpressionError, match=r"does not parse: `.+` at \d+"):
+        render("{{ 'x' | regexMatch(p) }}", p=pattern)
+
+
+def test_braces_of_java_are_understood() -> None:
+    assert render("{{ 'É{2}' | regexMatch('^\\p{Lu}\\{2}$') }}{{ 'aa{' | regexMatch('^a{2}[{]$') }}") == "truetrue"

@@ -227,7 +227,7 @@ def test_what_forgives_the_undefined(source: str, expected: Any) -> None:
         ("{{ a.list[index] }}", "7"),
         ("{{ a.nothing.x }}", "x"),
         ("{{ a.text.x }}", "x"),
-        ("{{ a[a] }}", "{'list'"),
+        ("{{ a[a] }}", "a map`"),
         ("{{ (a).missing }}", "missing"),
         ("{{ missing ?? other }}", "other"),
         ("{{ missing | upper }}", "missing"),
