@@ -27,6 +27,7 @@ from kestra_stream.models.ids import derived_id
 
 SPILLED = "$spilled"
 _MISSING: Any = object()
+_FLAGS: Mapping[Any, bool] = {True: True, False: False, "true": True, "false": False}
 
 
 def evaluate(step: Step, run: TaskRun | None, raw: Any, extra: Mapping[str, Any] | None = None) -> Any:
@@ -42,6 +43,15 @@ def evaluate(step: Step, run: TaskRun | None, raw: Any, extra: Mapping[str, Any]
 def render(step: Step, run: TaskRun | None, raw: Any, extra: Mapping[str, Any] | None = None) -> Any:
     """Render a raw value to text (maps and lists: every text in them). Raises as `evaluate`."""
     return _render(step, run, raw, extra, typed=False)
+
+
+def flag(step: Step, run: TaskRun | None, raw: Any) -> bool:
+    """Render a raw value that is true or false, as a bool or as text. Raises as `evaluate`, and for anything else."""
+    value = evaluate(step, run, raw)
+    text = value.strip().lower() if isinstance(value, str) else value
+    if not isinstance(text, bool | str) or text not in _FLAGS:
+        raise ExpressionError(f"`{value!s:.80}` is neither true nor false")
+    return _FLAGS[text]
 
 
 def _render(step: Step, run: TaskRun | None, raw: Any, extra: Mapping[str, Any] | None, *, typed: bool) -> Any:

@@ -94,7 +94,7 @@ class Pause:
     """Wait for a person, or for a duration (raw template text or None), then run `tasks`; `timeout` of the task fails it."""
 
     duration: Any = None
-    behavior: PauseBehavior = PauseBehavior.RESUME
+    behavior: Any = PauseBehavior.RESUME
     on_resume: tuple[Any, ...] = ()
     on_pause: "Task | None" = None
     tasks: Tasks = ()
@@ -109,7 +109,7 @@ class LoopUntil:
     interval: Any = timedelta(minutes=1)
     max_iterations: Any = None
     max_duration: Any = None
-    fail_on_max_reached: bool = False
+    fail_on_max_reached: Any = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ class CallFlow:
     labels: Any = None
     wait: bool = True
     transmit_failed: bool = True
-    inherit_labels: bool = False
+    inherit_labels: Any = False
     schedule_date: Any = None
     outputs: Mapping[str, Any] | None = None
     new_execution_on_restart: bool = False
@@ -148,7 +148,7 @@ class SetVariables:
     """Deep-merge rendered values into the execution's variables."""
 
     variables: Any
-    overwrite: bool = True
+    overwrite: Any = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,14 +156,14 @@ class UnsetVariables:
     """Remove variables."""
 
     variables: Any
-    ignore_missing: bool = False
+    ignore_missing: Any = False
 
 
 @dataclass(frozen=True, slots=True)
 class Exit:
     """End the execution with a state; no further task starts."""
 
-    state: str = "SUCCESS"
+    state: Any = "SUCCESS"
 
 
 Behaviour = (

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from kestra_stream.engine.context import evaluate, render
+from kestra_stream.engine.context import evaluate, flag, render
 from kestra_stream.engine.plan import Node, Section
 from kestra_stream.engine.rules import scopes
 from kestra_stream.engine.state import Chunked, Scope, TimerKind
@@ -139,12 +139,13 @@ def end_round(step: Step, run_id: str) -> None:
         holds = is_truthy(render(step, run, _as_text(loop.condition)))
         interval = duration(step, run, loop.interval) or timedelta()
         over = _is_over(step, run, loop, scope, interval)
+        fails = bool(over) and flag(step, run, loop.fail_on_max_reached)
     except ExpressionError as error:
         step.log(Level.ERROR, str(error), run)
         step.put_scope(run_id, replace(scope, failed=1))
         scopes.enter(step, run_id, Section.ERRORS)
         return
-    if holds or (over and not loop.fail_on_max_reached):
+    if holds or (over and not fails):
         scopes.enter(step, run_id, Section.FINALLY)
     elif over:
         step.log(Level.ERROR, f"the condition did not hold within {over}", run)

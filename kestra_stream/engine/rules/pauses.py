@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 
+from kestra_stream.engine.context import render
 from kestra_stream.engine.plan import Section
 from kestra_stream.engine.rules import scopes
 from kestra_stream.engine.rules.flowables import duration
 from kestra_stream.engine.rules.outcomes import end
 from kestra_stream.engine.state import Phase, Scope, Timer, TimerKind
 from kestra_stream.engine.step import Step, with_outputs
+from kestra_stream.errors import ExpressionError, LookupNeeded
 from kestra_stream.models import behaviour as b
 from kestra_stream.models.execution import TaskRun
 from kestra_stream.models.execution_input import Pause, Resume, ResumeFromBreakpoint
@@ -25,6 +27,7 @@ _ENDS = {
 def start_pause(step: Step, run: TaskRun, pause: b.Pause) -> None:
     """Begin a pause: everything that can start now still does, then the execution is PAUSED."""
     wait = duration(step, run, pause.duration)
+    meaning_of(step, run, pause)
     task = step.node(run).task
     limit = task.timeout if task is not None else None
     timeout = duration(step, run, limit.raw) if limit is not None else None
@@ -130,8 +133,30 @@ def pause_is_over(step: Step, timer: Timer) -> None:
         step.log(Level.ERROR, "the pause timed out before anybody resumed it", run)
         end_pause(step, run, S.FAILED)
     elif isinstance(behaviour, b.Pause):
-        outputs: dict[str, object] = {"resumed": {"by": None, "on": step.now.isoformat(), "to": behaviour.behavior.value}}
-        end_pause(step, with_outputs(run, outputs), _ENDS[behaviour.behavior])
+        _end_by_date(step, run, behaviour)
+
+
+def _end_by_date(step: Step, run: TaskRun, pause: b.Pause) -> None:
+    try:
+        meaning = meaning_of(step, run, pause)
+    except (ExpressionError, LookupNeeded) as error:
+        step.log(Level.ERROR, f"the behavior of the pause: {error}", run)
+        return end_pause(step, run, S.FAILED)
+    outputs: dict[str, object] = {"resumed": {"by": None, "on": step.now.isoformat(), "to": meaning.value}}
+    return end_pause(step, with_outputs(run, outputs), _ENDS[meaning])
+
+
+def meaning_of(step: Step, run: TaskRun, pause: b.Pause) -> b.PauseBehavior:
+    """Render what the end of the duration means.
+
+    Raises:
+        ExpressionError: it is none of the known behaviors.
+    """
+    text = str(render(step, run, pause.behavior)).strip()
+    try:
+        return b.PauseBehavior(text)
+    except ValueError:
+        raise ExpressionError(f"`{text:.80}` is no behavior of a Pause; choose one of {', '.join(b.PauseBehavior)}") from None
 
 
 def force_run(step: Step) -> None:

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from immutables import Map
 
-from kestra_stream.engine.context import evaluate, keep_secret, render
+from kestra_stream.engine.context import evaluate, flag, keep_secret, render
 from kestra_stream.engine.plan import Node, Section
 from kestra_stream.engine.rules import retries
 from kestra_stream.engine.rules.outcomes import end
@@ -64,7 +64,8 @@ def _creation(step: Step, run: TaskRun, node: Node, call_flow: b.CallFlow, child
     inputs = keep_secret(step, render(step, run, dict(call_flow.inputs), extra), child_id)
     namespace = str(render(step, run, call_flow.namespace))
     flow_id = str(render(step, run, call_flow.flow_id))
-    inherited = head.labels if call_flow.inherit_labels else tuple(label for label in head.labels if label.key.startswith("system."))
+    inherits = flag(step, run, call_flow.inherit_labels)
+    inherited = tuple(label for label in head.labels if inherits or label.key.startswith("system."))
     labels = _with_correlation((*inherited, *(labels_of(step, run, call_flow.labels) if call_flow.labels else ())), head.id)
     variables = {
         "executionId": head.id,
@@ -102,12 +103,11 @@ def _date(step: Step, run: TaskRun, raw: Any) -> datetime | None:
     if raw is None:
         return None
     value = evaluate(step, run, raw)
-    if isinstance(value, datetime):
-        return value
     try:
-        return datetime.fromisoformat(str(value))
+        moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value).strip())
     except ValueError as error:
         raise ExpressionError(f"scheduleDate must be a date such as 2030-01-31T10:00:00Z, not `{value}`") from error
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 # -- the end of a child ------------------------------------------------------------------------------------------------

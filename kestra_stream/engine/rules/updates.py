@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 from immutables import Map
 
-from kestra_stream.engine.context import UNSET, evaluate, render, variables_of
+from kestra_stream.engine.context import UNSET, evaluate, flag, render, variables_of
 from kestra_stream.engine.rules import kill
 from kestra_stream.engine.rules.outcomes import end, with_attempt
 from kestra_stream.engine.step import Step
@@ -35,7 +35,8 @@ def apply(step: Step, run: TaskRun, update: Update) -> None:
         case b.UnsetVariables():
             _unset_variables(step, run, update)
         case b.Exit(state=state):
-            return _exit(step, with_attempt(run, _exit_state(state), step), _exit_state(state))
+            ended = _exit_state(render(step, run, state))
+            return _exit(step, with_attempt(run, ended, step), ended)
     return end(step, with_attempt(run, S.SUCCESS, step), S.SUCCESS)
 
 
@@ -103,7 +104,7 @@ def _set_variables(step: Step, run: TaskRun, update: b.SetVariables) -> None:
     if not isinstance(values, Mapping):
         raise ExpressionError("variables must be a map")
     present = variables_of(step)
-    if not update.overwrite:
+    if not flag(step, run, update.overwrite):
         taken = sorted(set(values) & set(present))
         if taken:
             raise ExpressionError(f"the variable `{taken[0]}` exists, and overwrite is false")
@@ -119,22 +120,39 @@ def deep_merged(present: Any, fresh: Any) -> Any:
 
 
 def _unset_variables(step: Step, run: TaskRun, update: b.UnsetVariables) -> None:
-    names = evaluate(step, run, update.variables)
-    names = orjson.loads(names) if isinstance(names, str) and names.startswith("[") else [names] if isinstance(names, str) else names
+    names = _names(evaluate(step, run, update.variables))
     present, removed, flow_names = variables_of(step), [], set(step.plan.flow.variables)
+    may_miss = flag(step, run, update.ignore_missing)
     for name in names:
-        if name not in present and not update.ignore_missing:
+        if name not in present and not may_miss:
             raise ExpressionError(f"there is no variable `{name}` to unset")
         removed.append(str(name))
     kept = {key: value for key, value in step.execution.variables.items() if key not in removed}
     step.change_head(replace(step.execution, variables={**kept, **dict.fromkeys(flow_names & set(removed), UNSET)}))
 
 
+def _names(value: Any) -> list[str]:
+    if isinstance(value, str):
+        try:
+            value = orjson.loads(value) if value.lstrip().startswith("[") else [value]
+        except orjson.JSONDecodeError:
+            value = None
+    if not isinstance(value, list | tuple) or not all(isinstance(name, str) for name in value):
+        raise ExpressionError("variables must be a list of names")
+    return list(value)
+
+
 # -- exit --------------------------------------------------------------------------------------------------------------
 
 
-def _exit_state(state: str) -> StateType:
-    return S.CANCELLED if state == "CANCELED" else S(state)
+_EXITS = {"CANCELED": S.CANCELLED} | {state.value: state for state in (S.SUCCESS, S.WARNING, S.KILLED, S.FAILED, S.CANCELLED)}
+
+
+def _exit_state(text: str) -> StateType:
+    state = _EXITS.get(text.strip().upper())
+    if state is None:
+        raise ExpressionError(f"an execution can not end as `{text:.80}`; choose one of {', '.join(_EXITS)}")
+    return state
 
 
 def _exit(step: Step, run: TaskRun, state: StateType) -> None:

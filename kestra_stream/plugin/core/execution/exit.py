@@ -5,7 +5,10 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from kestra_stream.models.behaviour import Exit as End
+from kestra_stream.models.property import Property
 from kestra_stream.models.task import Task
+
+ExitState = Literal["SUCCESS", "WARNING", "KILLED", "FAILED", "CANCELED", "CANCELLED"]
 
 
 class Exit(Task):
@@ -20,7 +23,9 @@ class Exit(Task):
         """,
     )
 
-    state: Literal["SUCCESS", "WARNING", "KILLED", "FAILED", "CANCELED", "CANCELLED"] = Field(default="SUCCESS", description="How it ends.")
+    state: Property[ExitState] = Field(
+        default=Property.of("SUCCESS", ExitState), description="How it ends: SUCCESS, WARNING, KILLED, FAILED or CANCELED."
+    )
 
     def behaviour(self) -> End:
-        return End(self.state)
+        return End(self.state.raw)

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from kestra_stream.models.behaviour import SetVariables as Change
+from kestra_stream.models.property import Property
 from kestra_stream.models.task import Task
 
 
@@ -22,7 +23,9 @@ class SetVariables(Task):
     )
 
     variables: Any = Field(description="Names and values.")
-    overwrite: bool = Field(default=True, description="Whether variables that exist may be changed; else the task fails.")
+    overwrite: Property[bool] = Field(
+        default=Property.of(raw=True, kind=bool), description="Whether variables that exist may be changed; else the task fails."
+    )
 
     def behaviour(self) -> Change:
-        return Change(self.variables, self.overwrite)
+        return Change(self.variables, self.overwrite.raw)

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from kestra_stream.models.behaviour import UnsetVariables as Removal
+from kestra_stream.models.property import Property
 from kestra_stream.models.task import Task
 
 
@@ -21,7 +22,9 @@ class UnsetVariables(Task):
     )
 
     variables: Any = Field(description="Their names.")
-    ignore_missing: bool = Field(default=False, description="Whether names that are not there are fine; else the task fails.")
+    ignore_missing: Property[bool] = Field(
+        default=Property.of(raw=False, kind=bool), description="Whether names that are not there are fine; else the task fails."
+    )
 
     def behaviour(self) -> Removal:
-        return Removal(self.variables, self.ignore_missing)
+        return Removal(self.variables, self.ignore_missing.raw)

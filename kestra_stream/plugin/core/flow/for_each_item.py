@@ -117,7 +117,7 @@ class ForEachItem(FlowableTask):
     labels: GivenLabels = Field(default=None, description="Labels of each execution.")
     wait: bool = Field(default=True, description="Wait for the end of all.")
     transmit_failed: bool = Field(default=True, description="Take over FAILED, KILLED and WARNING of the executions.")
-    inherit_labels: bool = Field(default=False, description="Give each all labels of this execution.")
+    inherit_labels: Property[bool] = Field(default=Property.of(raw=False, kind=bool), description="Give each all labels of this execution.")
     schedule_date: str | None = Field(default=None, description="Start them at this date.")
 
     def behaviour(self) -> Behaviour:
@@ -133,7 +133,7 @@ class ForEachItem(FlowableTask):
             labels=self.labels,
             wait=self.wait,
             transmit_failed=self.transmit_failed,
-            inherit_labels=self.inherit_labels,
+            inherit_labels=self.inherit_labels.raw,
             schedule_date=self.schedule_date,
             batches=f"{self.id}_split",
         )

@@ -43,7 +43,9 @@ class LoopUntil(FlowableTask):
     condition: str | bool = Field(description="Rendered after each round.")
     tasks: tuple[AnyTask, ...] = Field(min_length=1, description="The tasks of a round, in order.")
     check_frequency: CheckFrequency = Field(default=CheckFrequency(), description="How often and how long.")
-    fail_on_max_reached: bool = Field(default=False, description="Fail when a maximum is reached before the condition holds.")
+    fail_on_max_reached: Property[bool] = Field(
+        default=Property.of(raw=False, kind=bool), description="Fail when a maximum is reached before the condition holds."
+    )
 
     def behaviour(self) -> Repeat:
         often = self.check_frequency
@@ -53,5 +55,5 @@ class LoopUntil(FlowableTask):
             often.interval.raw,
             often.max_iterations.raw if often.max_iterations is not None else None,
             often.max_duration.raw if often.max_duration is not None else None,
-            self.fail_on_max_reached,
+            self.fail_on_max_reached.raw,
         )

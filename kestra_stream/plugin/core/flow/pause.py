@@ -32,11 +32,13 @@ class Pause(FlowableTask):
 
     pause_duration: Property[Duration] | None = Field(default=None, description="Go on by itself after this time.")
     delay: Property[Duration] | None = Field(default=None, description="Deprecated name of pauseDuration.")
-    behavior: PauseBehavior = Field(default=PauseBehavior.RESUME, description="What the end of the duration means.")
+    behavior: Property[PauseBehavior] = Field(
+        default=Property.of("RESUME", PauseBehavior), description="What the end of the duration means."
+    )
     on_resume: tuple[AnyInput, ...] = Field(default=(), description="Inputs that a resume must give.")
     on_pause: AnyTask | None = Field(default=None, description="A task that runs when the pause begins.")
     tasks: tuple[AnyTask, ...] = Field(default=(), description="Deprecated: tasks that run after the resume.")
 
     def behaviour(self) -> Wait:
         duration = self.pause_duration or self.delay
-        return Wait(duration.raw if duration is not None else None, self.behavior, self.on_resume, self.on_pause, self.tasks)
+        return Wait(duration.raw if duration is not None else None, self.behavior.raw, self.on_resume, self.on_pause, self.tasks)

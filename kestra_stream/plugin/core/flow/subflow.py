@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from kestra_stream.models.behaviour import CallFlow
+from kestra_stream.models.property import Property
 from kestra_stream.models.task import Task
 from kestra_stream.plugin.core.labels import GivenLabels
 
@@ -24,7 +25,11 @@ class Subflow(Task):
     """
 
     type_name: ClassVar[str] = "io.kestra.plugin.core.flow.Subflow"
-    aliases: ClassVar[tuple[str, ...]] = ("io.kestra.core.tasks.flows.Subflow", "io.kestra.core.tasks.flows.Flow")
+    aliases: ClassVar[tuple[str, ...]] = (
+        "io.kestra.core.tasks.flows.Subflow",
+        "io.kestra.core.tasks.flows.Flow",
+        "io.kestra.plugin.core.flow.Flow",
+    )
     examples: ClassVar[tuple[str, ...]] = (
         """
         id: child
@@ -43,7 +48,9 @@ class Subflow(Task):
     labels: GivenLabels = Field(default=None, description="Labels of the child: a map or a list of key and value.")
     wait: bool = Field(default=True, description="Wait for the end of the child.")
     transmit_failed: bool = Field(default=True, description="Take over FAILED, KILLED and WARNING of the child.")
-    inherit_labels: bool = Field(default=False, description="Give the child all labels of this execution.")
+    inherit_labels: Property[bool] = Field(
+        default=Property.of(raw=False, kind=bool), description="Give the child all labels of this execution."
+    )
     schedule_date: str | None = Field(default=None, description="Start the child at this date.")
     outputs: dict[str, Any] | None = Field(default=None, description="Deprecated: templates over the child's task outputs.")
     restart_behavior: RestartBehavior = Field(default=RestartBehavior.RETRY_FAILED, description="What a restart does to a failed child.")
@@ -57,7 +64,7 @@ class Subflow(Task):
             labels=self.labels,
             wait=self.wait,
             transmit_failed=self.transmit_failed,
-            inherit_labels=self.inherit_labels,
+            inherit_labels=self.inherit_labels.raw,
             schedule_date=self.schedule_date,
             outputs=self.outputs,
             new_execution_on_restart=self.restart_behavior is RestartBehavior.NEW_EXECUTION,

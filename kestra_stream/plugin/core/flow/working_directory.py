@@ -32,7 +32,11 @@ class WorkingDirectory(FlowableTask):
     """Run tasks one after the other in one directory, on one worker."""
 
     type_name: ClassVar[str] = "io.kestra.plugin.core.flow.WorkingDirectory"
-    aliases: ClassVar[tuple[str, ...]] = ("io.kestra.core.tasks.flows.WorkingDirectory", "io.kestra.core.tasks.flows.Worker")
+    aliases: ClassVar[tuple[str, ...]] = (
+        "io.kestra.core.tasks.flows.WorkingDirectory",
+        "io.kestra.core.tasks.flows.Worker",
+        "io.kestra.plugin.core.flow.Worker",
+    )
     examples: ClassVar[tuple[str, ...]] = (
         """
         id: together
