@@ -30,11 +30,13 @@ class HttpCall(Written):
     method: Property[Method] = Field(default=Property.of("GET", Method), description="What is asked of the server.")
     params: Property[dict[str, Any]] | None = Field(default=None, description="Added to the query; a list gives several of a name.")
     headers: Property[dict[str, Any]] | None = Field(default=None, description="Headers of the request.")
-    body: Property[str] | None = Field(default=None, description="What is sent, as text.")
+    body: Property[str] | None = Field(default=None, description="What is sent: text, or the kestra:// URI of a stored file.")
     form_data: Property[dict[str, Any]] | None = Field(
         default=None, description="Fields of a form, instead of a body; a kestra:// URI (or a map of name and content) is a file."
     )
-    content_type: Property[str] | None = Field(default=None, description="Type of what is sent; multipart/form-data for a form in parts.")
+    content_type: Property[str] | None = Field(
+        default=None, description="Type of what is sent: application/json for a body by default, multipart/form-data for a form in parts."
+    )
     options: HttpOptions = Field(default=HttpOptions(), description="Authentication, time limits, proxy, ...")
     ssl_options: Ssl | None = Field(default=None, description="Older: `ssl` of the options.")
     allow_failed: Property[bool] = Field(default=Property.of("false", bool), description="Do not fail for codes of 400 and above.")

@@ -14,6 +14,7 @@ from kestra_stream.plugin.core.http.call import HttpCall
 _ENCODED_NAME = re.compile(r"filename\*\s*=\s*([\w-]+)'[^']*'([^;]+)", re.IGNORECASE)
 _PLAIN_NAME = re.compile(r'filename\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^;\s]+))', re.IGNORECASE)
 _LONGEST_NAME = 200
+_BAD = 400
 
 
 class DownloadOutput(TaskOutput):
@@ -53,7 +54,7 @@ class Download(HttpCall, RunnableTask):
                 for chunk in answer.chunks():
                     target.write(chunk)
                     length += len(chunk)
-                if length == 0 and context.render(self.fail_on_empty_response):
+                if length == 0 and answer.code < _BAD and context.render(self.fail_on_empty_response):
                     raise TaskFailed(f"{answer.uri} answered {answer.code} with nothing in it")
         context.counter("response.length", length)
         return DownloadOutput(uri=target.uri, code=answer.code, length=length, headers=answer.headers)

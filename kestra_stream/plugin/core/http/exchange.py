@@ -3,7 +3,7 @@
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from urllib.parse import quote
 
@@ -12,8 +12,9 @@ import httpx
 from kestra_stream.models.property import Property
 from kestra_stream.plugin.api import RunContext, TaskFailed
 from kestra_stream.plugin.core.http.call import HttpCall, check_address
-from kestra_stream.plugin.core.http.form import content_of
-from kestra_stream.plugin.core.http.options import BasicAuth, BearerAuth, DigestAuth, HttpOptions, Proxy, ProxyType
+from kestra_stream.plugin.core.http.form import Content, content_of
+from kestra_stream.plugin.core.http.options import BasicAuth, BearerAuth, DigestAuth, HttpOptions, Logged, Proxy, ProxyType
+from kestra_stream.plugin.core.http.traced import log_answer, log_request, logging_body
 
 _CONNECT = timedelta(seconds=30)
 _READ = timedelta(minutes=5)
@@ -69,12 +70,18 @@ def opened(context: RunContext, call: HttpCall) -> Iterator[Answer]:
         try:
             client = stack.enter_context(_client(context, call))
             stack.enter_context(context.on_kill(lambda: _cut(sockets)))
-            request = _request(context, call, client, stack)
+            content = content_of(context, call, stack)
+            request = _request(context, call, client, content)
+            wanted = call.options.logged
+            log_request(context, wanted, request.headers.items(), content)
             request.extensions["trace"] = lambda event, info: _note(event, info, sockets)
             follows = context.render(call.options.follow_redirects)
             response = client.send(request, stream=True, follow_redirects=follows, auth=_auth(context, call.options))
             stack.callback(response.close)
             answer = _answer(response)
+            log_answer(context, wanted, answer.code, response.headers.items())
+            if Logged.RESPONSE_BODY in wanted:
+                answer = replace(answer, chunks=logging_body(context, answer.chunks))
             _check(context, call, answer)
             yield answer
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, ImportError) as error:
@@ -145,19 +152,21 @@ class _Bearer(httpx.Auth):
         yield request
 
 
-def _request(context: RunContext, call: HttpCall, client: httpx.Client, stack: ExitStack) -> httpx.Request:
+def _request(context: RunContext, call: HttpCall, client: httpx.Client, content: Content) -> httpx.Request:
     try:
         url = httpx.URL(_escaped(check_address(context.render(call.uri))))
     except ValueError as error:
         raise TaskFailed(str(error)) from None
     if call.params is not None:
         url = url.copy_merge_params({name: value for name, value in context.render(call.params).items() if value is not None})
-    content = content_of(context, call, stack)
     headers = {name: str(value) for name, value in context.render(call.headers).items()} if call.headers is not None else {}
     if content.type is not None and "content-type" not in {name.lower() for name in headers}:
         headers["Content-Type"] = content.type
+    if content.stored is not None:
+        headers["Content-Length"] = str(content.stored.size)
+    body = content.stored or content.text
     return client.build_request(
-        context.render(call.method).value, url, headers=headers, content=content.text, data=content.fields, files=content.files
+        context.render(call.method).value, url, headers=headers, content=body, data=content.fields, files=content.files
     )
 
 

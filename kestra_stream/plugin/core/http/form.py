@@ -1,23 +1,44 @@
 """What a request sends: text, the fields of a form, or files in a form of several parts."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-import orjson
-
-from kestra_stream.plugin.api import RunContext, TaskFailed
+from kestra_stream.plugin.api import Files, RunContext, TaskFailed
 from kestra_stream.plugin.core.http.call import HttpCall
+from kestra_stream.plugin.staging import STORED
+from kestra_stream.plugin.text import as_text
+
+DEFAULT_TYPE = "application/json"
+"""What a body is taken for, as in Kestra; `contentType` says otherwise."""
+
+_BLOCK = 1 << 18
 
 Part = tuple[str | None, BinaryIO | bytes]
 
 
+class StoredBody:
+    """A stored file as a body: read block by block, and again where a redirect or a login asks for it."""
+
+    def __init__(self, files: Files, uri: str) -> None:
+        self.uri = uri
+        self.size = files.size(uri)
+        self._files = files
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield the blocks."""
+        with self._files.open(self.uri) as source:
+            while block := source.read(_BLOCK):
+                yield block
+
+
 @dataclass(frozen=True, slots=True)
 class Content:
-    """Text, or form fields, or parts; `type` is None when it follows from what is sent."""
+    """Text, a stored file, form fields, or parts; `type` is None when it follows from what is sent."""
 
     text: bytes | None = None
+    stored: "StoredBody | None" = None
     fields: Mapping[str, str] | None = None
     files: list[tuple[str, Part]] | None = field(default=None)
     type: str | None = None
@@ -37,25 +58,25 @@ def content_of(context: RunContext, call: HttpCall, stack: ExitStack) -> Content
     if call.body is None:
         return Content(type=kind)
     text = context.render(call.body)
-    return Content(text=text.encode(), type=kind or _guessed(text))
+    if STORED.fullmatch(text.strip()):
+        return Content(stored=StoredBody(context.files, text.strip()), type=kind or DEFAULT_TYPE)
+    return Content(text=_encoded(text, context.render(call.options.default_charset)), type=kind or DEFAULT_TYPE)
 
 
-def _guessed(text: str) -> str:
-    """Text that is JSON is sent as such."""
+def _encoded(text: str, charset: str) -> bytes:
     try:
-        orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return "text/plain; charset=utf-8"
-    return "application/json"
+        return text.encode(charset)
+    except (LookupError, UnicodeEncodeError) as error:
+        raise TaskFailed(f"the body can not be sent as {charset}: {error}") from None
 
 
 def _form(context: RunContext, form: Mapping[str, object], kind: str | None, stack: ExitStack) -> Content:
     files = {name: part for name, value in form.items() if (part := _file(context, value, stack)) is not None}
     if not files and not (kind or "").startswith("multipart/"):
-        return Content(fields={name: _text(value) for name, value in form.items()}, type=kind)
+        return Content(fields={name: as_text(value) for name, value in form.items()}, type=kind)
     parts: list[tuple[str, Part]] = []
     for name, value in form.items():
-        parts.append((name, files.get(name) or (None, _text(value).encode())))
+        parts.append((name, files.get(name) or (None, as_text(value).encode())))
     # the boundary is chosen where the parts are put together, so the header is written there too
     return Content(files=parts)
 
@@ -70,9 +91,3 @@ def _file(context: RunContext, value: object, stack: ExitStack) -> Part | None:
     if not isinstance(value, str) or not value.startswith("kestra://"):
         return None
     return name or value.rpartition("/")[2], stack.enter_context(context.files.open(value))
-
-
-def _text(value: object) -> str:
-    if isinstance(value, str):
-        return value
-    return "" if value is None else orjson.dumps(value, default=str).decode()

@@ -1,5 +1,6 @@
 """Options of HTTP tasks and triggers: authentication, time limits, proxy, TLS, what counts as a failure."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -69,6 +70,23 @@ class Ssl(Written):
     )
 
 
+class Logged(StrEnum):
+    """A part of an exchange that can be logged."""
+
+    REQUEST_HEADERS = "REQUEST_HEADERS"
+    REQUEST_BODY = "REQUEST_BODY"
+    RESPONSE_HEADERS = "RESPONSE_HEADERS"
+    RESPONSE_BODY = "RESPONSE_BODY"
+
+
+_BY_LEVEL: Mapping[str, frozenset[Logged]] = {
+    "ALL": frozenset(Logged),
+    "TRACE": frozenset(Logged),
+    "DEBUG": frozenset({Logged.REQUEST_HEADERS, Logged.RESPONSE_HEADERS}),
+    "INFO": frozenset({Logged.RESPONSE_HEADERS}),
+}
+
+
 class HttpOptions(Written):
     """All options; the ones marked older are written as part of `auth`, `timeout` or `proxy` today."""
 
@@ -83,8 +101,12 @@ class HttpOptions(Written):
     max_content_length: Property[int] | None = Field(
         default=None, description="Most bytes of an answer that is an output; 10 MiB by default."
     )
-    logs: tuple[str, ...] = Field(default=(), description="Parts of the exchange that are logged at DEBUG: REQUEST_HEADERS, ...")
-    log_level: str | None = Field(default=None, description="Older: without effect.")
+    logs: tuple[Logged, ...] = Field(
+        default=(), description="What is logged at DEBUG: REQUEST_HEADERS, REQUEST_BODY, RESPONSE_HEADERS, RESPONSE_BODY."
+    )
+    log_level: Literal["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "OFF", "ALL", "NOT_SPECIFIED"] | None = Field(
+        default=None, description="Older: TRACE stands for all of `logs`, DEBUG for the headers, INFO for those of the answer."
+    )
     basic_auth_user: Property[str] | None = Field(default=None, description="Older: name for BASIC.")
     basic_auth_password: Property[str] | None = Field(default=None, description="Older: password for BASIC.")
     connect_timeout: Property[Duration] | None = Field(default=None, description="Older: for a connection.")
@@ -96,3 +118,8 @@ class HttpOptions(Written):
     proxy_port: Property[int] | None = Field(default=None, description="Older: port of the proxy.")
     proxy_username: Property[str] | None = Field(default=None, description="Older: name for the proxy.")
     proxy_password: Property[str] | None = Field(default=None, description="Older: password for the proxy.")
+
+    @property
+    def logged(self) -> frozenset[Logged]:
+        """What of an exchange is logged."""
+        return frozenset(self.logs) or _BY_LEVEL.get(self.log_level or "", frozenset())

@@ -11,6 +11,8 @@ from urllib.parse import parse_qs, urlsplit
 BIG = b"0123456789abcdef" * 4096
 FIXED: dict[str, tuple[int, bytes, tuple[str, str]]] = {
     "empty": (200, b"", ("X-Empty", "yes")),
+    "missing": (404, b"", ("X-Empty", "yes")),
+    "moved": (307, b"", ("Location", "/echo")),
     "redirect": (302, b"", ("Location", "/echo")),
     "latin": (200, "é".encode("latin-1"), ("Content-Type", "text/plain")),
     "zipped": (200, gzip.compress(b"unzipped"), ("Content-Encoding", "gzip")),

@@ -54,12 +54,34 @@ def test_an_answer_is_code_headers_and_text(place: Place, server: Server) -> Non
     assert {metric.name for metric in result.metrics} == {"response.length"}
 
 
-def test_text_that_is_json_is_sent_as_json(place: Place, server: Server) -> None:
+def test_a_body_is_taken_for_json_unless_told_otherwise(place: Place, server: Server) -> None:
     told = sent(place, server, "method: POST\nbody: '{\"a\": {{ 1 + 1 }}}'")
     assert (told["method"], told["body"], told["headers"]["content-type"]) == ("POST", '{"a": 2}', "application/json")
     told = sent(place, server, "method: PUT\nbody: hello")
-    assert (told["body"], told["headers"]["content-type"]) == ("hello", "text/plain; charset=utf-8")
+    assert (told["body"], told["headers"]["content-type"]) == ("hello", "application/json")
     assert sent(place, server, "method: PATCH\nbody: <a/>\ncontentType: text/xml")["headers"]["content-type"] == "text/xml"
+
+
+def test_a_body_has_the_encoding_of_the_options(place: Place, server: Server) -> None:
+    told = sent(place, server, "method: POST\nbody: é\noptions: {defaultCharset: ISO-8859-1}")
+    assert (told["body"], told["headers"]["content-length"]) == ("\ufffd", "1")
+    assert "can not be sent as ascii" in failed(place, server, "/echo", "method: POST\nbody: é\noptions: {defaultCharset: ascii}")
+
+
+def test_a_stored_file_is_sent_as_a_body(place: Place, server: Server) -> None:
+    uri = stored(place, b"the file")
+    told = sent(place, server, f"method: POST\nbody: '{{{{ \"{uri}\" }}}}'\ncontentType: text/csv")
+    assert (told["body"], told["headers"]["content-type"], told["headers"]["content-length"]) == ("the file", "text/csv", "8")
+    assert "transfer-encoding" not in told["headers"]
+
+
+def test_a_stored_file_is_sent_again_after_a_redirect(place: Place, server: Server) -> None:
+    told = sent(place, server, f"method: POST\nbody: {stored(place, b'again')}", "/moved")
+    assert (told["method"], told["body"]) == ("POST", "again")
+
+
+def test_a_file_that_is_not_there_can_not_be_sent(place: Place, server: Server) -> None:
+    assert "nothing.ion" in failed(place, server, "/echo", "method: POST\nbody: kestra:///company/team/f/executions/e1/nothing.ion")
 
 
 def test_a_map_as_body_is_json(place: Place, server: Server) -> None:
@@ -157,6 +179,35 @@ def test_a_proxy_is_asked_in_place_of_the_server(place: Place, server: Server) -
         assert json.loads(result.outputs["body"])["headers"]["host"] == "unknown.invalid"
 
 
+@pytest.mark.parametrize(
+    ("options", "lines"),
+    [
+        ("{logs: [REQUEST_HEADERS]}", ["request headers:"]),
+        ("{logs: [REQUEST_BODY, RESPONSE_BODY]}", ["request body: hello", "response body: {"]),
+        ("{logLevel: INFO}", ["response 200, headers:"]),
+        ("{logLevel: DEBUG}", ["request headers:", "response 200, headers:"]),
+        ("{logLevel: TRACE}", ["request headers:", "request body: hello", "response 200, headers:", "response body: {"]),
+        ("{logLevel: ERROR}", []),
+    ],
+)
+def test_the_parts_of_an_exchange_that_are_asked_for_are_logged(place: Place, server: Server, options: str, lines: list[str]) -> None:
+    result = ran(place, server, "/echo", f"method: POST\nbody: hello\noptions: {options}")
+    assert [(level, text[: len(line)]) for (level, text), line in zip(result.lines, lines, strict=True)] == [
+        ("DEBUG", one) for one in lines
+    ]
+
+
+def test_a_logged_exchange_does_not_tell_its_login(place: Place, server: Server) -> None:
+    result = ran(
+        place,
+        server,
+        "/echo",
+        "options: {logs: [REQUEST_HEADERS], auth: {type: BEARER, token: hidden}, basicAuthUser: u}\nheaders: {Authorization: told}",
+    )
+    assert "told" not in result.lines[0][1]
+    assert "authorization: ********" in result.lines[0][1]
+
+
 def test_all_options_are_known() -> None:
     options = """options:
   auth: {type: DIGEST, username: u}
@@ -225,6 +276,11 @@ def test_the_server_the_flow_or_the_address_name_the_file(place: Place, server: 
 def test_an_empty_download_is_a_failure_unless_allowed(place: Place, server: Server) -> None:
     assert "with nothing in it" in failed(place, server, "/empty", kind="Download")
     assert ran(place, server, "/empty", "failOnEmptyResponse: false", "Download").outputs["length"] == 0
+
+
+def test_a_download_that_may_fail_may_be_empty(place: Place, server: Server) -> None:
+    outputs = ran(place, server, "/missing", "options: {allowFailed: true}", "Download").outputs
+    assert (outputs["code"], outputs["length"]) == (404, 0)
 
 
 def test_a_download_does_not_have_to_fit_into_memory(place: Place, server: Server) -> None:
