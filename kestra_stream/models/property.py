@@ -1,6 +1,6 @@
 """Property: a value of a flow that is a template until it is rendered, and of a known type after."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Generic, TypeVar, cast, get_args
 
 import orjson
@@ -113,23 +113,43 @@ def convert(value: Any, adapter: TypeAdapter[T_co]) -> T_co:
         return adapter.validate_python(value)
     except ValidationError as error:
         problem = error
-    if isinstance(value, str):
+    for reading in _readings(value):
         try:
-            return adapter.validate_python(orjson.loads(value))
-        except (ValidationError, orjson.JSONDecodeError):
-            pass
-    elif not isinstance(value, Mapping | list | tuple):
-        try:
-            return adapter.validate_python("true" if value is True else "false" if value is False else str(value))
+            return adapter.validate_python(reading)
         except ValidationError:
-            pass
-    elif not has_expression(value):
-        try:
-            return adapter.validate_python(orjson.dumps(value).decode())
-        except (ValidationError, TypeError):
-            pass
+            continue
     first = problem.errors(include_url=False)[0]
     raise ExpressionError(f"{_shortened(value)} does not fit: {first['msg']}")
+
+
+def _readings(value: Any) -> Iterator[Any]:
+    """What else a value may stand for: JSON text for its value, a scalar for its text, a list or map for texts inside it or its JSON."""
+    try:
+        match value:
+            case str():
+                parsed = orjson.loads(value)
+                yield from (parsed, _with_texts(parsed)) if isinstance(parsed, Mapping | list) else (parsed,)
+            case Mapping() | list() | tuple():
+                yield _with_texts(value)
+                yield orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+            case _:
+                yield _with_texts(value) if isinstance(value, bool) else str(value)
+    except (orjson.JSONDecodeError, TypeError):
+        return
+
+
+def _with_texts(value: Any) -> Any:
+    """A list or map whose scalars are text: `[1, true]` fits a list of texts."""
+    match value:
+        case Mapping():
+            return {str(key): _with_texts(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_with_texts(item) for item in value]
+        case bool():
+            return "true" if value else "false"
+        case int() | float():
+            return str(value)
+    return value
 
 
 def _shortened(value: Any) -> str:

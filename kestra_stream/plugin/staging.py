@@ -15,6 +15,7 @@ from kestra_stream.errors import Invalid
 from kestra_stream.models.property import Property
 from kestra_stream.plugin.api import RunContext
 from kestra_stream.plugin.namespace_files import NamespaceFilesOption
+from kestra_stream.plugin.text import as_text
 from kestra_stream.storage.uri import SCHEME, cache_folder
 
 STORED = re.compile(r"kestra:///[-a-zA-Z0-9%._+~#=/]*")
@@ -30,7 +31,7 @@ def put_input_files(context: RunContext, files: Property[Any] | None, extra: Map
     """
     rendered = context.render(files, extra)
     for name, content in _as_map(rendered).items():
-        text = _as_text(content)
+        text = as_text(content)
         if STORED.fullmatch(text.strip()):
             with context.files.open(text.strip()) as stored:
                 context.working_directory.write(str(name), stored)
@@ -141,9 +142,3 @@ def _as_map(value: Any) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         raise Invalid("inputFiles must be a map of names to contents")
     return value
-
-
-def _as_text(content: Any) -> str:
-    if content is None:
-        return ""
-    return content if isinstance(content, str) else orjson.dumps(content, default=str).decode()

@@ -15,6 +15,7 @@ class Expression(Condition):
         "io.kestra.core.models.conditions.types.ExpressionCondition",
         "io.kestra.core.models.conditions.types.VariableCondition",
         "io.kestra.plugin.core.condition.ExpressionCondition",
+        "io.kestra.plugin.core.condition.VariableCondition",
     )
     examples: ClassVar[tuple[str, ...]] = (
         """

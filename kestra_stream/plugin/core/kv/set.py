@@ -1,6 +1,7 @@
 """io.kestra.plugin.core.kv.Set: write a key."""
 
 from datetime import date, datetime
+from math import isfinite
 from typing import Any, ClassVar, Literal
 
 import orjson
@@ -10,6 +11,7 @@ from kestra_stream.errors import ExpressionError
 from kestra_stream.models.duration import Duration, parse_duration
 from kestra_stream.models.property import Property
 from kestra_stream.plugin.api import RunContext, RunnableTask
+from kestra_stream.plugin.text import as_text
 
 ValueType = Literal["STRING", "NUMBER", "BOOLEAN", "DATETIME", "DATE", "DURATION", "JSON"]
 
@@ -37,8 +39,8 @@ class Set(RunnableTask):
     kv_description: Property[str] | None = Field(default=None, description="What the key is for.")
 
     def run(self, context: RunContext) -> None:
-        raw = context.render_typed(self.value)
         kind = context.render(self.kv_type) if self.kv_type is not None else None
+        raw = context.render(self.value) if kind == "STRING" else context.render_typed(self.value)
         context.key_values(context.render(self.namespace) if self.namespace is not None else None).set(
             context.render(self.key),
             typed_value(raw, kind),
@@ -57,9 +59,9 @@ def typed_value(raw: Any, kind: str | None) -> Any:
     try:
         match kind:
             case "STRING":
-                return raw if isinstance(raw, str) else orjson.dumps(raw).decode()
+                return as_text(raw)
             case "NUMBER":
-                return raw if isinstance(raw, int | float) else _number(str(raw))
+                return _number(str(raw))
             case "BOOLEAN":
                 return raw if isinstance(raw, bool) else str(raw).strip().lower() == "true"
             case "DATETIME":
@@ -80,7 +82,10 @@ def _number(text: str) -> int | float:
     try:
         return int(text)
     except ValueError:
-        return float(text)
+        number = float(text)
+    if not isfinite(number):
+        raise ValueError(f"{text} is no number")
+    return number
 
 
 def _guessed(raw: Any) -> Any:

@@ -7,6 +7,7 @@ from pydantic import Field
 from kestra_stream.models.property import Property
 from kestra_stream.models.records import Level
 from kestra_stream.plugin.api import RunContext, RunnableTask
+from kestra_stream.plugin.text import as_text
 
 
 class Log(RunnableTask):
@@ -30,4 +31,4 @@ class Log(RunnableTask):
         level = context.render(self.level)
         message = context.render(self.message)
         for line in message if isinstance(message, list | tuple) else (message,):
-            context.logger.log(level, line if isinstance(line, str) else str(line))
+            context.logger.log(level, as_text(line))

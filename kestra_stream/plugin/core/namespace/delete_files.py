@@ -6,6 +6,7 @@ from pydantic import Field
 
 from kestra_stream.models.property import Property
 from kestra_stream.plugin.api import RunContext, RunnableTask, TaskOutput
+from kestra_stream.plugin.text import structure
 
 
 class DeleteFilesOutput(TaskOutput):
@@ -36,7 +37,7 @@ class DeleteFiles(RunnableTask):
 
     def run(self, context: RunContext) -> DeleteFilesOutput:
         folder = context.namespace_files(context.render(self.namespace) if self.namespace is not None else None)
-        globs = context.render(self.files)
+        globs = structure(context.render(self.files))
         gone = [path for path in folder.list([globs] if isinstance(globs, str) else globs) if folder.delete(path)]
         context.counter("deleted", len(gone))
         return DeleteFilesOutput(files=gone)

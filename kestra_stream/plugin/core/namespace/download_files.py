@@ -6,6 +6,7 @@ from pydantic import Field
 
 from kestra_stream.models.property import Property
 from kestra_stream.plugin.api import RunContext, RunnableTask, TaskOutput
+from kestra_stream.plugin.text import structure
 
 
 class DownloadFilesOutput(TaskOutput):
@@ -34,10 +35,11 @@ class DownloadFiles(RunnableTask):
 
     def run(self, context: RunContext) -> DownloadFilesOutput:
         folder = context.namespace_files(context.render(self.namespace) if self.namespace is not None else None)
-        globs = context.render(self.files)
+        globs = structure(context.render(self.files))
         prefix = context.render(self.destination).rstrip("/")
         found = {}
         for path in folder.list([globs] if isinstance(globs, str) else globs):
             with folder.open(path) as source:
                 found[f"{prefix}{path}"] = context.files.put(source, path.lstrip("/"))
+        context.counter("downloaded", len(found))
         return DownloadFilesOutput(files=found)

@@ -10,6 +10,7 @@ from pydantic import Field
 from kestra_stream.errors import Invalid
 from kestra_stream.models.property import Property
 from kestra_stream.plugin.api import NamespaceFolder, RunContext, RunnableTask, TaskOutput
+from kestra_stream.plugin.text import as_text, structure
 
 
 class Conflict(StrEnum):
@@ -27,7 +28,7 @@ class UploadFilesOutput(TaskOutput):
 
 
 class UploadFiles(RunnableTask):
-    """Store files in a namespace: those of the working directory that match globs, or a map of paths to contents."""
+    """Store files in a namespace: stored files by their URIs, files of the working directory by globs, or a map of paths to contents."""
 
     type_name: ClassVar[str] = "io.kestra.plugin.core.namespace.UploadFiles"
     aliases: ClassVar[tuple[str, ...]] = ("io.kestra.core.tasks.namespace.UploadFiles",)
@@ -41,7 +42,7 @@ class UploadFiles(RunnableTask):
         """,
     )
 
-    files: Property[Any] = Field(description="Globs, or a map of paths to contents or storage URIs.")
+    files: Property[Any] = Field(description="Globs and storage URIs, or a map of paths to contents or storage URIs.")
     namespace: Property[str] | None = Field(default=None, description="The namespace; the own by default.")
     destination: Property[str] = Field(default=Property.of("/"), description="Folder to store them in.")
     conflict: Property[Conflict] = Field(
@@ -59,12 +60,18 @@ class UploadFiles(RunnableTask):
         return UploadFilesOutput(files=stored)
 
     def _contents(self, context: RunContext) -> Mapping[str, Any]:
-        files = context.render(self.files)
+        files = structure(context.render(self.files))
         if isinstance(files, Mapping):
             return {str(name): content for name, content in files.items()}
-        patterns = [files] if isinstance(files, str) else [str(pattern) for pattern in files]
+        if not isinstance(files, str | list | tuple):
+            raise Invalid("files must be globs, URIs, or a map of paths to contents or URIs")
+        wanted = [files] if isinstance(files, str) else [str(one) for one in files]
+        stored = {PurePosixPath(one).name: one for one in wanted if one.startswith("kestra://")}
+        patterns = [one for one in wanted if not one.startswith("kestra://")]
+        if not patterns:
+            return stored
         top = context.working_directory.path
-        return {path.relative_to(top).as_posix(): path for path in context.working_directory.find(patterns)}
+        return stored | {path.relative_to(top).as_posix(): path for path in context.working_directory.find(patterns)}
 
 
 def _may_store(folder: NamespaceFolder, path: str, conflict: Conflict) -> bool:
@@ -82,4 +89,4 @@ def _put(context: RunContext, folder: NamespaceFolder, path: str, content: Any) 
     if hasattr(content, "open"):
         with content.open("rb") as source:
             return folder.put(path, source)
-    return folder.put(path, ("" if content is None else str(content)).encode())
+    return folder.put(path, as_text(content).encode())

@@ -17,7 +17,11 @@ class Process(TaskRunner):
     """Run on the host, with the worker's environment (without its secrets) below that of the task."""
 
     type_name: ClassVar[str] = "io.kestra.plugin.core.runner.Process"
-    aliases: ClassVar[tuple[str, ...]] = ("io.kestra.core.runners.ProcessTaskRunner", "io.kestra.core.tasks.runners.Process")
+    aliases: ClassVar[tuple[str, ...]] = (
+        "io.kestra.core.models.tasks.runners.types.ProcessTaskRunner",
+        "io.kestra.core.runners.ProcessTaskRunner",
+        "io.kestra.core.tasks.runners.Process",
+    )
     examples: ClassVar[tuple[str, ...]] = (
         """
         id: hello

@@ -72,7 +72,7 @@ class FilterItems(RunnableTask):
     def _holds(self, context: RunContext, row: Any, otherwise: ErrorOrNullBehavior, number: int, *, keeps: bool) -> bool:
         """Whether a row is kept."""
         try:
-            text = context.render(self.filter_condition, as_variables(row))
+            text = context.render(self.filter_condition, as_variables(row)).strip()
         except ExpressionError as error:
             if otherwise is ErrorOrNullBehavior.FAIL:
                 raise KestraError(f"row {number}: {error}") from error

@@ -8,6 +8,7 @@ from pydantic import Field
 from kestra_stream.errors import Invalid
 from kestra_stream.models.property import Property
 from kestra_stream.plugin.api import RunContext, RunnableTask, TaskOutput
+from kestra_stream.plugin.text import as_text, structure
 
 
 class LocalFilesOutput(TaskOutput):
@@ -36,7 +37,7 @@ class LocalFiles(RunnableTask):
     outputs: Property[list[str]] | None = Field(default=None, description="Globs of the files to keep.")
 
     def run(self, context: RunContext) -> LocalFilesOutput:
-        created = context.render(self.inputs) if self.inputs is not None else {}
+        created = structure(context.render(self.inputs)) if self.inputs is not None else {}
         if not isinstance(created, Mapping):
             raise Invalid("inputs must be a map of names to contents")
         for name, content in created.items():
@@ -52,4 +53,4 @@ def put_file(context: RunContext, name: str, content: Any) -> None:
         with context.files.open(content) as source:
             context.working_directory.write(name, source)
     else:
-        context.working_directory.write(name, ("" if content is None else str(content)).encode())
+        context.working_directory.write(name, as_text(content).encode())

@@ -15,7 +15,7 @@ class PurgeCurrentExecutionFiles(RunnableTask):
     """Delete every file of this execution."""
 
     type_name: ClassVar[str] = "io.kestra.plugin.core.storage.PurgeCurrentExecutionFiles"
-    aliases: ClassVar[tuple[str, ...]] = ("io.kestra.core.tasks.storages.PurgeExecution",)
+    aliases: ClassVar[tuple[str, ...]] = ("io.kestra.core.tasks.storages.PurgeExecution", "io.kestra.plugin.core.storage.PurgeExecution")
     examples: ClassVar[tuple[str, ...]] = (
         """
         id: tidy

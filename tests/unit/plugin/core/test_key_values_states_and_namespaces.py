@@ -43,6 +43,9 @@ def failed(place: Place, kind: str, properties: str = "") -> str:
         ("hello", "", "hello"),
         ("{a: 1}", "", {"a": 1}),
         ("'12'", "STRING", "12"),
+        ("{a: [1, true]}", "STRING", '{"a":[1,true]}'),
+        ("'{{ now() | date(\"yyyy\") }}'", "STRING", str(now().year)),
+        ("12", "NUMBER", 12),
         ("'1.5'", "NUMBER", 1.5),
         ("'TRUE'", "BOOLEAN", True),
         ("'2030-01-01T00:00:00Z'", "DATETIME", "2030-01-01T00:00:00Z"),
@@ -57,7 +60,10 @@ def test_a_key_gives_back_what_was_set(place: Place, value: str, kind: str, stor
     assert outputs(place, "kv.Get", "key: k") == {"value": stored_as}
 
 
-@pytest.mark.parametrize(("value", "kind"), [("x", "NUMBER"), ("x", "DATETIME"), ("x", "DATE"), ("x", "DURATION"), ("x", "JSON")])
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [("x", "NUMBER"), ("true", "NUMBER"), ("nan", "NUMBER"), ("x", "DATETIME"), ("x", "DATE"), ("x", "DURATION"), ("x", "JSON")],
+)
 def test_a_value_has_to_fit_its_type(place: Place, value: str, kind: str) -> None:
     assert f"not of type {kind}" in failed(place, "kv.Set", f"key: k\nvalue: {value}\nkvType: {kind}")
 
@@ -113,10 +119,21 @@ def test_purge_removes_expired_keys_of_namespaces_and_below(place: Place) -> Non
     assert [outputs(place, "kv.GetKeys", f"namespace: {name}")["keys"] for name in ("company", "company.team", "companyx")] == [["new"]] * 3
 
 
-def test_purge_removes_all_keys_of_a_pattern_when_asked_to(place: Place) -> None:
+def test_purge_looks_everywhere_by_default(place: Place) -> None:
+    for namespace in ("company", "company.team", "other.place"):
+        expired(place, namespace, "old")
+    assert outputs(place, "kv.PurgeKV", "behavior: {type: key}") == {"size": 3}
+
+
+def test_purge_removes_keys_and_not_versions() -> None:
+    assert "'key'" in task_faults("kv.PurgeKV", "behavior: {type: version, keepAmount: 1}")
+
+
+@pytest.mark.parametrize("choice", ["expiredOnly: false", "behavior: {type: key, expiredOnly: '{{ false }}'}"])
+def test_purge_removes_all_keys_of_a_pattern_when_asked_to(place: Place, choice: str) -> None:
     for key in ("tmp_a", "tmp_b", "kept"):
         outputs(place, "kv.Set", f"key: {key}\nvalue: 1")
-    assert outputs(place, "kv.PurgeKV", "keyPattern: 'tmp_*'\nexpiredOnly: false") == {"size": 2}
+    assert outputs(place, "kv.PurgeKV", f"keyPattern: 'tmp_*'\n{choice}") == {"size": 2}
     assert outputs(place, "kv.GetKeys") == {"keys": ["kept"]}
     assert "either `namespaces` or" in task_faults("kv.PurgeKV", "namespaces: [a]\nnamespacePattern: b")
 
@@ -171,6 +188,21 @@ def test_files_are_uploaded_listed_and_deleted(place: Place) -> None:
     result = ran(place, "namespace.DeleteFiles", "files: '**/sub/*'")
     assert result.outputs == {"files": ["/dir/sub/a.txt"]}
     assert [(metric.name, metric.value) for metric in result.metrics] == [("deleted", 1.0)]
+
+
+def test_stored_files_keep_their_names(place: Place) -> None:
+    uri = stored(place, b"x", "inputs/file/data.csv")
+    assert list(outputs(place, "namespace.UploadFiles", f"files: ['{uri}', '*.none']\ndestination: /in")["files"]) == ["/in/data.csv"]
+
+
+def test_files_may_be_json_text(place: Place) -> None:
+    assert list(outputs(place, "namespace.UploadFiles", 'files: \'{{ {"a.json": {"b": 1}} }}\'')["files"]) == ["/a.json"]
+    assert content(place, "kestra:///company/team/_files/a.json") == b'{"b":1}'
+    assert outputs(place, "namespace.DeleteFiles", "files: '{{ [\"a.json\"] }}'") == {"files": ["/a.json"]}
+
+
+def test_files_are_no_number(place: Place) -> None:
+    assert "files must be globs" in failed(place, "namespace.UploadFiles", "files: 5")
 
 
 @pytest.mark.parametrize(("conflict", "kept"), [("OVERWRITE", b"new"), ("SKIP", b"old")])
