@@ -17,16 +17,21 @@ def validate_paths(paths: Sequence[Path], output: str) -> int:
     """Print the faults of all flows; return the exit code."""
     faults: list[Fault] = []
     warnings: list[Fault] = []
+    infos: list[Fault] = []
     flows = 0
     for path in flow_files(paths):
         for parsed in read_flows(path):
             flows += 1
             faults.extend(parsed.faults)
             warnings.extend(parsed.warnings)
+            infos.extend(parsed.infos)
     if output == "json":
-        document = {"flows": flows, "faults": [asdict(one) for one in faults], "warnings": [asdict(one) for one in warnings]}
+        notes = {"faults": faults, "warnings": warnings, "infos": infos}
+        document = {"flows": flows} | {name: [asdict(one) for one in found] for name, found in notes.items()}
         typer.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2))
     else:
+        for info in infos:
+            typer.echo(f"{info} (info)", err=True)
         for warning in warnings:
             typer.echo(f"{warning} (warning)", err=True)
         for fault in faults:

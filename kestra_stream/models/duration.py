@@ -6,6 +6,8 @@ from typing import Annotated, Any
 import isodate
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
+from kestra_stream.models.sentences import shown
+
 
 def parse_duration(value: Any) -> timedelta:
     """Turn ISO-8601 text (or a timedelta) into a timedelta.
@@ -16,13 +18,13 @@ def parse_duration(value: Any) -> timedelta:
     if isinstance(value, timedelta):
         return value
     if not isinstance(value, str):
-        raise ValueError(f"{value!r} is not an ISO-8601 duration such as PT30S or P1D")  # noqa: TRY004 - pydantic wants ValueError
+        raise ValueError(f"must be an ISO-8601 duration such as PT30S or P1D, but is {shown(value)}")  # noqa: TRY004 - pydantic wants ValueError
     try:
         parsed = isodate.parse_duration(value.strip().upper())
     except (isodate.ISO8601Error, ValueError, OverflowError):
         parsed = None
     if not isinstance(parsed, timedelta):
-        raise ValueError(f"{value!r} is not an ISO-8601 duration such as PT30S or P1D")  # noqa: TRY004 - pydantic wants ValueError
+        raise ValueError(f"must be an ISO-8601 duration such as PT30S or P1D, but is {shown(value)}")  # noqa: TRY004 - pydantic wants ValueError
     return parsed
 
 

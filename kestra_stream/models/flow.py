@@ -8,8 +8,8 @@ from pydantic import Field, SerializeAsAny
 from kestra_stream.models.conditions import AnyCondition
 from kestra_stream.models.document_model import Written
 from kestra_stream.models.duration import Duration
-from kestra_stream.models.execution import Label
 from kestra_stream.models.input import AnyInput, InputType
+from kestra_stream.models.labels import FreeLabels, Labels
 from kestra_stream.models.retry import Retry
 from kestra_stream.models.task import AnyTask, WorkerGroup
 from kestra_stream.models.trigger import AnyTrigger
@@ -66,7 +66,7 @@ class MaxDurationSla(Written):
     type: Literal["MAX_DURATION"]
     duration: Duration
     behavior: SlaBehavior
-    labels: dict[str, str] = Field(default_factory=dict)
+    labels: FreeLabels = ()
 
 
 class AssertionSla(Written):
@@ -76,7 +76,7 @@ class AssertionSla(Written):
     type: Literal["EXECUTION_ASSERTION"]
     assert_: str = Field(alias="assert")
     behavior: SlaBehavior
-    labels: dict[str, str] = Field(default_factory=dict)
+    labels: FreeLabels = ()
 
 
 Sla = Annotated[MaxDurationSla | AssertionSla, Field(discriminator="type")]
@@ -120,7 +120,7 @@ class Flow(Written):
     tenant_id: str = Field(default="main", exclude=True)
     revision: int = Field(default=1, ge=1)
     description: str | None = None
-    labels: tuple[Label, ...] = ()
+    labels: Labels = ()
     variables: dict[str, Any] = Field(default_factory=dict)
     inputs: tuple[AnyInput, ...] = ()
     outputs: tuple[FlowOutput, ...] = ()

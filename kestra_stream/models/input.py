@@ -1,10 +1,10 @@
 """Inputs of a flow: their types and limits. Coercion of values lives in `engine/inputs.py`."""
 
-from datetime import date, datetime, time
+from datetime import date, time
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, Field
+from pydantic import AliasChoices, AwareDatetime, Field
 
 from kestra_stream.models.document_model import Written
 from kestra_stream.models.duration import Duration
@@ -123,8 +123,8 @@ class DatetimeInput(Input):
     """An instant with a zone, within inclusive limits."""
 
     type: Literal["DATETIME"]
-    after: datetime | None = None
-    before: datetime | None = None
+    after: AwareDatetime | None = None
+    before: AwareDatetime | None = None
 
 
 class DateInput(Input):

@@ -9,9 +9,21 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 from kestra_stream.errors import ExpressionError
+from kestra_stream.models.document_model import Steps, inside, misplaced
+from kestra_stream.models.sentences import joined, sentence
 
 T_co = TypeVar("T_co", covariant=True)
-_SHOWN = 80
+
+
+class Misfit(ExpressionError):
+    """A value does not fit the type of its property; `faults` are what is wrong, each with the place below the value."""
+
+    def __init__(self, problem: ValidationError, value: Any) -> None:
+        by_place: dict[Steps, list[str]] = {}
+        for error in problem.errors(include_url=False):
+            by_place.setdefault(inside(value, error["loc"]), []).append(sentence(error))
+        self.faults = tuple((joined(sentences), place) for place, sentences in by_place.items())
+        super().__init__("; ".join(f"{'.'.join(map(str, place))} {text}".lstrip() for text, place in self.faults))
 
 
 class Property(Generic[T_co]):
@@ -74,8 +86,8 @@ class Property(Generic[T_co]):
                 adapter = TypeAdapter(kind)
             try:
                 return cls(value, adapter)
-            except ExpressionError as error:
-                raise ValueError(str(error)) from None
+            except Misfit as error:
+                raise misplaced(*error.faults) from None
 
         return core_schema.no_info_plain_validator_function(
             parse,
@@ -107,7 +119,7 @@ def convert(value: Any, adapter: TypeAdapter[T_co]) -> T_co:
     """Convert a rendered value to the type; JSON text is accepted for lists, maps, numbers and booleans.
 
     Raises:
-        ExpressionError: it does not fit.
+        Misfit: it does not fit.
     """
     try:
         return adapter.validate_python(value)
@@ -118,8 +130,7 @@ def convert(value: Any, adapter: TypeAdapter[T_co]) -> T_co:
             return adapter.validate_python(reading)
         except ValidationError:
             continue
-    first = problem.errors(include_url=False)[0]
-    raise ExpressionError(f"{_shortened(value)} does not fit: {first['msg']}")
+    raise Misfit(problem, value)
 
 
 def _readings(value: Any) -> Iterator[Any]:
@@ -150,8 +161,3 @@ def _with_texts(value: Any) -> Any:
         case int() | float():
             return str(value)
     return value
-
-
-def _shortened(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."

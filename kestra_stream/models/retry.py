@@ -4,10 +4,11 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import AliasChoices, Field, model_validator
+from pydantic import AfterValidator, AliasChoices, Field, ValidationInfo
+from pydantic.alias_generators import to_camel
 
 from kestra_stream.models.document_model import Written
-from kestra_stream.models.duration import Duration
+from kestra_stream.models.duration import Duration, format_duration
 
 
 class RetryBehavior(StrEnum):
@@ -43,32 +44,36 @@ class RetryPolicy(Written):
             return None
         return moment
 
-    def _check_limits(self, shortest: timedelta, name: str) -> None:
-        if self.max_duration is not None and shortest >= self.max_duration:
-            raise ValueError(f"{name} must be shorter than maxDuration")
+
+def _shorter(wait: timedelta, info: ValidationInfo) -> timedelta:
+    """Refuse a wait that is not shorter than the limits beside it, which stand before it in the class."""
+    for name in ("max_duration", "max_interval"):
+        limit = info.data.get(name)
+        if limit is not None and wait >= limit:
+            own, other = to_camel(info.field_name or ""), to_camel(name)
+            raise ValueError(f"{own} must be shorter than {other} ({format_duration(limit)}), but is {format_duration(wait)}")
+    return wait
+
+
+Wait = Annotated[Duration, AfterValidator(_shorter)]
 
 
 class ConstantRetry(RetryPolicy):
     """Wait the same time before every attempt."""
 
     type: Literal["constant"]
-    interval: Duration
+    interval: Wait
 
     def delay(self, attempts: int, fraction: float) -> timedelta:
         return self.interval
-
-    @model_validator(mode="after")
-    def _interval_fits(self) -> "ConstantRetry":
-        self._check_limits(self.interval, "interval")
-        return self
 
 
 class ExponentialRetry(RetryPolicy):
     """Wait `interval`, then each time `delayFactor` times longer, at most `maxInterval`."""
 
     type: Literal["exponential"]
-    interval: Duration
     max_interval: Duration
+    interval: Wait
     delay_factor: float = Field(default=2.0, gt=0)
 
     def delay(self, attempts: int, fraction: float) -> timedelta:
@@ -77,30 +82,16 @@ class ExponentialRetry(RetryPolicy):
         except OverflowError:
             return self.max_interval
 
-    @model_validator(mode="after")
-    def _interval_fits(self) -> "ExponentialRetry":
-        self._check_limits(self.interval, "interval")
-        if self.interval >= self.max_interval:
-            raise ValueError("interval must be shorter than maxInterval")
-        return self
-
 
 class RandomRetry(RetryPolicy):
     """Wait somewhere between `minInterval` and `maxInterval`."""
 
     type: Literal["random"]
-    min_interval: Duration
     max_interval: Duration
+    min_interval: Wait
 
     def delay(self, attempts: int, fraction: float) -> timedelta:
         return self.min_interval + (self.max_interval - self.min_interval) * fraction
-
-    @model_validator(mode="after")
-    def _interval_fits(self) -> "RandomRetry":
-        self._check_limits(self.min_interval, "minInterval")
-        if self.min_interval >= self.max_interval:
-            raise ValueError("minInterval must be shorter than maxInterval")
-        return self
 
 
 Retry = Annotated[ConstantRetry | ExponentialRetry | RandomRetry, Field(discriminator="type")]

@@ -5,7 +5,7 @@ execution-updating (changes the execution itself). See `models/behaviour.py` for
 """
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, SerializeAsAny, ValidationInfo, WrapValidator
 from pydantic_core import PydanticCustomError
@@ -25,7 +25,7 @@ class WorkerGroup(Written):
     """Which workers may run a task, and what happens when none lives."""
 
     key: str = Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_-]*$")
-    fallback: str = Field(default="WAIT", pattern="^(WAIT|FAIL|CANCEL)$")
+    fallback: Literal["WAIT", "FAIL", "CANCEL"] = "WAIT"
 
 
 class TaskCache(Written):
@@ -91,7 +91,7 @@ def resolved_as(kind: type[Plugin], value: Any, handler: Callable[[Any], Any], i
     if resolve is None:
         return handler(value)
     if not isinstance(value, Mapping):
-        raise PydanticCustomError("not_a_map", "must be a map with a type")
+        raise PydanticCustomError("not_a_map", "must be a map with a `type`")
     return resolve(value, kind)
 
 

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field, SerializeAsAny, ValidationInfo, WrapValidator, field_validator
+from pydantic import Field, SerializeAsAny, ValidationInfo, WrapValidator
 
 from kestra_stream.models.conditions import AnyCondition
-from kestra_stream.models.execution import Label
+from kestra_stream.models.labels import FreeLabels
 from kestra_stream.models.records import Level
 from kestra_stream.models.state import StateType
 from kestra_stream.models.task import TASK_ID_PATTERN, Plugin, WorkerGroup, resolved_as
@@ -22,20 +22,12 @@ class Trigger(Plugin):
     worker_group: WorkerGroup | None = None
     log_level: Level | None = None
     log_to_file: bool = False
-    labels: tuple[Label, ...] = ()
+    labels: FreeLabels = ()
     inputs: Mapping[str, Any] = Field(default_factory=dict)
     stop_after: tuple[StateType, ...] = ()
     allow_concurrent: bool = False
     fail_on_trigger_error: bool = False
     when: str | None = None
-
-    @field_validator("labels")
-    @classmethod
-    def _labels_are_free(cls, labels: tuple[Label, ...]) -> tuple[Label, ...]:
-        reserved = next((label.key for label in labels if label.key.startswith("system.")), None)
-        if reserved is not None:
-            raise ValueError(f"the label `{reserved}` belongs to the engine; choose a key that does not start with `system.`")
-        return labels
 
 
 def _resolved(value: Any, handler: Callable[[Any], Any], info: ValidationInfo) -> Any:

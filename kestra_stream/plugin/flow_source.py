@@ -1,32 +1,36 @@
 """Flow source: YAML text in, validated flows out, or every fault with its place.
 
-One document goes through: parse with positions, normalise, inject plugin defaults, resolve plugins, check the rules of the whole.
+One document goes through: parse with places, inject plugin defaults, resolve plugins, check the rules of the whole.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
-from functools import cache
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from kestra_stream.errors import Fault, InvalidFlow, NotFound
+from kestra_stream.models.document_model import inside
 from kestra_stream.models.flow import Flow
-from kestra_stream.models.task import Plugin
-from kestra_stream.plugin.defaults import inject
-from kestra_stream.plugin.flow_rules import check_rules
-from kestra_stream.plugin.registry import Registry, default_registry
-from kestra_stream.plugin.yaml_nodes import Document, Path, load_documents, path_text
+from kestra_stream.models.sentences import joined, sentence, suggestion
+from kestra_stream.models.task import Plugin, Task
+from kestra_stream.plugin.document.defaults import inject
+from kestra_stream.plugin.document.notes import FoundPlugin
+from kestra_stream.plugin.document.places import Path, find, path_text
+from kestra_stream.plugin.document.properties import classes_at, properties
+from kestra_stream.plugin.document.rules import check_rules
+from kestra_stream.plugin.document.yaml_reader import Document, load_documents
+from kestra_stream.plugin.registry import Registry, ResolvedType, default_registry
 
 
 @dataclass(frozen=True, slots=True)
 class ParsedFlow:
-    """One document of a text: its flow (None when it has faults), what is wrong, and what is only worth a word."""
+    """One document of a text: its flow (None when it has faults), what is wrong, what will be one day, and what is worth a word."""
 
     flow: Flow | None
     faults: tuple[Fault, ...]
     warnings: tuple[Fault, ...] = ()
+    infos: tuple[Fault, ...] = ()
 
 
 def parse_flow(text: str, file: str = "", registry: Registry | None = None, defaults: Sequence[Mapping[str, Any]] = ()) -> Flow:
@@ -48,11 +52,7 @@ def parse_flows(
     text: str, file: str = "", registry: Registry | None = None, defaults: Sequence[Mapping[str, Any]] = ()
 ) -> list[ParsedFlow]:
     """Parse all documents of a text; never raises for what is in them."""
-    try:
-        documents = load_documents(text, file)
-    except InvalidFlow as error:
-        return [ParsedFlow(None, error.faults)]
-    return [_Reader(document, file, registry or default_registry(), defaults).read() for document in documents]
+    return [_Reader(document, file, registry or default_registry(), defaults).read() for document in load_documents(text, file)]
 
 
 class _Reader:
@@ -65,37 +65,44 @@ class _Reader:
         self.defaults = defaults
         self.faults = list(document.faults)
         self.warnings: list[Fault] = []
+        self.infos: list[Fault] = []
+        self.found: list[FoundPlugin] = []
         self.paths: dict[int, Path] = {}
+        self.place = document.place
         self.data: dict[str, Any] = {}
 
     def read(self) -> ParsedFlow:
         """Return the flow, or its faults in the order of the document."""
         if not isinstance(self.document.data, dict):
-            self.fault("a flow is a map with at least id, namespace and tasks", ())
+            if not self.faults:
+                self.fault("a flow is a map with at least id, namespace and tasks", ())
             return ParsedFlow(None, tuple(self.faults))
-        self.data = inject(_normalised(self.document.data), self.defaults, self._canonical)
+        self.data, self.place = inject(self.document.data, self.place, self.defaults, self._canonical)
         self._note_paths(self.data, ())
         flow = self._validated()
-        if flow is not None:
-            check_rules(flow, self.data, self)
-        self.faults.sort(key=lambda fault: (fault.line, fault.column))
-        return ParsedFlow(flow if not self.faults else None, tuple(self.faults), tuple(self.warnings))
+        self.found.sort(key=lambda one: find(self.place, one.path).mark)
+        check_rules(self.data, self.found, self.registry, self)
+        faults = _in_order(self.faults)
+        return ParsedFlow(flow if not faults else None, faults, _in_order(self.warnings), _in_order(self.infos))
 
     def fault(self, message: str, path: Path, *, key: bool = False) -> None:
         """Note a fault at a path."""
-        line, column = self.document.place(path, key=key)
-        self.faults.append(Fault(message, path_text(path), self.file, line, column))
+        self.faults.append(self._noted(message, path, key=key))
 
     def warn(self, message: str, path: Path) -> None:
         """Note something that does no harm yet."""
-        line, column = self.document.place(path, key=True)
-        self.warnings.append(Fault(message, path_text(path), self.file, line, column))
+        self.warnings.append(self._noted(message, path, key=True))
 
-    def _canonical(self, name: str) -> str:
+    def _noted(self, message: str, path: Path, *, key: bool) -> Fault:
+        found = find(self.place, path, key=key)
+        origin = f" (set by {found.origin})" if found.origin else ""
+        return Fault(f"{message}{origin}", path_text(path), self.file, *found.mark)
+
+    def _canonical(self, name: str) -> str | None:
         try:
             return self.registry.resolve(name).canonical
         except NotFound:
-            return name
+            return None
 
     def _note_paths(self, value: Any, path: Path) -> None:
         if isinstance(value, dict):
@@ -110,6 +117,8 @@ class _Reader:
 
     def _validated(self) -> Flow | None:
         document = {key: value for key, value in self.data.items() if key not in _IGNORED}
+        if "taskDefaults" in self.data and "pluginDefaults" not in self.data:
+            document["pluginDefaults"] = self.data["taskDefaults"]
         try:
             flow = Flow.model_validate(document, context={"resolve": self._resolve})
         except ValidationError as error:
@@ -120,104 +129,81 @@ class _Reader:
     def _resolve(self, value: Mapping[str, Any], kind: type[Plugin]) -> Plugin:
         """Turn a map into its plugin; what is wrong with it is noted, and a blank one stands in so that the rest is read too."""
         path = self.paths.get(id(value), ())
-        name = value.get("type")
-        if not isinstance(name, str):
-            self.fault("`type` is required: the name of a plugin, as io.kestra.plugin.core.log.Log", path)
+        resolved = self._resolved_type(value, kind, path)
+        if resolved is None:
+            self.found.append(FoundPlugin(path, value, kind))
+            self._read_branches(value)
             return _blank(kind, value)
-        try:
-            resolved = self.registry.resolve(name)
-        except NotFound as error:
-            self.fault(str(error), (*path, "type"))
-            return _blank(kind, value)
-        if not issubclass(resolved.cls, kind):
-            self.fault(f"{name} is not a {kind.__name__.lower()}", (*path, "type"))
-            return _blank(kind, value)
-        if resolved.is_alias:
-            self.warn(f"{name} is now {resolved.canonical}", (*path, "type"))
-        if resolved.deprecated:
-            self.warn(f"{resolved.canonical} is deprecated: {resolved.deprecated}", (*path, "type"))
+        self.found.append(FoundPlugin(path, value, resolved.cls))
         try:
             return resolved.cls.model_validate(value, context={"resolve": self._resolve})
         except ValidationError as error:
             self._translate(error, path, resolved.cls)
-            return _blank(kind, value)
+            return _blank(resolved.cls, value)
 
-    def _translate(self, error: ValidationError, path: Path, cls: type) -> None:
-        for one in error.errors(include_url=False, include_input=False):
-            place = self._place_of(path, tuple(one["loc"]))
-            if one["type"] == "missing":
-                self.fault(f"`{one['loc'][-1]}` is required", place[:-1] if place and place[-1] == one["loc"][-1] else place)
-            elif one["type"] == "extra_forbidden":
-                self.fault(_unknown(str(one["loc"][-1]), cls if len(one["loc"]) == 1 else None), place, key=True)
-            else:
-                self.fault(_sentence(one["msg"], one["type"]), place)
+    def _resolved_type(self, value: Mapping[str, Any], kind: type[Plugin], path: Path) -> ResolvedType | None:
+        name = value.get("type")
+        if not isinstance(name, str) or not name:
+            self.fault("`type` is required: the name of a plugin, as io.kestra.plugin.core.log.Log", (*path, "type"))
+            return None
+        try:
+            resolved = self.registry.resolve(name)
+        except NotFound as error:
+            self.fault(str(error), (*path, "type"))
+            return None
+        if not issubclass(resolved.cls, kind):
+            self.fault(f"{name} is not a {_KIND_NAMES.get(kind.__name__, kind.__name__)} and can not stand here", (*path, "type"))
+            return None
+        if resolved.is_alias:
+            self.infos.append(self._noted(f"{name} is now {resolved.canonical}", (*path, "type"), key=False))
+        if resolved.deprecated:
+            self.warnings.append(self._noted(f"{resolved.canonical} is deprecated: {resolved.deprecated}", (*path, "type"), key=False))
+        return resolved
 
-    def _place_of(self, path: Path, location: tuple[str | int, ...]) -> Path:
-        """Follow a location of pydantic through the document; steps that only name a member of a union are left out."""
-        value: Any = self.data
+    def _read_branches(self, value: Mapping[str, Any]) -> None:
+        """Read the tasks inside of a task whose type is not known: they may have faults of their own."""
+        for name in _BRANCHES:
+            tasks = value.get(name)
+            for task in tasks if isinstance(tasks, list) else ():
+                if isinstance(task, Mapping) and "type" in task:
+                    self._resolve(task, Task)
+
+    def _translate(self, error: ValidationError, path: Path, cls: type[BaseModel]) -> None:
+        whole: Any = self.data
         for step in path:
-            value = value[step]
-        found = path
-        for number, step in enumerate(location):
-            inside = isinstance(value, Mapping) and step in value
-            inside = inside or (isinstance(value, list) and isinstance(step, int) and step < len(value))
-            if inside:
-                value = value[step]
-                found = (*found, step)
-            elif number == len(location) - 1:
-                found = (*found, step) if isinstance(value, Mapping) else found
-        return found
+            whole = whole[step]
+        misfits: dict[Path, list[str]] = {}
+        for one in error.errors(include_url=False):
+            location = tuple(one["loc"])
+            place = (*path, *inside(whole, location))
+            context = one.get("ctx", {})
+            if one["type"] == "missing":
+                self.fault(f"`{location[-1]}` is required", place)
+            elif one["type"] == "extra_forbidden":
+                known = [name for found in classes_at(cls, location[:-1]) for name in properties(found)]
+                self.fault(f"unknown property `{location[-1]}`{suggestion(str(location[-1]), known)}", place, key=True)
+            elif one["type"] == "misplaced":
+                for message, steps in context["faults"]:
+                    self.fault(message, (*place, *steps))
+            else:
+                tag = context["discriminator"].strip("'") if one["type"] == "union_tag_invalid" else None
+                misfits.setdefault((*place, tag) if tag else place, []).append(sentence(one))
+        for place, sentences in misfits.items():
+            self.fault(joined(sentences), place)
 
 
-_IGNORED = frozenset({"revision", "tenantId", "taskDefaults"})
+_IGNORED = frozenset({"revision", "tenantId", "taskDefaults", "deleted"})
+_BRANCHES = ("tasks", "then", "else", "defaults", "errors", "finally")
+_KIND_NAMES = {"TaskRunner": "task runner", "Task": "task", "Trigger": "trigger", "Condition": "condition"}
 
 
-def _normalised(document: dict[str, Any]) -> dict[str, Any]:
-    """Bring the older spellings of a document into the one that the models know."""
-    result = dict(document)
-    if "taskDefaults" in result and "pluginDefaults" not in result:
-        result["pluginDefaults"] = result["taskDefaults"]
-    if isinstance(result.get("labels"), dict):
-        result["labels"] = _label_list(result["labels"])
-    if isinstance(result.get("triggers"), list):
-        result["triggers"] = [
-            {**trigger, "labels": _label_list(trigger["labels"])}
-            if isinstance(trigger, dict) and isinstance(trigger.get("labels"), dict)
-            else trigger
-            for trigger in result["triggers"]
-        ]
-    return {key: value for key, value in result.items() if value is not None}
-
-
-def _label_list(labels: dict[str, Any]) -> list[dict[str, Any]]:
-    return [{"key": key, "value": _label_text(value)} for key, value in labels.items()]
-
-
-def _label_text(value: Any) -> Any:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value) if isinstance(value, int | float) else value
+def _in_order(faults: Sequence[Fault]) -> tuple[Fault, ...]:
+    """Sort by place; what was found twice at one place is said once."""
+    once = {(fault.line, fault.column, fault.message): fault for fault in reversed(faults)}
+    return tuple(sorted(once.values(), key=lambda fault: (fault.line, fault.column)))
 
 
 def _blank(kind: type[Plugin], value: Mapping[str, Any]) -> Plugin:
     identity = value.get("id")
     values: dict[str, Any] = {"id": identity if isinstance(identity, str) else "", "type": ""}
     return kind.model_construct(**values)
-
-
-@cache
-def _properties(cls: type[Plugin]) -> tuple[str, ...]:
-    return tuple(field.alias or name for name, field in cls.model_fields.items())
-
-
-def _unknown(name: str, cls: Any) -> str:
-    near = get_close_matches(name, _properties(cls), 2, 0.6) if cls is not None else []
-    hint = f"; did you mean `{'` or `'.join(near)}`?" if near else ""
-    return f"unknown property `{name}`{hint}"
-
-
-def _sentence(message: str, kind: str) -> str:
-    text = message.removeprefix("Value error, ")
-    if kind == "string_pattern_mismatch":
-        return f"has characters that are not allowed here ({text.lower()})"
-    return text[:1].lower() + text[1:] if kind != "value_error" else text

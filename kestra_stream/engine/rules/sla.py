@@ -8,7 +8,6 @@ from kestra_stream.engine.state import Phase, Timer
 from kestra_stream.engine.step import Step
 from kestra_stream.errors import ExpressionError, InvalidExpression, LookupNeeded
 from kestra_stream.expression import is_truthy
-from kestra_stream.models.execution import Label
 from kestra_stream.models.flow import AssertionSla, Sla, SlaBehavior
 from kestra_stream.models.records import Level
 from kestra_stream.models.state import S
@@ -51,8 +50,7 @@ def violate(step: Step, agreement: Sla) -> None:
     step.violated = (*step.violated, agreement.id)
     step.log(Level.WARN, f"the agreement `{agreement.id}` is violated")
     if agreement.labels:
-        fresh = tuple(Label(key, value) for key, value in agreement.labels.items())
-        step.change_head(replace(step.execution, labels=merged_labels(step.execution.labels, fresh)))
+        step.change_head(replace(step.execution, labels=merged_labels(step.execution.labels, agreement.labels)))
     state = _ENDS.get(agreement.behavior)
     if state is None:
         return

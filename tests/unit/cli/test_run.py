@@ -84,7 +84,7 @@ def test_a_failed_flow_ends_with_1(tmp_path: Path) -> None:
     [
         ("tasks: [{id: a, type: io.kestra.plugin.core.log.Lgo, message: x}]", [], "did you mean io.kestra.plugin.core.log.Log"),
         ("tasks: [{id: a, type: io.kestra.plugin.core.log.Log, mesage: x}]", [], "did you mean `message`"),
-        ("tasks: []", [], "at least 1 item"),
+        ("tasks: []", [], "must not be empty"),
         (LOG, ["-i", "x=1"], "the flow has no input `x`"),
         (LOG, ["-i", "nonsense"], "write name=value"),
         (LOG, ["-o", "xml"], "table or json"),

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from kestra_stream.models.document_model import Written
+from kestra_stream.models.document_model import Written, misplaced
 from kestra_stream.models.duration import Duration
 
 
@@ -69,11 +69,11 @@ class TimeWindow(Written):
         foreign = [name for field, name in _NAMES.items() if getattr(self, field) is not None and field not in _FIELDS[self.type]]
         if foreign:
             wanted = " and ".join(name for field, name in _NAMES.items() if field in _FIELDS[self.type])
-            raise ValueError(f"a {self.type} takes {wanted}, not {', '.join(foreign)}")
+            raise misplaced(*((f"a {self.type} takes {wanted}, not {name}", (name,)) for name in foreign))
         if self.type is WindowType.DAILY_TIME_DEADLINE and self.deadline is None:
             raise ValueError("a DAILY_TIME_DEADLINE needs a deadline")
         if self.type is WindowType.DAILY_TIME_WINDOW and (self.start_time is None or self.end_time is None):
             raise ValueError("a DAILY_TIME_WINDOW needs startTime and endTime")
         if self.length <= timedelta(0):
-            raise ValueError("window must be longer than nothing")
+            raise misplaced(("window must be longer than nothing", ("window",)))
         return self

@@ -2,10 +2,11 @@
 
 from typing import ClassVar
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator
 
 from kestra_stream.models.behaviour import Dag as Graph
-from kestra_stream.models.document_model import Written
+from kestra_stream.models.document_model import Steps, Written, misplaced
+from kestra_stream.models.sentences import suggestion
 from kestra_stream.models.task import AnyTask, FlowableTask
 
 
@@ -41,19 +42,26 @@ class Dag(FlowableTask):
     tasks: tuple[DagTask, ...] = Field(min_length=1, description="The tasks with what each depends on.")
     concurrent: int = Field(default=0, ge=0, description="How many run at once; 0 for all.")
 
-    @model_validator(mode="after")
-    def _dependencies_exist_and_end(self) -> "Dag":
-        waits = {entry.task.id: entry.depends_on for entry in self.tasks}
-        for task_id, names in waits.items():
-            for name in names:
-                if name not in waits:
-                    raise ValueError(
-                        f"task `{task_id}` depends on `{name}`, which is not a task of this Dag (there are: {', '.join(waits)})"
-                    )
-        cycle = _cycle(waits)
+    @field_validator("tasks")
+    @classmethod
+    def _dependencies_exist_and_end(cls, tasks: tuple[DagTask, ...]) -> tuple[DagTask, ...]:
+        waits = {entry.task.id: entry.depends_on for entry in tasks}
+        faults: list[tuple[str, Steps]] = [
+            (
+                f"task `{entry.task.id}` depends on `{name}`, which is not a task of this Dag{suggestion(name, list(waits))}",
+                (number, "dependsOn", place),
+            )
+            for number, entry in enumerate(tasks)
+            for place, name in enumerate(entry.depends_on)
+            if name not in waits
+        ]
+        known = {task_id: tuple(name for name in names if name in waits) for task_id, names in waits.items()}
+        cycle = _cycle(known)
         if cycle:
-            raise ValueError(f"cyclic dependency: {' -> '.join(cycle)}")
-        return self
+            faults.append((f"cyclic dependency: {' -> '.join(cycle)}", (list(waits).index(cycle[0]), "dependsOn")))
+        if faults:
+            raise misplaced(*faults)
+        return tasks
 
     def behaviour(self) -> Graph:
         return Graph(tuple(entry.task for entry in self.tasks), {entry.task.id: entry.depends_on for entry in self.tasks}, self.concurrent)

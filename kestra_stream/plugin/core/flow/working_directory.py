@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from pydantic import Field, field_validator
 
 from kestra_stream.models.behaviour import Run
-from kestra_stream.models.document_model import Written
+from kestra_stream.models.document_model import Steps, Written, misplaced
 from kestra_stream.models.duration import Duration
 from kestra_stream.models.property import Property
 from kestra_stream.models.task import AnyTask, FlowableTask
@@ -60,11 +60,17 @@ class WorkingDirectory(FlowableTask):
     @field_validator("tasks")
     @classmethod
     def _children_run_on_the_worker(cls, tasks: tuple[AnyTask, ...]) -> tuple[AnyTask, ...]:
-        for task in tasks:
-            if not isinstance(task, RunnableTask):
-                raise ValueError(f"task `{task.id}` ({task.type}) does not run on a worker; only such tasks can share a directory")  # noqa: TRY004 - pydantic wants ValueError
-            if task.worker_group is not None:
-                raise ValueError(f"task `{task.id}` names a workerGroup: set it on the WorkingDirectory, all its tasks run on one worker")
+        faults: list[tuple[str, Steps]] = []
+        for number, task in enumerate(tasks):
+            if task.type and not isinstance(task, RunnableTask):
+                faults.append(
+                    (f"task `{task.id}` ({task.type}) does not run on a worker; only such tasks can share a directory", (number,))
+                )
+            elif task.worker_group is not None:
+                why = "set it on the WorkingDirectory, all its tasks run on one worker"
+                faults.append((f"task `{task.id}` names a workerGroup: {why}", (number, "workerGroup")))
+        if faults:
+            raise misplaced(*faults)
         return tasks
 
     def behaviour(self) -> Run:

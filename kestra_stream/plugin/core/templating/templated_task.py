@@ -5,12 +5,12 @@ from typing import Any, ClassVar
 
 from pydantic import Field, ValidationError
 
-from kestra_stream.errors import InvalidFlow, NotFound
+from kestra_stream.errors import NotFound
 from kestra_stream.models.property import Property
 from kestra_stream.models.task import Plugin
 from kestra_stream.plugin.api import Outcome, Outputs, RunContext, RunnableTask, TaskFailed
+from kestra_stream.plugin.document.yaml_reader import load_documents
 from kestra_stream.plugin.registry import default_registry
-from kestra_stream.plugin.yaml_nodes import load_documents
 
 
 class TemplatedTask(RunnableTask):
@@ -45,11 +45,11 @@ def task_of(text: str, task_id: str) -> RunnableTask:
     Raises:
         TaskFailed: it is not YAML, or not a valid task that a worker runs.
     """
-    try:
-        documents = load_documents(text)
-    except InvalidFlow as error:
-        raise TaskFailed(f"the rendered spec: {error}") from None
-    data = documents[0].data if len(documents) == 1 and not documents[0].faults else None
+    documents = load_documents(text)
+    broken = [str(fault) for document in documents for fault in document.faults]
+    if broken:
+        raise TaskFailed(f"the rendered spec: {'; '.join(broken)}")
+    data = documents[0].data if len(documents) == 1 else None
     if not isinstance(data, dict):
         raise TaskFailed(f"the rendered spec must be one YAML map, the properties of a task: {text[:200]}")
     try:

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from kestra_stream.models.document_model import Written
+from kestra_stream.models.document_model import Written, misplaced
 from kestra_stream.models.state import StateType
 from kestra_stream.models.task import TASK_ID_PATTERN
 from kestra_stream.plugin.core.condition.time_window import TimeWindow
@@ -54,15 +54,17 @@ class PreconditionFilter(Written):
     def _values_fit_the_type(self) -> "PreconditionFilter":
         if self.type in self.of_lists:
             if not self.values or self.value is not None:
-                raise ValueError(f"{self.type} takes a list of `values`, and no `value`")
+                raise misplaced(
+                    (f"{self.type} takes a list of `values`, and no `value`", ("value" if self.value is not None else "values",))
+                )
             return self
         if self.values is not None:
-            raise ValueError(f"{self.type} takes no `values`; they are for IN and NOT_IN")
+            raise misplaced((f"{self.type} takes no `values`; they are for IN and NOT_IN", ("values",)))
         is_wanted = self.type not in self.of_nothing or self.field is FilterField.EXPRESSION
         if is_wanted and self.value is None:
             raise ValueError(f"{self.type} on {self.field} needs a `value`")
         if not is_wanted and self.value is not None:
-            raise ValueError(f"{self.type} on {self.field} takes no `value`")
+            raise misplaced((f"{self.type} on {self.field} takes no `value`", ("value",)))
         return self
 
 
@@ -105,5 +107,6 @@ class Preconditions(Written):
             raise ValueError("give `flows`, `where` or both")
         names = [where.id for where in self.where]
         if len(set(names)) != len(names):
-            raise ValueError("two entries of `where` have the same id")
+            twice = next(number for number, name in enumerate(names) if name in names[:number])
+            raise misplaced((f"duplicate id `{names[twice]}`; each entry of `where` has its own", ("where", twice, "id")))
         return self

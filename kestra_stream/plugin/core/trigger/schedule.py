@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import ClassVar
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from kestra_stream.models.conditions import AnyCondition
 from kestra_stream.models.duration import Duration
@@ -43,8 +43,8 @@ class Schedule(Trigger):
         """,
     )
 
-    cron: str = Field(description="Five fields (minute, hour, day, month, day of week), or a nickname as @daily.")
     with_seconds: bool = Field(default=False, description="The line has a sixth field, seconds, in front.")
+    cron: str = Field(description="Five fields (minute, hour, day, month, day of week), or a nickname as @daily.")
     timezone: str | None = Field(default=None, description="Zone of the dates; the server's by default.")
     schedule_conditions: tuple[AnyCondition, ...] = Field(default=(), description="Deprecated name of conditions.")
     late_maximum_delay: Duration | None = Field(default=None, description="A date that is later than this is left out.")
@@ -60,10 +60,11 @@ class Schedule(Trigger):
             zone_of(name)
         return name
 
-    @model_validator(mode="after")
-    def _cron_is_a_line(self) -> "Schedule":
-        cron_line(self.cron, with_seconds=self.with_seconds)
-        return self
+    @field_validator("cron")
+    @classmethod
+    def _cron_is_a_line(cls, cron: str, info: ValidationInfo) -> str:
+        cron_line(cron, with_seconds=info.data.get("with_seconds", False))
+        return cron
 
     @property
     def line(self) -> str:

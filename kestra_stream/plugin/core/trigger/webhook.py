@@ -5,6 +5,7 @@ from typing import ClassVar
 from pydantic import Field, field_validator
 
 from kestra_stream.models.conditions import AnyCondition
+from kestra_stream.models.document_model import misplaced
 from kestra_stream.models.trigger import Trigger
 from kestra_stream.plugin.core.condition.multiple_condition import MultipleCondition
 
@@ -33,6 +34,11 @@ class Webhook(Trigger):
     @field_validator("conditions")
     @classmethod
     def _one_request_is_enough(cls, conditions: tuple[AnyCondition, ...]) -> tuple[AnyCondition, ...]:
-        if any(isinstance(condition, MultipleCondition) for condition in conditions):
-            raise ValueError("a webhook looks at one request; MultipleCondition is not supported here")
+        faults = [
+            ("a webhook looks at one request; MultipleCondition is not supported here", (number,))
+            for number, condition in enumerate(conditions)
+            if isinstance(condition, MultipleCondition)
+        ]
+        if faults:
+            raise misplaced(*faults)
         return conditions

@@ -129,7 +129,7 @@ def test_loop_until_takes_limits() -> None:
 
 
 def test_loop_until_refuses_what_is_no_duration() -> None:
-    assert "is not an ISO-8601 duration" in task_faults("flow.LoopUntil", CHILD + "condition: true\ncheckFrequency: {interval: 5 minutes}")
+    assert "must be an ISO-8601 duration" in task_faults("flow.LoopUntil", CHILD + "condition: true\ncheckFrequency: {interval: 5 minutes}")
 
 
 # -- choices -----------------------------------------------------------------------------------------------------------
@@ -221,7 +221,7 @@ def test_a_child_gets_no_label_of_the_engine(kind: str, labels: str) -> None:
 
 
 def test_labels_of_a_child_are_a_map_or_a_list() -> None:
-    assert "labels are a map" in task_faults("flow.Subflow", "namespace: a.b\nflowId: c\nlabels: [1]")
+    assert "exactly `key` and `value`" in task_faults("flow.Subflow", "namespace: a.b\nflowId: c\nlabels: [1]")
 
 
 def test_a_template_is_a_call_of_the_flow_of_its_name() -> None:
@@ -230,7 +230,7 @@ def test_a_template_is_a_call_of_the_flow_of_its_name() -> None:
 
 
 def test_sleep_refuses_what_is_no_duration() -> None:
-    assert "is not an ISO-8601 duration" in task_faults("flow.Sleep", "duration: 5s")
+    assert "must be an ISO-8601 duration" in task_faults("flow.Sleep", "duration: 5s")
     assert timedelta(seconds=5) == core_task("flow.Sleep", "duration: PT5S").duration.render(str)  # type: ignore[attr-defined]  # a property of this type only
 
 

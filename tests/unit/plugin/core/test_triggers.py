@@ -61,7 +61,7 @@ def test_seconds_are_a_sixth_field_in_front() -> None:
         ("cron: '0 0 31 2 *'", "is no cron line: bad day-of-month"),
         ("cron: '@often'", "is no cron nickname"),
         ("cron: '@daily'\ntimezone: Mars/Olympus", "is no time zone"),
-        ("cron: '@daily'\nlateMaximumDelay: soon", "is not an ISO-8601 duration"),
+        ("cron: '@daily'\nlateMaximumDelay: soon", "must be an ISO-8601 duration"),
         ("cron: '@daily'\nrecoverMissedSchedules: SOME", "recoverMissedSchedules"),
         ("{}", "`cron` is required"),
     ],
@@ -202,7 +202,7 @@ def test_a_filter_takes_what_its_type_needs(entry: str, message: str) -> None:
 def test_preconditions_ask_for_something_once() -> None:
     assert "give `flows`, `where` or both" in trigger_faults("trigger.Flow", "preconditions: {id: p}")
     one = "{id: w, filters: [{field: STATE, type: EQUAL_TO, value: FAILED}]}"
-    assert "have the same id" in trigger_faults("trigger.Flow", f"preconditions: {{id: p, where: [{one}, {one}]}}")
+    assert "duplicate id `w`" in trigger_faults("trigger.Flow", f"preconditions: {{id: p, where: [{one}, {one}]}}")
 
 
 def test_labels_of_the_engine_are_refused() -> None:

@@ -1,0 +1,29 @@
+"""Notes: where the rules of a document put what they find."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from kestra_stream.models.task import Plugin
+from kestra_stream.plugin.document.places import Path
+
+
+@dataclass(frozen=True, slots=True)
+class FoundPlugin:
+    """A plugin that the document names: where it stands, what is written there, and its class."""
+
+    path: Path
+    value: Mapping[str, Any]
+    cls: type[Plugin]
+
+
+class Notes(Protocol):
+    """Takes what is wrong, what is deprecated, and what is only worth a word."""
+
+    def fault(self, message: str, path: Path, *, key: bool = False) -> None:
+        """Note a fault at the value of a path of the document, or at its key."""
+        ...
+
+    def warn(self, message: str, path: Path) -> None:
+        """Note something that does no harm yet."""
+        ...
