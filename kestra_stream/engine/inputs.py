@@ -1,6 +1,5 @@
 """Inputs: what a flow asks for and what it was given in, resolved values out, or one fault for each input that does not fit."""
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -8,6 +7,7 @@ from typing import Any
 
 from kestra_stream.engine.coercion import Unfit, coerce, limit_text
 from kestra_stream.errors import ExpressionError, Fault, Invalid, InvalidInputs
+from kestra_stream.expression.filters.regexes import compiled
 from kestra_stream.models import input as kinds
 from kestra_stream.models.flow import FlowOutput
 from kestra_stream.models.input import Input, InputType
@@ -17,6 +17,7 @@ Evaluate = Callable[[str, Mapping[str, Any]], Any]
 Encrypt = Callable[[str], Mapping[str, str]]
 StoreFile = Callable[[str, Any], str]
 _LONGEST_PATTERN_TEXT = 100_000
+_PATTERN_SECONDS = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +233,13 @@ def _choices(one: kinds.SelectInput | kinds.MultiselectInput, progress: _Progres
 def _match(pattern: str | None, text: str) -> None:
     if pattern is None:
         return
-    if len(text) > _LONGEST_PATTERN_TEXT or re.fullmatch(pattern, text) is None:
+    try:
+        is_match = len(text) <= _LONGEST_PATTERN_TEXT and compiled(pattern).fullmatch(text, timeout=_PATTERN_SECONDS) is not None
+    except TimeoutError:
+        raise Unfit(f"the pattern `{pattern}` takes more than {_PATTERN_SECONDS} s for this value; write a simpler one") from None
+    except ValueError as error:
+        raise Unfit(str(error)) from None
+    if not is_match:
         raise Unfit(f"it must match the pattern `{pattern}`")
 
 
