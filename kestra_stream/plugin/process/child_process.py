@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 
 from kestra_stream.plugin.api import TaskFailed
 from kestra_stream.plugin.process.line_splitter import Line, LineSplitter
@@ -47,12 +48,12 @@ class ChildProcess:
             TaskFailed: it cannot be started.
         """
         mark = uuid.uuid4().hex
-        with _waker() as (woken, wake):
+        # the attempt counts as one that knows how to end itself until the last process is gone
+        with _waker() as (woken, wake), on_stop(wake):
             process = self._start(mark)
             pump = _Pump(process, ProcessTree(process.pid, mark), self.grace)
             try:
-                with on_stop(wake):
-                    pump.read(LineSplitter(out), LineSplitter(err), woken)
+                pump.read(LineSplitter(out), LineSplitter(err), woken)
             finally:
                 pump.close()
         return process.returncode if process.returncode >= 0 else 128 - process.returncode
@@ -104,15 +105,16 @@ class _Pump:
         self._drain()
 
     def close(self) -> None:
-        """Kill what is left, reap the process, close its streams."""
-        self._tree.end()
-        self._process.wait()
-        self._selector.close()
-        if self._exit_file >= 0:
-            os.close(self._exit_file)
-        for stream in (self._process.stdout, self._process.stderr):
-            if stream is not None:
-                stream.close()
+        """Kill what is left, reap the process, close its streams; an interruption of one step leaves none of the others out."""
+        with contextlib.ExitStack() as steps:
+            for stream in (self._process.stdout, self._process.stderr):
+                if stream is not None:
+                    steps.callback(stream.close)
+            if self._exit_file >= 0:
+                steps.callback(os.close, self._exit_file)
+            steps.callback(self._selector.close)
+            steps.callback(self._process.wait)
+            steps.callback(self._tree.end)
 
     def _watch_exit(self) -> None:
         # without pidfd (old or other systems) the exit is asked for now and then
@@ -159,14 +161,19 @@ class _Pump:
 
 @contextmanager
 def _waker() -> Iterator[tuple[int, Callable[[], None]]]:
-    """A file that becomes readable when the function is called (from any thread, inside the block)."""
+    """A file that becomes readable when the function is called, from any thread; after the block it does nothing any more."""
     reader, writer = os.pipe()
+    lock, is_open = Lock(), True
+
+    def wake() -> None:
+        with lock:
+            if is_open:
+                os.write(writer, b"x")
+
     try:
-        yield reader, lambda: _write(writer)
+        yield reader, wake
     finally:
-        os.close(reader)
-        os.close(writer)
-
-
-def _write(writer: int) -> None:
-    os.write(writer, b"x")
+        with lock:
+            is_open = False
+            os.close(reader)
+            os.close(writer)

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import Field
 
+from kestra_stream.errors import Invalid
 from kestra_stream.models.property import Property, has_expression
 from kestra_stream.models.state import StateType
 from kestra_stream.plugin.api import Outcome, RunContext, RunnableTask, Stopped, TaskFailed, TaskOutput
@@ -126,7 +127,10 @@ class ScriptTask(RunnableTask):
         if len(text.encode()) > _LONGEST_ARGUMENT:
             # the system refuses one argument that is longer than 128 KiB
             text = f". {sources.saved(text, 'sh')}"
-        return [*context.render(self.interpreter), text]
+        interpreter = context.render(self.interpreter)
+        if not interpreter:
+            raise Invalid("interpreter must name a program, as [/bin/sh, -c]")
+        return [*interpreter, text]
 
     def _environment(self, context: RunContext, extra: Mapping[str, Any], directory: Path, output_folder: Path | None) -> dict[str, str]:
         places = {"WORKING_DIR": str(directory)} | ({"OUTPUT_DIR": str(output_folder)} if output_folder else {})
