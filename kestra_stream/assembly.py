@@ -5,7 +5,6 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from threading import Thread
 from typing import Any
 
 from kestra_stream.executor.plans import Plans
@@ -29,6 +28,7 @@ from kestra_stream.runtime.claim_check import ClaimCheck
 from kestra_stream.runtime.clock import Clock, SystemClock
 from kestra_stream.runtime.flow_table import FlowTable
 from kestra_stream.runtime.identity import new_id
+from kestra_stream.runtime.lifecycle import Crashed, Lifecycle
 from kestra_stream.runtime.loop import Loop, LoopGroup
 from kestra_stream.settings import Settings
 from kestra_stream.storage.interface import Storage
@@ -96,24 +96,37 @@ class Standalone:
         )
         self.flows = FlowService(door)
         self.executions = ExecutionService(door)
-        self._thread: Thread | None = None
+        self._lifecycle = Lifecycle({"the executor": self._loops})
         self._collector = gc.get_threshold()
 
     def start(self) -> None:
         """Begin to work."""
         self._collector = gc.get_threshold()
         gc.set_threshold(*_COLLECTOR)
-        self._thread = self._loops.start("processors")
+        self._lifecycle.start()
         self._worker.start()
 
     def stop(self, drain: float = 5.0) -> None:
         """End the work: running attempts get `drain` seconds."""
         self._worker.stop(drain)
-        self._loops.stop()
-        if self._thread is not None:
-            self._thread.join()
-            gc.set_threshold(*self._collector)
+        self._lifecycle.stop()
+        gc.set_threshold(*self._collector)
         self.backend.log.close()
+
+    def check(self) -> None:
+        """Tell of a crash, after which nothing more would ever happen.
+
+        Raises:
+            Crashed: a part of the engine has ended by an error.
+        """
+        self._lifecycle.check()
+        if self._worker.error is not None:
+            raise Crashed("the worker", self._worker.error)
+
+    @property
+    def busy_slots(self) -> int:
+        """How many slots of the worker run a job."""
+        return self._worker.busy_slots
 
     def is_settled(self, execution_id: str, sequence: int) -> bool:
         """Whether the repository has caught up with an event of an execution."""

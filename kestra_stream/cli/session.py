@@ -52,9 +52,14 @@ class Session:
         self._visited: set[Visit] = set()
 
     def run(self, screen: Screen) -> int:
-        """Follow the execution to its end; return the exit code."""
+        """Follow the execution to its end; return the exit code.
+
+        Raises:
+            Crashed: the engine can not go on.
+        """
         while not self._follower.is_done(self._id):
             screen.show(self._follower.poll(_LOOK))
+            self._engine.check()
             if self._wants_to_stop():
                 if not self._kill(screen):
                     screen.show(self._follower.poll(_LOOK))

@@ -29,6 +29,10 @@ class Part(Protocol):
 class Crashed(Fatal):
     """A part has ended by an error that it did not expect; the error is the cause."""
 
+    def __init__(self, name: str, error: BaseException) -> None:
+        super().__init__(f"{name} has crashed: {type(error).__name__}: {error}")
+        self.__cause__ = error
+
 
 class Lifecycle:
     """Runs parts.
@@ -78,7 +82,7 @@ class Lifecycle:
             Crashed: a part has crashed.
         """
         for name, error in self._crashes.items():
-            raise Crashed(f"{name} has crashed: {type(error).__name__}: {error}") from error
+            raise Crashed(name, error)
 
     def _run(self, name: str, part: Part) -> None:
         try:
