@@ -34,17 +34,26 @@ class FlowTable:
             InvalidFlow: the stored source is not a flow (any more), for instance because a plugin is gone.
         """
         with self._lock:
-            known = (tenant, namespace, flow_id, revision)
-            if revision == NEWEST or known not in self._sources:
-                self._refresh()
-            newest = self._newest.get((tenant, namespace, flow_id))
-            source = self._sources.get(known) if revision != NEWEST else newest
-            if source is None or (revision == NEWEST and source.deleted):
+            source = self._find(tenant, namespace, flow_id, revision)
+            if source is None:
                 return None
             key = (tenant, namespace, flow_id, source.revision)
-            if key not in self._flows:
-                self._flows[key] = self._parse(source)
-            return self._flows[key]
+            known = self._flows.get(key)
+        if known is not None:
+            return known
+        # outside of the lock: a plugin that loads slowly delays nobody who asks for another flow
+        flow = self._parse(source)
+        with self._lock:
+            return self._flows.setdefault(key, flow)
+
+    def _find(self, tenant: str, namespace: str, flow_id: str, revision: int) -> FlowSource | None:
+        known = (tenant, namespace, flow_id, revision)
+        if revision == NEWEST or known not in self._sources:
+            self._refresh()
+        if revision != NEWEST:
+            return self._sources.get(known)
+        newest = self._newest.get((tenant, namespace, flow_id))
+        return None if newest is None or newest.deleted else newest
 
     def newest(self, tenant: str, namespace: str, flow_id: str) -> FlowSource | None:
         """Return the newest revision's source, a deletion included."""
