@@ -13,6 +13,10 @@ from kestra_stream.errors import NotFound
 from kestra_stream.models.task import Plugin
 
 GROUP = "kestra_stream.plugins"
+_KESTRA = "io.kestra."
+_LONGEST_NAME = 200
+_MOST_HINTS = 2
+_VERY_NEAR, _NEAR = 0.93, 0.7
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +76,17 @@ class Registry:
 
     def _hint(self, name: str) -> str:
         names = self.names()
-        near = get_close_matches(name, names, 3, 0.7)
-        if not near:
-            last = name.rpartition(".")[2].lower()
-            near = [known for known in names if known.rpartition(".")[2].lower() == last][:3]
-        return f"; did you mean {' or '.join(near)}?" if near else "; `kestra-stream plugin list` shows all types"
+        group, _, last = name.rpartition(".")
+        likely = get_close_matches(name[:_LONGEST_NAME], names, 2, _VERY_NEAR)
+        near = likely or [known for known in names if known.rpartition(".")[2].lower() == last.lower()][:_MOST_HINTS]
+        family = [known for known in names if known.startswith(f"{group}.")]
+        if group and not near and family:
+            near = get_close_matches(name[:_LONGEST_NAME], family, 2, _NEAR)
+        if near:
+            return f"; did you mean {' or '.join(near)}?"
+        if name.startswith(_KESTRA) and not family:
+            return f"; no plugin of {group} is installed, `kestra-stream plugin list` shows what is"
+        return "; `kestra-stream plugin list` shows all types"
 
 
 @cache

@@ -28,6 +28,8 @@ MAX_NAME = 255
 MAX_PATH = 1000
 MAX_DEPTH = 128
 _SHOWN = 100
+_OF_A_NAMESPACE = frozenset({"_files", "_kv"})
+_CACHE_DEPTH = 3
 
 _PLAIN = re.compile(r"(?:/[A-Za-z0-9_-][A-Za-z0-9_.-]{0,254})+/?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -178,6 +180,23 @@ def cache_folder(namespace: str, flow_id: str, task_id: str, value: str | None =
 def message_file(message_id: str) -> str:
     """The body of a message that is too big for its topic."""
     return build("_messages", message_id)
+
+
+def owner_of(uri: str) -> str | None:
+    """Return the namespace whose file an address names; None when it is of no kind that tasks read.
+
+    Raises:
+        InvalidUri: it is malformed.
+    """
+    names = parse(uri).names
+    for index, name in enumerate(names):
+        if index >= 1 and name in _OF_A_NAMESPACE:
+            return ".".join(names[:index])
+        if index > 1 and name == "executions":
+            return ".".join(names[: index - 1])
+        if index >= _CACHE_DEPTH and name == "cache":
+            return ".".join(names[: index - 2])
+    return None
 
 
 def _apart(folder: str, value: str | None) -> str:

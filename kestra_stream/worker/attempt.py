@@ -1,7 +1,7 @@
 """One attempt of one task: (task, context) -> state, outputs, error. Whatever a plugin does costs this attempt only."""
 
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,6 +14,7 @@ from kestra_stream.models.task import Task
 from kestra_stream.plugin.api import Outcome, Outputs, RunnableTask, Stopped, TaskFailed
 from kestra_stream.plugin.context.control import Control, StopReason
 from kestra_stream.plugin.context.run_context import AttemptContext
+from kestra_stream.worker.outputs import as_data
 from kestra_stream.worker.pool.interrupt import Interruptible
 
 _TRACEBACK = 16 * 1024
@@ -29,10 +30,10 @@ class Watch(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How an attempt ended: a terminal state, raw outputs, and the message of the failure."""
+    """How an attempt ended: a terminal state, outputs as plain data, and the message of the failure."""
 
     state: StateType
-    outputs: Outputs = None
+    outputs: Mapping[str, Any] | None = None
     error: str | None = None
 
 
@@ -45,8 +46,7 @@ def run_attempt(task: Task, context: AttemptContext, watch: Watch, work: Callabl
         with watch.guard(context.control, interruptible, timeout.total_seconds() if timeout is not None else None):
             if context.control.is_stopped:
                 raise Stopped  # noqa: TRY301 - killed before it began
-            returned = interruptible.run(run)
-        result = _succeeded(returned)
+            result = interruptible.run(lambda: _succeeded(run()))
     except BaseException as problem:  # noqa: BLE001 - the border of an attempt: a plugin may raise anything, SystemExit included
         result = _failed(problem, context)
     if context.control.reason is not None:
@@ -65,8 +65,8 @@ def _run(task: Task, context: AttemptContext) -> Outputs | Outcome:
 def _succeeded(returned: Any) -> Result:
     if isinstance(returned, Outcome):
         error = with_message(returned.error) if returned.state is StateType.FAILED else returned.error
-        return Result(returned.state, returned.outputs, error)
-    return Result(StateType.SUCCESS, returned)
+        return Result(returned.state, as_data(returned.outputs), error)
+    return Result(StateType.SUCCESS, as_data(returned))
 
 
 def with_message(error: str | None) -> str:
@@ -77,7 +77,7 @@ def with_message(error: str | None) -> str:
 def _failed(problem: BaseException, context: AttemptContext) -> Result:
     match problem:
         case TaskFailed():
-            return Result(StateType.FAILED, problem.outputs, with_message(str(problem)))
+            return Result(StateType.FAILED, _kept(problem.outputs, context), with_message(str(problem)))
         case Stopped():
             return Result(StateType.KILLED)
         case KestraError():
@@ -88,6 +88,15 @@ def _failed(problem: BaseException, context: AttemptContext) -> Result:
     lines = "".join(traceback.format_exception(problem, limit=-12))
     context.logger.log(Level.DEBUG, lines[-_TRACEBACK:])
     return Result(StateType.FAILED, error=f"{type(problem).__name__}: {text}" if text else type(problem).__name__)
+
+
+def _kept(outputs: Outputs, context: AttemptContext) -> Mapping[str, Any]:
+    """Outputs of a failure; those that cannot be kept are told in the log."""
+    try:
+        return as_data(outputs) or {}
+    except Invalid as error:
+        context.logger.log(Level.ERROR, str(error))
+        return {}
 
 
 def _stopped(control: Control, result: Result, context: AttemptContext) -> Result:

@@ -12,16 +12,17 @@ from kestra_stream.models.task import Task
 from kestra_stream.plugin.api import Outcome, Outputs, TaskInfo
 from kestra_stream.plugin.context.attempt_log import AttemptLog
 from kestra_stream.plugin.context.control import Control
+from kestra_stream.plugin.context.files import own_folder
 from kestra_stream.plugin.context.run_context import AttemptContext
 from kestra_stream.plugin.context.secrets import Masker
 from kestra_stream.plugin.context.services import Services
 from kestra_stream.plugin.context.variables import complete
 from kestra_stream.plugin.context.working_directory import AttemptDirectory
 from kestra_stream.queue.interface import Outgoing
+from kestra_stream.runtime.claim_check import ClaimCheck, TooLarge
 from kestra_stream.topics import LOG, METRIC
 from kestra_stream.worker.attempt import Result, run_attempt
 from kestra_stream.worker.limits import WorkerLimits
-from kestra_stream.worker.outputs import OutputStore
 from kestra_stream.worker.pool.running import RunningJob
 from kestra_stream.worker.task_cache import TaskCacheStore
 
@@ -70,7 +71,7 @@ class AttemptRunner:
 
     def __init__(self, services: Services, limits: WorkerLimits, send: Send) -> None:
         self._services = services
-        self._outputs = OutputStore(services.engine.storage, limits)
+        self._claims = ClaimCheck(services.engine.storage, limits.spill, limits.message, limits.outputs)
         self._cache = TaskCacheStore(services)
         self._send = send
 
@@ -97,27 +98,29 @@ class AttemptRunner:
     def _cached_or_run(
         self, task: Task, context: AttemptContext, frame: Frame, work: Work | None
     ) -> tuple[Result, Mapping[str, Any] | None]:
-        if work is None and task.task_cache is not None and task.task_cache.enabled:
-            key = self._cache.key(task, context)
-            cached = self._cache.get(task, context, key)
-            if cached is not None:
-                context.logger.info("The outputs come from the task cache")
-                return Result(StateType.SUCCESS), cached
-            result, outputs = self._run(task, context, frame, work)
-            if result.state is StateType.SUCCESS:
-                self._cache.put(task, context, key, outputs)
-            return result, outputs
-        return self._run(task, context, frame, work)
+        if work is not None or task.task_cache is None or not task.task_cache.enabled:
+            result = run_attempt(task, context, frame.running, None if work is None else lambda: work(context))
+            return self._packed(result, context)
+        key = self._cache.key(task, context)
+        cached = self._cache.get(task, context, key)
+        if cached is not None:
+            context.logger.info("The outputs come from the task cache")
+            return self._packed(Result(StateType.SUCCESS, cached), context)
+        result = run_attempt(task, context, frame.running)
+        if result.state is StateType.SUCCESS:
+            self._cache.put(task, context, key, result.outputs)
+        return self._packed(result, context)
 
-    def _run(self, task: Task, context: AttemptContext, frame: Frame, work: Work | None) -> tuple[Result, Mapping[str, Any] | None]:
-        result = run_attempt(task, context, frame.running, None if work is None else lambda: work(context))
-        if result.outputs is None:
-            return result, None
+    def _packed(self, result: Result, context: AttemptContext) -> tuple[Result, Mapping[str, Any] | None]:
+        """Return the outputs as they travel; an attempt whose outputs cannot travel has failed."""
+        if not result.outputs:
+            return result, result.outputs
         try:
-            return result, self._outputs.packed(result.outputs, frame.info)
+            return result, self._claims.deposit(context.info.tenant_id, own_folder(context.info), result.outputs)
         except KestraError as error:
-            context.logger.log(Level.ERROR, str(error))
-            return Result(StateType.FAILED, error=str(error)), {}
+            message = f"The outputs {error}" if isinstance(error, TooLarge) else f"Outputs: {error}"
+            context.logger.log(Level.ERROR, message)
+            return Result(StateType.FAILED, error=message), {}
 
     def _variables(self, task: Task, frame: Frame, mask: Callable[[str], None]) -> dict[str, Any]:
         return complete(frame.variables, frame.info, {"id": task.id, "type": task.type}, frame.taskrun, self._services, mask)

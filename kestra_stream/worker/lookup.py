@@ -4,6 +4,7 @@ import orjson
 
 from kestra_stream.engine.vault import SEALED
 from kestra_stream.errors import KestraError
+from kestra_stream.models.document import to_plain
 from kestra_stream.models.execution_input import LookedUp, LookupAnswer
 from kestra_stream.models.messages import LookupCall, LookupJob
 from kestra_stream.plugin.api import TaskInfo
@@ -11,7 +12,6 @@ from kestra_stream.plugin.context.encryption import Vault
 from kestra_stream.plugin.context.files import AttemptFiles
 from kestra_stream.plugin.context.functions import IoFunctions
 from kestra_stream.plugin.context.services import Services
-from kestra_stream.worker.plain import plain
 
 
 def answer(job: LookupJob, services: Services) -> LookedUp:
@@ -36,7 +36,7 @@ def _answer(call: LookupCall, functions: IoFunctions, vault: Vault) -> LookupAns
         args, kwargs = call.args, call.kwargs
         if call.sealed is not None:
             args, kwargs = orjson.loads(vault.open(call.sealed))
-        value = plain(functions.call(call.function, tuple(args), kwargs))
+        value = to_plain(functions.call(call.function, tuple(args), kwargs))
         if call.function in _SECRET:
             value = {SEALED: vault.seal(orjson.dumps(value).decode(), call.key)}
         return LookupAnswer(call.key, value)

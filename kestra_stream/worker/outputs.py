@@ -1,94 +1,37 @@
-"""Outputs of an attempt -> what travels on the topic: plain data, big values replaced by a reference to storage."""
+"""Outputs of an attempt as data: what a task returned -> a map of plain values by the names that flows use."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
-from kestra_stream.errors import KestraError
-from kestra_stream.plugin.api import Outputs, TaskInfo, TaskOutput
-from kestra_stream.plugin.context.places import own_folder
-from kestra_stream.storage.interface import Storage
-from kestra_stream.storage.uri import join, slug
-from kestra_stream.worker.limits import WorkerLimits
-from kestra_stream.worker.plain import plain
-
-_SMALL = 4096
-
-
-class OutputsTooLarge(KestraError):
-    """All outputs of an attempt together are larger than what an attempt may return."""
-
-
-@dataclass(frozen=True, slots=True)
-class OutputStore:
-    """Puts values that are too big for a message into storage."""
-
-    storage: Storage
-    limits: WorkerLimits
-
-    def packed(self, outputs: Outputs, info: TaskInfo) -> dict[str, Any] | None:
-        """Return the outputs as they travel.
-
-        Raises:
-            OutputsTooLarge: they are larger than what an attempt may return.
-            KestraError: they cannot be written as data.
-        """
-        data = as_data(outputs)
-        if not data:
-            return data
-        sizes = {name: _size(value) for name, value in data.items()}
-        total = sum(sizes.values())
-        if total > self.limits.outputs:
-            raise OutputsTooLarge(
-                f"The outputs have {total} bytes, more than the {self.limits.outputs} that a task may return; write a file instead"
-            )
-        for name in _to_spill(sizes, total, self.limits):
-            data[name] = self._spilled(name, data[name], info)
-        return data
-
-    def _spilled(self, name: str, value: Any, info: TaskInfo) -> dict[str, Any]:
-        content = orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS)
-        uri = join(own_folder(info), f"_outputs/{info.attempt}-{slug(name)}.json")
-        return {"$spilled": self.storage.put(info.tenant_id, uri, content), "size": len(content)}
+from kestra_stream.errors import Invalid
+from kestra_stream.models.document import to_plain
+from kestra_stream.plugin.api import Outputs, TaskOutput
 
 
 def as_data(outputs: Outputs) -> dict[str, Any] | None:
     """Return outputs as plain data.
 
     Raises:
-        KestraError: they contain themselves.
+        Invalid: they are no map, or a value of theirs cannot be written as data.
     """
     if outputs is None:
         return None
+    if isinstance(outputs, TaskOutput):
+        outputs = {field.alias or name: getattr(outputs, name) for name, field in type(outputs).model_fields.items()}
+    if not isinstance(outputs, Mapping):
+        raise Invalid(f"a task returns its outputs as a map or a TaskOutput, not as a {type(outputs).__name__}")
+    return {name: _plain(name, value) for name, value in _named(outputs).items()}
+
+
+def _named(outputs: Mapping[Any, Any]) -> dict[str, Any]:
+    return {name if isinstance(name, str) and name.isascii() else next(iter(to_plain({name: None}))): outputs[name] for name in outputs}
+
+
+def _plain(name: str, value: Any) -> Any:
     try:
-        if isinstance(outputs, TaskOutput):
-            outputs = {field.alias or name: getattr(outputs, name) for name, field in type(outputs).model_fields.items()}
-        return {str(name): plain(value) for name, value in outputs.items()}
+        return to_plain(value)
     except RecursionError:
-        raise KestraError("The outputs are nested too deeply, or contain themselves") from None
-
-
-def _to_spill(sizes: Mapping[str, int], total: int, limits: WorkerLimits) -> list[str]:
-    """Names of the values that go to storage: all big ones, then the largest until the rest fits into one message."""
-    if total <= limits.spill:
-        return []
-    chosen = []
-    for name, size in sorted(sizes.items(), key=lambda pair: pair[1], reverse=True):
-        if size <= limits.spill and total <= limits.message:
-            break
-        chosen.append(name)
-        total -= size
-    return chosen
-
-
-def _size(value: Any) -> int:
-    if value is None or isinstance(value, bool | float):
-        return 8
-    if isinstance(value, str) and len(value) < _SMALL:
-        return len(value)
-    try:
-        return len(orjson.dumps(value))
-    except (TypeError, RecursionError):
-        return len(repr(value))
+        raise Invalid(f"the output `{name}` is nested too deeply, or contains itself") from None
+    except Exception as error:
+        # code of the value's own class has failed
+        raise Invalid(f"the output `{name}` cannot be written as data: {type(error).__name__}: {error}") from error

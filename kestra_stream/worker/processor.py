@@ -73,6 +73,11 @@ class Worker:
             Thread(target=self._guarded, args=(self._listen,), name=f"worker-{worker_id}-listener", daemon=True),
         )
 
+    @property
+    def busy_slots(self) -> int:
+        """How many slots run a job."""
+        return self._slots.busy
+
     def start(self) -> None:
         """Take jobs from now on."""
         self._watchdog.start()
@@ -131,9 +136,7 @@ class Worker:
         """Give up the thread of a job that does not stop, and tell its end."""
         if isinstance(job.job, TaskJob) and job.end():
             logger.warning("The task run %s does not stop; its thread is given up", job.job.task_run_id)
-            state = StateType.FAILED if job.control.reason is StopReason.TIMED_OUT else StateType.KILLED
-            error = f"Timeout after {job.control.detail}" if state is StateType.FAILED else None
-            self._tell_end(job, (self._runner.ended(job, job.job, Ended(state, error=error)),))
+            self._tell_end(job, self._runner.given_up(job, job.job))
             self._slots.abandon(job.thread)
 
     def flush(self) -> None:

@@ -7,11 +7,11 @@ from typing import Any
 import orjson
 
 from kestra_stream.errors import NotFound
+from kestra_stream.models.document import to_plain
 from kestra_stream.models.task import Task
 from kestra_stream.plugin.context.run_context import AttemptContext
 from kestra_stream.plugin.context.services import Services
 from kestra_stream.storage.uri import cache_folder
-from kestra_stream.worker.plain import plain
 
 _NOT_PART_OF_THE_WORK = {
     "description",
@@ -36,7 +36,7 @@ class TaskCacheStore:
         """Return the hash of the rendered definition, with flow, namespace and loop value."""
         written = task.model_dump(by_alias=True, exclude=_NOT_PART_OF_THE_WORK)
         info = context.info
-        identity = [info.namespace, info.flow_id, info.value, plain(context.render_typed(written))]
+        identity = [info.namespace, info.flow_id, info.value, to_plain(context.render_typed(written))]
         return sha256(orjson.dumps(identity, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)).hexdigest()
 
     def get(self, task: Task, context: AttemptContext, key: str) -> Mapping[str, Any] | None:

@@ -11,6 +11,7 @@ from kestra_stream.models.records import Level, LogEntry
 from kestra_stream.models.state import StateType
 from kestra_stream.models.task import Task
 from kestra_stream.plugin.api import TaskInfo
+from kestra_stream.plugin.context.control import StopReason
 from kestra_stream.plugin.context.services import Services
 from kestra_stream.queue.interface import Outgoing
 from kestra_stream.topics import EXECUTION_INBOX, LOG
@@ -52,6 +53,14 @@ class JobRunner:
             message = str(error) if isinstance(error, KestraError) else f"{type(error).__name__}: {error}"
             ended = Ended(StateType.FAILED, error=message, records=(self._error_line(job, message),))
         return (*ended.records, self.ended(running, job, ended))
+
+    def given_up(self, running: RunningJob, job: TaskJob) -> Sequence[Outgoing]:
+        """What is told of a job that does not stop."""
+        timed_out = running.control.reason is StopReason.TIMED_OUT
+        why = f"Timeout after {running.control.detail}" if timed_out else "Killed"
+        message = f"{why}; the task does not stop, its thread is given up"
+        ended = Ended(StateType.FAILED, error=message) if timed_out else Ended(StateType.KILLED)
+        return (self._error_line(job, message), self.ended(running, job, ended))
 
     def ended(self, running: RunningJob, job: TaskJob, ended: Ended) -> Outgoing:
         """The input that tells how a job ended."""

@@ -73,6 +73,7 @@ BORDERS: dict[str, str] = {
     "kestra_stream/runtime/loop.py:Loop._wake": "loop",
     "kestra_stream/worker/attempt.py:run_attempt": "attempt",
     "kestra_stream/worker/lookup.py:_answer": "attempt",
+    "kestra_stream/worker/outputs.py:_plain": "attempt",
     "kestra_stream/worker/pool/outbox.py:Outbox._send_batch": "loop",
     "kestra_stream/worker/pool/outbox.py:Outbox._send_singly": "loop",
     "kestra_stream/worker/pool/slots.py:Slots._loop": "loop",

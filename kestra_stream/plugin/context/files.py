@@ -8,9 +8,8 @@ from typing import Any, BinaryIO
 
 from kestra_stream.errors import InvalidUri, NotFound
 from kestra_stream.plugin.api import TaskInfo
-from kestra_stream.plugin.context.places import own_execution_folder, own_folder, owner_of
 from kestra_stream.storage.interface import Storage
-from kestra_stream.storage.uri import execution_folder, is_under, join
+from kestra_stream.storage.uri import execution_folder, is_under, join, owner_of, task_run_folder
 
 
 class FileWriting:
@@ -116,3 +115,13 @@ class AttemptFiles:
         if not all(isinstance(parent.get(key), str) and parent[key] for key in keys):
             return False
         return is_under(uri, execution_folder(*(parent[key] for key in keys)))
+
+
+def own_execution_folder(info: TaskInfo) -> str:
+    """The folder of the execution that a task run belongs to."""
+    return execution_folder(info.namespace, info.flow_id, info.execution_id)
+
+
+def own_folder(info: TaskInfo) -> str:
+    """The folder of a task run."""
+    return task_run_folder(own_execution_folder(info), info.task_id, info.task_run_id)

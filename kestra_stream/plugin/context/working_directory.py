@@ -14,6 +14,8 @@ from kestra_stream.plugin.context.globs import matcher
 OWN = ".kestra-"
 """Names of files and folders that the engine makes for itself start so."""
 
+_SHOWN = 100
+
 
 class AttemptDirectory:
     """A private directory below `root` (the system's temporary folder by default)."""
@@ -49,8 +51,12 @@ class AttemptDirectory:
     def write(self, name: str, content: bytes | IO[bytes]) -> Path:
         """Create a file in it, parent folders included."""
         target = self.resolve(name)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with target.open("wb") as file:
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            file = target.open("wb")
+        except OSError as error:
+            raise Invalid(f"'{name[:_SHOWN]}' cannot be created in the working directory: {error.strerror}") from None
+        with file:
             if isinstance(content, bytes):
                 file.write(content)
             else:

@@ -118,7 +118,7 @@ def test_a_secret_of_several_lines_is_masked_line_by_line() -> None:
 
 
 def test_spilled_values_are_fetched_where_they_are_used(place: Place) -> None:
-    uri = place.storage.put("main", f"{OWN}_outputs/0-big.json", b'{"deep": [1, 2]}')
+    uri = place.storage.put("main", f"{OWN}_outputs/0123456789abcdef0123456789abcdef.json", b'{"deep": [1, 2]}')
     attempt = Attempt(place, outputs={"t": {"big": {"$spilled": uri, "size": 16}}})
     assert attempt.render("{{ outputs.t.big.deep[1] }}") == "2"
 

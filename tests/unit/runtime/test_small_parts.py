@@ -9,13 +9,13 @@ from typing import Any, BinaryIO
 
 import pytest
 
-from kestra_stream.errors import InvalidFlow, NotFound
+from kestra_stream.errors import Invalid, InvalidFlow, InvalidUri, NotFound
 from kestra_stream.models.flow import Flow
 from kestra_stream.models.flow_source import FlowSource
 from kestra_stream.queue.interface import Outgoing
 from kestra_stream.queue.memory import MemoryLog
 from kestra_stream.runtime.backoff import Backoff
-from kestra_stream.runtime.claim_check import ClaimCheck
+from kestra_stream.runtime.claim_check import ClaimCheck, TooLarge
 from kestra_stream.runtime.clock import SystemClock
 from kestra_stream.runtime.flow_table import FlowTable
 from kestra_stream.runtime.identity import new_id
@@ -74,35 +74,78 @@ class Shelf:
         return iter(())
 
     def delete(self, tenant: str, uri: str) -> int:
-        return 0
+        return int(self.files.pop((tenant, uri), None) is not None)
 
     def move(self, tenant: str, source: str, target: str) -> str:
         return target
 
 
+FOLDER = "kestra:///team/flow/executions/e/tasks/t/r/"
+
+
 def test_a_big_value_travels_as_a_claim_and_comes_back() -> None:
     shelf = Shelf()
-    claims = ClaimCheck(shelf, spill_bytes=100)
+    claims = ClaimCheck(shelf, spill=100)
     big = {"rows": list(range(100))}
-    claim = claims.deposit("main", "kestra:///a.json", big)
-    assert claim == {"$spilled": "kestra:///a.json", "size": len(shelf.files["main", "kestra:///a.json"])}
+    claim = claims.deposit("main", FOLDER, {"big": big, "small": 1})["big"]
+    ((_, uri),) = shelf.files
+    assert claim == {"$spilled": uri, "size": len(shelf.files["main", uri])}
     assert claims.fetch("main", claim) == big
     nested = {"small": 1, "list": [claim, 2], "tuple": (claim,)}
     assert claims.fetch("main", nested) == {"small": 1, "list": [big, 2], "tuple": [big]}
 
 
-def test_a_small_value_travels_itself_and_is_not_copied() -> None:
+def test_small_values_travel_themselves_and_are_not_copied() -> None:
     shelf = Shelf()
     claims = ClaimCheck(shelf)
-    small = {"a": [1, {"b": (2,)}], "text": "x"}
-    assert claims.deposit("main", "kestra:///a.json", small) is small
+    small = {"a": [1, {"b": [2]}], "text": "x"}
+    assert claims.deposit("main", FOLDER, small)["a"] is small["a"]
     assert claims.fetch("main", small) is small
     assert shelf.files == {}
 
 
+def test_values_whose_names_look_alike_are_kept_apart() -> None:
+    shelf = Shelf()
+    claims = ClaimCheck(shelf, spill=10)
+    values = {"a-b": "x" * 20, "A_b": "y" * 20, "../a": "z" * 20, "n" * 500: "w" * 20}
+    assert claims.fetch("main", claims.deposit("main", FOLDER, values)) == values
+
+
+def test_values_that_are_refused_leave_nothing_in_storage() -> None:
+    shelf = Shelf()
+    with pytest.raises(TooLarge, match="more than the 100 bytes"):
+        ClaimCheck(shelf, spill=10, most=100).deposit("main", FOLDER, {"a": "x" * 60, "b": "y" * 60})
+    assert shelf.files == {}
+
+
+def test_a_crowd_of_tiny_values_is_refused_instead_of_becoming_a_crowd_of_files() -> None:
+    shelf = Shelf()
+    with pytest.raises(TooLarge, match="20000 values"):
+        ClaimCheck(shelf).deposit("main", FOLDER, {f"v{n}": n for n in range(20_000)})
+    assert shelf.files == {}
+
+
+def test_what_is_nested_too_deeply_is_refused_by_name() -> None:
+    deep: list[Any] = []
+    for _ in range(300):
+        deep = [deep]
+    with pytest.raises(Invalid, match="`deep` is nested"):
+        ClaimCheck(Shelf()).deposit("main", FOLDER, {"deep": deep})
+
+
+@pytest.mark.parametrize(
+    "uri", ["kestra:///other/_kv/password.ion", f"{FOLDER}report.json", f"{FOLDER}_outputs/0-v.json", "kestra:///", "/etc/passwd", 3, None]
+)
+def test_a_claim_that_was_made_up_gives_nothing(uri: Any) -> None:
+    shelf = Shelf()
+    shelf.files["main", str(uri)] = b"1"
+    with pytest.raises(InvalidUri):
+        ClaimCheck(shelf).fetch("main", {"x": [{"$spilled": uri}]})
+
+
 def test_a_claim_to_nothing_is_not_found() -> None:
     with pytest.raises(NotFound):
-        ClaimCheck(Shelf()).fetch("main", {"$spilled": "kestra:///gone.json", "size": 1})
+        ClaimCheck(Shelf()).fetch("main", {"$spilled": f"{FOLDER}_outputs/{'0' * 32}.json", "size": 1})
 
 
 # -- metrics -----------------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from kestra_stream.models.messages import KillRequest, LookupCall, LookupJob
 from kestra_stream.models.records import Level, LogEntry
 from kestra_stream.models.state import StateType
 from kestra_stream.models.task import TaskCache
-from kestra_stream.plugin.api import Outcome, RunContext, TaskOutput
+from kestra_stream.plugin.api import Outcome, RunContext, TaskFailed, TaskOutput
 from kestra_stream.plugin.context.encryption import Vault
 from kestra_stream.plugin.context.secrets import environment_secrets
 from kestra_stream.plugin.core.flow.working_directory import DirectoryCache, WorkingDirectory
@@ -25,7 +25,7 @@ from kestra_stream.plugin.script import shell
 from kestra_stream.queue.interface import Outgoing
 from kestra_stream.topics import EXECUTION_INBOX
 from kestra_stream.worker.limits import WorkerLimits
-from kestra_stream.worker.plain import plain
+from kestra_stream.worker.outputs import as_data
 from kestra_stream.worker.pool.kills import Kills
 from kestra_stream.worker.pool.running import RunningJob
 from kestra_stream.worker.task_run import JobRunner
@@ -87,7 +87,7 @@ class Named(TaskOutput):
     ],
 )
 def test_outputs_become_plain_data(value: Any, expected: Any) -> None:
-    assert plain(value) == expected
+    assert as_data({"value": value}) == {"value": expected}
 
 
 def test_outputs_go_by_the_names_that_flows_use(place: Place) -> None:
@@ -98,8 +98,37 @@ def test_outputs_that_contain_themselves_fail_the_task(place: Place) -> None:
     loop: list[Any] = []
     loop.append(loop)
     ran = place.run(does(lambda _: {"x": loop}))
-    assert (ran.ended.state, ran.outputs) == (S.FAILED, {})
-    assert ran.ended.error == "The outputs are nested too deeply, or contain themselves"
+    assert (ran.ended.state, ran.ended.outputs) == (S.FAILED, None)
+    assert ran.ended.error == "the output `x` is nested too deeply, or contains itself"
+
+
+class Unwritable:
+    """A value whose class is broken."""
+
+    def __str__(self) -> str:
+        raise OSError("no text")
+
+
+@pytest.mark.parametrize(
+    ("returned", "message"),
+    [
+        ([1], "a task returns its outputs as a map or a TaskOutput, not as a list"),
+        ("x", "a task returns its outputs as a map or a TaskOutput, not as a str"),
+        ({"v": Unwritable()}, "the output `v` cannot be written as data: OSError: no text"),
+    ],
+)
+def test_outputs_that_are_no_data_fail_the_task_and_are_named(place: Place, returned: Any, message: str) -> None:
+    ran = place.run(does(lambda _: returned))
+    assert (ran.ended.state, ran.ended.error) == (S.FAILED, message)
+
+
+def test_outputs_of_a_failure_that_are_no_data_are_told_beside_it(place: Place) -> None:
+    def fail(_: Any) -> None:
+        raise TaskFailed("no", {"v": Unwritable()})
+
+    ran = place.run(does(fail))
+    assert (ran.ended.state, ran.ended.error, ran.outputs) == (S.FAILED, "no", {})
+    assert "the output `v` cannot be written as data: OSError: no text" in [text for _, text in ran.lines]
 
 
 def test_a_big_value_travels_as_a_reference(place: Place) -> None:
@@ -119,7 +148,7 @@ def test_outputs_above_the_limit_fail_the_task(tmp_path: Path) -> None:
     place = Place(tmp_path, limits=WorkerLimits(outputs=1000))
     ran = place.run(does(lambda _: {"a": "x" * 2000}))
     assert (ran.ended.state, ran.outputs) == (S.FAILED, {})
-    assert ran.ended.error == "The outputs have 2000 bytes, more than the 1000 that a task may return; write a file instead"
+    assert ran.ended.error == "The outputs have more than the 1000 bytes that may be handed on; write a file instead"
 
 
 def test_an_outcome_names_its_state(place: Place) -> None:
@@ -181,7 +210,9 @@ def test_the_task_cache_answers_while_nothing_that_the_task_names_has_changed(pl
 def test_look_ups_are_answered_one_by_one(tmp_path: Path) -> None:
     vault = Vault(None)
     place = Place(tmp_path, {"secrets": environment_secrets({"SECRET_A": "eA=="}), "vault": vault})
-    uri = place.storage.put("main", "kestra:///company/team/f/executions/e1/tasks/a/b/_outputs/x.json", b"[1]")
+    uri = place.storage.put(
+        "main", "kestra:///company/team/f/executions/e1/tasks/a/b/_outputs/0123456789abcdef0123456789abcdef.json", b"[1]"
+    )
     calls = (
         LookupCall("1", "secret", ("A",)),
         LookupCall("2", "kv", ("none",), {"errorOnMissing": True}),
