@@ -21,6 +21,7 @@ from kestra_stream.models.records import Level, LogEntry
 from kestra_stream.models.state import S, StateType
 
 MOST_NEW_RUNS = 500
+TIMERS_OF_A_RUN = ("retry", "pause", "pause-timeout", "loop")
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +188,7 @@ class Step:
             self.set_loop_values(run.id, None)
         if self.answers:
             self.forget_answers(run.id)
+        self._cancel_timers_of(run.id)
         self.push(WorkKind.FOLD, run.id)
 
     def drop(self, run: TaskRun) -> None:
@@ -198,6 +200,7 @@ class Step:
         self.retrying = self.retrying.delete(run.id) if run.id in self.retrying else self.retrying
         self.scopes = self.scopes.delete(run.id) if run.id in self.scopes else self.scopes
         self.paused = tuple(other for other in self.paused if other != run.id)
+        self._cancel_timers_of(run.id)
         if run.outputs:
             self.outputs = self.outputs.without(self.path(run))
 
@@ -244,10 +247,15 @@ class Step:
         self.todo = self.todo.with_work(work)
 
     def take_todo(self) -> None:
-        """Take up the work that waited."""
+        """Take up the work that waited, failures first: what waits beside a failure does not go on."""
         if self.todo.items:
-            self.queue.extendleft(reversed(self.todo.taken()))
+            waiting = sorted(self.todo.taken(), key=lambda work: not self._tells_failure(work))
+            self.queue.extendleft(reversed(waiting))
             self.todo = EMPTY_BACKLOG
+
+    def _tells_failure(self, work: Work) -> bool:
+        run = self.task_runs.get(work[1]) if work[0] is WorkKind.FOLD else None
+        return run is not None and run.state.current in {S.FAILED, S.KILLED}
 
     def take_todo_when_running(self) -> None:
         """Take up the work that waited, unless the execution still waits."""
@@ -292,6 +300,11 @@ class Step:
         """Forget a wake-up, if there is one."""
         if self.take_timer(timer_id) is not None:
             self._commands.append(c.CancelTimer(timer_id))
+
+    def _cancel_timers_of(self, run_id: str) -> None:
+        if self.timers:
+            for kind in TIMERS_OF_A_RUN:
+                self.cancel_timer(f"{kind}:{run_id}")
 
     def take_timer(self, timer_id: str) -> Timer | None:
         """Remove a timer and return it; None when there is none."""

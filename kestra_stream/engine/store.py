@@ -64,6 +64,11 @@ def stored(decision: Decision) -> dict[str, Any]:
     return {**decision.parts, "": head}
 
 
+def stored_anew(decision: Decision) -> dict[str, Any]:
+    """Return all parts of an execution that came back from its history: nothing of it is stored any more."""
+    return {**{f"run/{run.id}": run for run in decision.state.task_runs.values()}, **stored(decision)}
+
+
 def restored(plan: Plan, parts: Mapping[str, Any], now: datetime, newest: Flow | None = None) -> Decision:
     """Build the state back from its parts; commands are those that must be given again (look-ups that were under way)."""
     head: StoredHead = parts[""]

@@ -9,7 +9,7 @@ from kestra_stream.engine.decide import decide, fail_execution
 from kestra_stream.engine.plan import Plan
 from kestra_stream.engine.state import ExecutionState, Phase
 from kestra_stream.engine.step import Decision
-from kestra_stream.engine.store import from_history, restored, stored
+from kestra_stream.engine.store import from_history, restored, stored, stored_anew
 from kestra_stream.errors import InvalidFlow
 from kestra_stream.executor.outbox import Outbox
 from kestra_stream.executor.plans import Plans
@@ -62,7 +62,9 @@ class Executor:
 
     def _step(self, execution_id: str, message: ExecutionInput, now: datetime) -> None:
         state = self._staged[execution_id] if execution_id in self._staged else self._live.get(execution_id)
+        store = stored
         if state is None:
+            store = stored_anew
             state = self._awakened(execution_id, message, now)
             if state is None:
                 return
@@ -72,7 +74,7 @@ class Executor:
             decision = decide(state, message, now)
         except Exception as error:  # noqa: BLE001 - a fault of the engine costs its execution, not the executor
             decision = fail_execution(state, f"{type(error).__name__}: {error}", now)
-        self._outbox.add(execution_id, decision, stored(decision))
+        self._outbox.add(execution_id, decision, store(decision))
         self._staged[execution_id] = None if self._outbox.forgets(execution_id) else decision.state
 
     def _awakened(self, execution_id: str, message: ExecutionInput, now: datetime) -> ExecutionState | None:

@@ -36,7 +36,7 @@ class TaskRun:
         parent_id: the run of the flowable that holds the task; None at the root of the flow.
         value: the value of a loop, as text.
         iteration: 0-based place in a loop (1-based under ForEachItem and LoopUntil, as in the flow language).
-        epoch: number of dispatches so far; a result of an older epoch is ignored.
+        epoch: grows with each dispatch, over all lives of the run; a result of an older epoch is ignored.
         sent: the present epoch is with a worker or a child execution.
         dynamic: reported by a worker, not created by the engine (children of WorkingDirectory).
     """

@@ -81,7 +81,6 @@ def _sweep(step: Step) -> None:
     for run_id in sorted(step.open_runs):
         run = step.task_runs[run_id]
         if not run.sent:
-            step.cancel_timer(f"retry:{run_id}")
             step.put(run.with_state(S.FAILED if run.state.current is S.RETRYING else S.KILLED, step.now))
 
 
@@ -129,7 +128,12 @@ def finish(step: Step) -> None:
     if step.has_slot:
         step.command(c.AskLimiter(ReleaseSlot(scope_of(head), head.id)))
         step.has_slot = False
-    link = step.parent
+    tell_parent(step)
+
+
+def tell_parent(step: Step) -> None:
+    """Tell the task run that waits for this execution how it ended; one that a new execution takes over has not ended."""
+    link, head = step.parent, step.execution
     if link is not None and link.wait and head.state.current is not S.RETRIED:
         ended = SubflowEnded(link.task_run_id, link.epoch, head.id, head.state.current, head.outputs, link.iteration)
         step.tell(link.execution_id, ended)

@@ -47,6 +47,8 @@ def start_flowable(step: Step, node: Node, run: TaskRun) -> None:
 def reopen(step: Step, run_id: str) -> None:
     """Take an open flowable up again after a restart or restore: what it had decided at its start still holds."""
     run = step.task_runs[run_id]
+    if run.state.is_terminal:
+        return
     node = step.node(run)
     outputs = run.outputs or {}
     match node.behaviour:

@@ -1,6 +1,6 @@
 """Replay: a new execution made from this one, from the start or from a task run; what comes after that run is left out."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -23,7 +23,7 @@ def replay(step: Step, message: Replay) -> None:
     runs: tuple[TaskRun, ...] = ()
     if message.task_run_id is not None:
         target = step.task_runs.get(message.task_run_id)
-        if target is None or target.dynamic:
+        if target is None or target.dynamic or step.node(target).is_after:
             return step.log(Level.WARN, f"the task run `{message.task_run_id}` can not be replayed from")
         runs = _copies(step, message.new_id, [target], _kept(step, target))
     return step.tell(message.new_id, Create(head, provided, runs))
@@ -123,7 +123,7 @@ def _depends(node: Node, wanted: str) -> bool:
 
 
 def _copies(step: Step, new_id: str, targets: list[TaskRun], kept: Iterable[TaskRun]) -> tuple[TaskRun, ...]:
-    """Give the kept runs ids of the new execution; targets are RESTARTED, what is around them RUNNING."""
+    """Give the kept runs ids of the new execution; targets are RESTARTED, what is around them RUNNING, what had not ended begins anew."""
     kept = list(kept)
     ids: dict[str, str] = {}
     by_id = {run.id: run for run in kept}
@@ -146,5 +146,13 @@ def _copies(step: Step, new_id: str, targets: list[TaskRun], kept: Iterable[Task
         state = run.state.to(S.RESTARTED, step.now) if run.id in chosen else run.state
         state = state.to(S.RUNNING, step.now) if run.id in around else state
         parent_id = ids.get(run.parent_id) or new_run_id(by_id[run.parent_id]) if run.parent_id is not None else None
-        copies.append(replace(run, id=new_run_id(run), parent_id=parent_id, state=state, epoch=0, sent=False))
+        copy = replace(run, id=new_run_id(run), parent_id=parent_id, state=state, epoch=0, sent=False)
+        copies.append(replace(copy, state=State.created(step.now), attempts=(), outputs=None) if _begins_anew(step, run, chosen) else copy)
     return tuple(copies)
+
+
+def _begins_anew(step: Step, run: TaskRun, targets: Container[str]) -> bool:
+    """Whether nothing of a run is taken over: it had not ended, or its child executions belong to the old execution."""
+    if isinstance(step.node(run).behaviour, b.CallFlow) and run.id in targets:
+        return True
+    return run.state.current is S.PAUSED or not (run.state.is_terminal or step.node(run).is_flowable)

@@ -7,8 +7,9 @@ from immutables import Map
 
 from kestra_stream.engine.plan import ROOT, Section
 from kestra_stream.engine.rules import pauses, scopes
+from kestra_stream.engine.rules.end import tell_parent
 from kestra_stream.engine.rules.replay import copy_for_restart
-from kestra_stream.engine.state import Phase, Scope
+from kestra_stream.engine.state import EMPTY_BACKLOG, Phase, Scope
 from kestra_stream.engine.step import Step
 from kestra_stream.models import behaviour as b
 from kestra_stream.models.execution import TaskRun
@@ -32,7 +33,8 @@ def restart(step: Step, message: Restart) -> None:
     if message.revision is not None and message.new_id is not None:
         return step.tell(message.new_id, copy_for_restart(step, message.new_id, message.revision, targets))
     if not targets and step.task_runs:
-        return step.log(Level.WARN, "there is no failed task run to restart from")
+        step.log(Level.WARN, "there is no failed task run to restart from")
+        return tell_parent(step) if message.parent is not None else None
     _drop_branches(step)
     for run in targets:
         _restart_run(step, run)
@@ -77,7 +79,7 @@ def ancestors(step: Step, run: TaskRun) -> list[TaskRun]:
 
 
 def _restart_run(step: Step, run: TaskRun) -> None:
-    drop_all(step, [child for child in step.task_runs.values() if child.parent_id == run.id])
+    drop_all(step, [other for other in step.task_runs.values() if any(around.id == run.id for around in ancestors(step, other))])
     if run.state.current is S.PAUSED:
         pauses.end_pause(step, run, S.SUCCESS)
     else:
@@ -94,9 +96,13 @@ def resume_life(step: Step) -> None:
 
 
 def rebuild(step: Step) -> None:
-    """Build the scopes anew from the runs."""
-    step.scopes = Map()
+    """Build the scopes anew from the runs, and note all work anew; what batches do follows from no runs, and stays."""
+    step.scopes = Map({scope_id: scope for scope_id, scope in step.scopes.items() if scope.batches is not None})
     step.queue.clear()
+    waiting, step.todo = step.todo.taken(), EMPTY_BACKLOG
+    for kind, subject in waiting:
+        if subject in step.scopes:
+            step.postpone((kind, subject))
     step.group_existing()
     scopes.open_scope(step, ROOT, Scope(section=Section.AFTER if step.phase is Phase.AFTER else Section.MAIN))
 
@@ -110,8 +116,12 @@ def change_task_run_state(step: Step, message: ChangeTaskRunState) -> None:
         return pauses.end_pause(step, run, message.state)
     if not step.execution.state.is_terminal and run.sent:
         return step.log(Level.WARN, "the state of a task run that a worker holds can not be changed; kill the execution first", run)
+    if _in_side_branch(step, run):
+        return step.log(Level.WARN, "the state of a task run outside of the main branch can not be changed: nothing follows from it", run)
     around = ancestors(step, run)
     _drop_branches(step)
+    if run.id in step.scopes and message.state.is_terminal:
+        scopes.close_flowables(step, sorted(step.scopes[run.id].open_flowables), message.state)
     step.put_with_outputs(_with_state(step, run, message.state))
     for flowable in around:
         step.put(flowable.with_state(S.RUNNING, step.now))

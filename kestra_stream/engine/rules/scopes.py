@@ -81,7 +81,9 @@ def create(step: Step, scope_id: str, node: Node, value: str | None = None, iter
     run_id = derived_id(step.execution.id, scope_id, node.id, value or "", "" if iteration is None else str(iteration))
     if run_id in step.task_runs:
         return False
-    step.put(TaskRun(run_id, node.id, State.created(step.now), scope_id or None, value, iteration))
+    # a run may come again after a restart has dropped it: its epochs go on where no report of its former life can meet them
+    epoch = step.state.sequence
+    step.put(TaskRun(run_id, node.id, State.created(step.now), scope_id or None, value, iteration, epoch=epoch))
     step.push(WorkKind.DISPATCH, run_id)
     step.budget -= 1
     scope = step.scopes[scope_id]
@@ -316,7 +318,6 @@ def close_flowables(step: Step, run_ids: list[str], state: StateType) -> None:
             continue
         inner = step.scopes.get(run_id)
         step.put(run.with_state(state, step.now))
-        step.cancel_timer(f"loop:{run_id}")
         if inner is not None:
             close_flowables(step, sorted(inner.open_flowables), state)
 
