@@ -9,6 +9,7 @@ from typing import Any
 
 from kestra_stream.executor.plans import Plans
 from kestra_stream.executor.processor import Executor
+from kestra_stream.expression.dates.zones import zone_of
 from kestra_stream.indexer.processor import Indexer
 from kestra_stream.limiter.flow_limits import FlowLimits
 from kestra_stream.limiter.processor import Limiter
@@ -75,7 +76,8 @@ class Standalone:
         log, repository = self.backend.log, self.backend.repository
         self.table = FlowTable(log, self.parse)
         self.services = worker_services(settings, self.backend, self.clock, self._command)
-        self.executor = Executor(Plans(self.table.get, self.services.vault), lambda execution_id: history(repository, execution_id))
+        plans = Plans(self.table.get, self.services.vault, self.services.server)
+        self.executor = Executor(plans, lambda execution_id: history(repository, execution_id))
         indexer = Indexer(repository.executions, repository.logs, repository.metrics)
         processors = (self.executor, Limiter(), FlowLimits(self.parse), indexer)
         loops = [Loop(processor, log, self.clock, lambda record: to_bytes(record.value)) for processor in processors]
@@ -166,6 +168,7 @@ def worker_services(settings: Settings, backend: Backend, clock: Clock, command:
         globals=language.globals_,
         kestra={"url": language.url} if language.url else {},
         fetch=ClaimCheck(backend.storage).fetch,
+        zone=zone_of(language.time_zone),
         recursive=language.recursive_rendering,
     )
 

@@ -51,6 +51,7 @@ class LanguageSettings(Section):
         encryption_key: base64 of 32 bytes for SECRET inputs and encrypted outputs.
         plugin_defaults: defaults for every flow, under those of the flow: maps with `type`, `values` and `forced`.
         recursive_rendering: render until nothing changes any more.
+        time_zone: the zone of dates that name none, as `Europe/Paris`.
         url: address of the UI, `kestra.url`.
     """
 
@@ -59,6 +60,7 @@ class LanguageSettings(Section):
     encryption_key: str | None = None
     plugin_defaults: tuple[Mapping[str, Any], ...] = ()
     recursive_rendering: bool = False
+    time_zone: str = "UTC"
     url: str | None = None
 
 

@@ -1,7 +1,7 @@
 """What expressions see: builds the named parts of the context, and no others, for a render in the engine or for a worker's job."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from hashlib import blake2b
 from typing import Any
@@ -70,6 +70,10 @@ def _render(step: Step, run: TaskRun | None, raw: Any, extra: Mapping[str, Any] 
 
 def _variables(step: Step, run: TaskRun | None, references: Iterable[Reference], extra: Mapping[str, Any] | None) -> dict[str, Any]:
     variables = pruned(step, run, references, partial(_looked_up_value, step, run))
+    named = {reference[0] for reference in references}
+    for name, value in step.plan.server.roots.items():
+        if name in named or WHOLE_CONTEXT[0] in named:
+            variables[name] = value
     if extra:
         variables.update(extra)
     return variables
@@ -103,7 +107,9 @@ def _environment(step: Step, run: TaskRun | None, functions: frozenset[str]) -> 
     wanted = functions & LOOKUP_FUNCTIONS
     run_id = run.id if run is not None else ""
     seed = _DerivedBytes(step.execution.id, run_id, str(run.epoch if run is not None else 0))
-    return Environment(now=now, zone=UTC, random=seed, functions={name: _asking(step, run_id, name) for name in wanted})
+    server = step.plan.server
+    functions_of_run = {name: _asking(step, run_id, name) for name in wanted}
+    return Environment(now=now, zone=server.zone, random=seed, functions=functions_of_run, recursive=server.recursive)
 
 
 def _asking(step: Step, run_id: str, name: str) -> Callable[..., Any]:
@@ -183,7 +189,7 @@ def pruned(step: Step, run: TaskRun | None, references: Iterable[Reference], uns
                 if value is not _MISSING:
                     result[root] = value
             return result
-    for reference in references:
+    for reference in sorted(references, key=len):  # the whole of something before its parts
         if reference[0] not in _NOT_FROM_HERE:
             _copy(step, run, reference, result, unspill)
     return result
@@ -200,10 +206,10 @@ def _copy(step: Step, run: TaskRun | None, reference: Reference, result: dict[st
         if not isinstance(source, Mapping) or _lies_elsewhere(source):
             break
         level = target.get(key)
-        if level is source:
-            return  # the whole is there already
-        if not isinstance(level, _Pruned):
+        if level is None:
             target[key] = level = _Pruned()
+        elif not isinstance(level, _Pruned):
+            return  # the whole is there already
         step_key = _dynamic(step, run, item) if isinstance(item, DynamicItem) else item
         found = source.get(step_key, _MISSING) if step_key is not _MISSING else _MISSING
         if found is _MISSING and not isinstance(step_key, str):

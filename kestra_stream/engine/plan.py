@@ -1,7 +1,10 @@
 """A flow made ready to run: one node a task, with its place, its branches and the expressions that the engine itself evaluates."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
 from enum import StrEnum
+from typing import Any
 
 from kestra_stream.engine.vault import NoVault, Vault
 from kestra_stream.expression import Reference, Template, compile_template, functions_of, references_of
@@ -104,20 +107,37 @@ class Node:
         return self._references
 
 
+@dataclass(frozen=True, slots=True)
+class Server:
+    """What the server that decides shows to every flow.
+
+    Attributes:
+        roots: `envs`, `globals` and `kestra` of expressions.
+        zone: the zone of dates that name none.
+        recursive: render results again until nothing changes.
+    """
+
+    roots: Mapping[str, Any] = field(default_factory=lambda: {"envs": {}, "globals": {}, "kestra": {}})
+    zone: tzinfo = UTC
+    recursive: bool = False
+
+
 class Plan:
     """A flow and its nodes.
 
     Attributes:
         vault: opens what was sealed.
+        server: what the server shows to every flow.
         nodes: by task id; ids are unique in a flow.
         uses_task_states: whether any expression names `tasks`, so that their states must be kept at hand.
     """
 
-    __slots__ = ("flow", "nodes", "root", "uses_task_states", "vault")
+    __slots__ = ("flow", "nodes", "root", "server", "uses_task_states", "vault")
 
-    def __init__(self, flow: Flow, vault: Vault | None = None) -> None:
+    def __init__(self, flow: Flow, vault: Vault | None = None, server: Server | None = None) -> None:
         self.flow = flow
         self.vault: Vault = vault or NoVault()
+        self.server = server or Server()
         self.nodes: dict[str, Node] = {}
         self.root = Node(None, None, Section.MAIN, 0, b.Sequence(flow.tasks))
         self.root.retry = flow.retry

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from kestra_stream.engine.plan import Plan
+from kestra_stream.engine.plan import Plan, Server
 from kestra_stream.engine.vault import Vault
 from kestra_stream.errors import InvalidFlow
 from kestra_stream.models.flow import Flow
@@ -14,9 +14,10 @@ FindFlow = Callable[[str, str, str, int], Flow | None]
 class Plans:
     """Compiled flows by tenant, namespace, id and revision (0: the newest)."""
 
-    def __init__(self, find: FindFlow, vault: Vault | None = None) -> None:
+    def __init__(self, find: FindFlow, vault: Vault | None = None, server: Server | None = None) -> None:
         self._find = find
         self._vault = vault
+        self._server = server
         self._plans: dict[tuple[str, str, str, int], Plan] = {}
 
     def newest(self, tenant: str, namespace: str, flow_id: str) -> Flow | None:
@@ -38,5 +39,5 @@ class Plans:
         key = (tenant, namespace, flow_id, flow.revision)
         plan = self._plans.get(key)
         if plan is None or plan.flow is not flow:
-            plan = self._plans[key] = Plan(flow, self._vault)
+            plan = self._plans[key] = Plan(flow, self._vault, self._server)
         return plan

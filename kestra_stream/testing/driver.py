@@ -282,7 +282,7 @@ class Driver:
     # -- processors ----------------------------------------------------------------------------------------------------
 
     def _executor(self) -> Executor:
-        return Executor(Plans(self.find_flow, self._vault), self._history)
+        return Executor(Plans(self.find_flow, self._vault, self.worker.server), self._history)
 
     def _history(self, execution_id: str) -> Any:
         executions = self.repository.executions

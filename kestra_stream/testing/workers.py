@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from kestra_stream.engine.plan import Server
 from kestra_stream.models import execution_input as i
 from kestra_stream.models.messages import KillRequest, TaskJob, WorkerJob
 from kestra_stream.models.state import S, StateType
@@ -42,8 +43,10 @@ class DriverWorker:
         self._kills = Kills()
         self._sent: list[Outgoing] = []
         self._runner: JobRunner | None = None
+        self.server = Server()
         if storage is not None:
             services = Services(EngineAccess(repository, storage, self._command), clock.now, vault=vault)
+            self.server = services.server
             self._runner = JobRunner(flows, services, WorkerLimits(slots=1), "driver", self._sent.extend)
 
     def started(self, job: TaskJob) -> Outgoing:

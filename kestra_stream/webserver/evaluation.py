@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from kestra_stream.engine.context import nested_labels
 from kestra_stream.models.flow import Flow
 from kestra_stream.plugin.api import TaskInfo
 from kestra_stream.plugin.context.attempt_log import AttemptLog
@@ -18,7 +19,7 @@ def door_evaluation(services: Services, flow: Flow, execution_id: str) -> Callab
     variables = {
         "flow": {"id": flow.id, "namespace": flow.namespace, "revision": flow.revision, "tenantId": flow.tenant_id},
         "vars": flow.variables,
-        "labels": {label.key: label.value for label in flow.labels},
+        "labels": nested_labels(flow.labels),
         "execution": {"id": execution_id},
         "envs": services.envs,
         "globals": services.globals,

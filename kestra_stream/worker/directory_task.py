@@ -139,7 +139,11 @@ class DirectoryRun:
             shown["value"] = value
         if job.iteration is not None:
             shown["iteration"] = job.iteration
-        roots: dict[str, Any] = {"outputs": self._outputs, "taskrun": shown, "workerTaskrun": {} if value is None else {"value": value}}
+        roots: dict[str, Any] = {
+            "outputs": self._outputs,
+            "taskrun": shown,
+            "workerTaskrun": {**given.get("taskrun", {}), **self._frame.taskrun},
+        }
         if job.value is not None:
             parent = {"taskrun": {"value": job.value}}
             roots |= {"parent": parent, "parents": [parent, *given.get("parents", ())]}

@@ -38,21 +38,23 @@ def _value(taskrun: Any) -> Any:
 
 
 def tasks_with_state(frame: Frame, state: str) -> list[dict[str, Any]]:
-    """List the task runs in a state: `{taskId, state}`, and `value` in iterations."""
+    """List the task runs in a state: `{taskId, state}`, and in iterations the `value` of the innermost loop."""
     wanted = text_of(state, frame).upper()
     tasks = frame.variables.get("tasks")
     found: list[dict[str, Any]] = []
     for task_id, task in tasks.items() if isinstance(tasks, Mapping) else ():
-        frame.charge(1)
-        for key, entry in task.items() if is_map(task) else ():
-            frame.charge(1)
-            is_own = key == "state" and not is_map(entry)
-            seen = entry if is_own else entry.get("state") if is_map(entry) else None
-            if seen is None or text_of(seen, frame).upper() != wanted:
-                continue
-            run = {"taskId": task_id, "state": wanted}
-            found.append(run if is_own else {**run, "value": key})
+        _runs_in(wanted, {"taskId": task_id, "state": wanted}, task, frame, found)
     return found
+
+
+def _runs_in(wanted: str, run: dict[str, Any], entries: Any, frame: Frame, found: list[dict[str, Any]]) -> None:
+    """Walk down the values of the loops around the runs of one task."""
+    frame.charge(2)
+    for key, entry in entries.items() if is_map(entries) else ():
+        if is_map(entry):
+            _runs_in(wanted, {**run, "value": key}, entry, frame, found)
+        elif key == "state" and text_of(entry, frame).upper() == wanted:
+            found.append(run)
 
 
 FUNCTIONS: dict[str, Native] = {

@@ -134,7 +134,7 @@ class IoFunctions:
                 "taskId": line.task_id,
                 "taskRunId": line.task_run_id,
                 "attemptNumber": line.attempt_number,
-                "timestamp": line.timestamp.isoformat(),
+                "timestamp": line.timestamp.isoformat().replace("+00:00", "Z"),
                 "level": line.level.value,
                 "message": line.message,
             }

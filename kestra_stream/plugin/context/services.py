@@ -7,6 +7,7 @@ from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Any
 
+from kestra_stream.engine.plan import Server
 from kestra_stream.plugin.api import EngineAccess
 from kestra_stream.plugin.context.encryption import Cipher, Vault
 from kestra_stream.plugin.context.secrets import Secrets, environment_secrets
@@ -49,6 +50,11 @@ class Services:
     may_read: Callable[[str, str], bool] = only_own_namespace
     directory_root: Path | None = None
     recursive: bool = False
+
+    @property
+    def server(self) -> Server:
+        """What the engine, which renders conditions and outputs, shows of the server: the same as an attempt sees."""
+        return Server({"envs": self.envs, "globals": self.globals, "kestra": self.kestra}, self.zone, self.recursive)
 
 
 def environment_variables(environment: Mapping[str, str]) -> dict[str, str]:
