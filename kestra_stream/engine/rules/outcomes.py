@@ -15,11 +15,16 @@ def final_state(step: Step, run: TaskRun, state: StateType) -> StateType:
     tolerant = task.allow_failure or (isinstance(node.behaviour, b.Sequence) and node.behaviour.failure_is_warning)
     if state is S.FAILED and tolerant:
         state = S.WARNING
-    if state is S.SUCCESS and node.retry is not None and node.retry.warning_on_retry and len(run.attempts) > 1:
+    if state is S.SUCCESS and node.retry is not None and node.retry.warning_on_retry and len(tries_of(run)) > 1:
         state = S.WARNING
     if state is S.WARNING and task.allow_warning:
         state = S.SUCCESS
     return state
+
+
+def tries_of(run: TaskRun) -> list[Attempt]:
+    """Return the attempts that count for a retry: not those whose worker was lost."""
+    return [attempt for attempt in run.attempts if attempt.state.current is not S.RESUBMITTED]
 
 
 def fail(step: Step, run: TaskRun, message: str) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 
-from kestra_stream.engine.rules.outcomes import end
+from kestra_stream.engine.rules.outcomes import end, tries_of
 from kestra_stream.engine.rules.replay import copy_from_start
 from kestra_stream.engine.state import Phase, Timer, TimerKind
 from kestra_stream.engine.step import Step
@@ -34,7 +34,7 @@ def _next_attempt(step: Step, run: TaskRun, policy: RetryPolicy) -> datetime | N
         first = head.original_created_date or head.state.start_date
         return policy.next_attempt(head.attempt_number, first, step.now, chance)
     first = run.attempts[0].state.start_date if run.attempts else run.state.start_date
-    return policy.next_attempt(len(run.attempts), first, step.now, chance)
+    return policy.next_attempt(len(tries_of(run)), first, step.now, chance)
 
 
 def _fraction(*seed: str) -> float:

@@ -3,7 +3,7 @@
 Nothing here is random or waits: the same numbers tell the same history, so that hypothesis can shrink one that breaks a law.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -114,6 +114,7 @@ class World:
         self.told: list[tuple[str, i.ExecutionInput]] = []
         self.offered: list[TaskJob] = []
         self.held: list[TaskJob] = []
+        self.tries: Counter[str] = Counter()
         self.kills: list[KillRequest] = []
         self.timers: dict[tuple[str, str], datetime] = {}
         self.slots: dict[str, SlotState] = {}
@@ -221,7 +222,8 @@ class World:
     def _end_job(self, place: int) -> None:
         job = self.held.pop(place % len(self.held))
         results = self.outcomes.get(job.task_id, [S.SUCCESS])
-        result = results[min(job.attempt, len(results) - 1)]
+        self.tries[job.task_run_id] += 1
+        result = results[min(self.tries[job.task_run_id], len(results)) - 1]
         if self._is_killed(job):
             result = S.KILLED
         elif job.task_id.endswith("_split") and result is S.SUCCESS:
