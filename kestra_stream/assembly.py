@@ -20,7 +20,7 @@ from kestra_stream.plugin.api import EngineAccess
 from kestra_stream.plugin.context.encryption import Cipher, Vault
 from kestra_stream.plugin.context.services import Services
 from kestra_stream.plugin.flow_source import parse_flow
-from kestra_stream.plugin.registry import Registry, default_registry
+from kestra_stream.plugin.registry import Registry, default_registry, find_storage
 from kestra_stream.queue.memory import MemoryLog
 from kestra_stream.queue.serde import to_bytes
 from kestra_stream.repository.interface import Repository
@@ -31,7 +31,7 @@ from kestra_stream.runtime.flow_table import FlowTable
 from kestra_stream.runtime.identity import new_id
 from kestra_stream.runtime.lifecycle import Crashed, Lifecycle
 from kestra_stream.runtime.loop import Loop, LoopGroup
-from kestra_stream.settings import Settings
+from kestra_stream.settings import Settings, StorageSettings
 from kestra_stream.storage.interface import Storage
 from kestra_stream.storage.local import LocalStorage
 from kestra_stream.webserver.evaluation import door_evaluation
@@ -57,7 +57,18 @@ class Backend:
 def memory_backend(settings: Settings, clock: Clock) -> Backend:
     """Open the memory family with local storage."""
     log = MemoryLog(clock.now)
-    return Backend(log, memory_repository(settings.repository.most_executions), LocalStorage(settings.storage.root))
+    return Backend(log, memory_repository(settings.repository.most_executions), open_storage(settings.storage))
+
+
+def open_storage(settings: StorageSettings) -> Storage:
+    """Open the local storage, or the one of a plugin that has the name.
+
+    Raises:
+        NotFound: there is no storage of this type.
+    """
+    if settings.type == "local":
+        return LocalStorage(settings.root)
+    return find_storage(settings.type)(**settings.options)
 
 
 class Standalone:
@@ -143,7 +154,9 @@ class Standalone:
             time.sleep(0.001)
 
     def place_of(self, tenant: str, uri: str) -> str:
-        """Return where a stored file lies on this machine."""
+        """Return where a stored file lies on this machine; its URI when it does not."""
+        if self.settings.storage.type != "local":
+            return uri
         return str(self.settings.storage.root / tenant / uri.removeprefix("kestra:///"))
 
     def parse(self, source: FlowSource) -> Flow:

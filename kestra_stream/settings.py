@@ -15,9 +15,17 @@ class Section(BaseModel):
 
 
 class StorageSettings(Section):
-    """Internal storage: `root` is the folder of the local storage."""
+    """Internal storage.
 
+    Attributes:
+        type: `local`, or the name of a storage that a plugin provides.
+        root: folder of the local storage.
+        options: what any other storage is opened with, by name.
+    """
+
+    type: str = "local"
     root: Path = Path(".storage")
+    options: Mapping[str, Any] = Field(default_factory=dict)
 
 
 class WorkerSettings(Section):

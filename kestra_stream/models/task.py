@@ -42,11 +42,15 @@ class Plugin(Written):
         type_name: canonical name, as a flow writes it.
         aliases: other names that mean the same, deprecated ones included.
         deprecated: why not to use it any more, None while it is fine.
+        examples: YAML of the task, trigger or condition, as documentation shows it.
+        caution: what whoever saves a flow with it is told, None for nothing.
     """
 
     type_name: ClassVar[str] = ""
     aliases: ClassVar[tuple[str, ...]] = ()
     deprecated: ClassVar[str | None] = None
+    examples: ClassVar[tuple[str, ...]] = ()
+    caution: ClassVar[str | None] = None
 
     type: str = Field(description="The type's name.")
 

@@ -25,7 +25,7 @@ def documentation(resolved: ResolvedType) -> str:
         parts.append(f"**Deprecated:** {cls.deprecated}.")
     if cls.aliases:
         parts.append("Also known as " + ", ".join(f"`{alias}`" for alias in cls.aliases) + ".")
-    parts += [f"```yaml\n{cleandoc(example)}\n```" for example in getattr(cls, "examples", ())]
+    parts += [f"```yaml\n{cleandoc(example)}\n```" for example in cls.examples]
     parts.append("## Properties\n\n" + _table(cls))
     output = output_of(cls)
     if output is not None:

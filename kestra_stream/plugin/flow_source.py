@@ -158,6 +158,8 @@ class _Reader:
             self.infos.append(self._noted(f"{name} is now {resolved.canonical}", (*path, "type"), key=False))
         if resolved.deprecated:
             self.warnings.append(self._noted(f"{resolved.canonical} is deprecated: {resolved.deprecated}", (*path, "type"), key=False))
+        if resolved.cls.caution:
+            self.warnings.append(self._noted(f"{resolved.canonical}: {resolved.cls.caution}", (*path, "type"), key=False))
         return resolved
 
     def _read_branches(self, value: Mapping[str, Any]) -> None:

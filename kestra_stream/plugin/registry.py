@@ -1,22 +1,29 @@
 """Registry: entry points in, plugin classes out, each loaded when it is first named.
 
 An entry point of the group `kestra_stream.plugins` has a type's name (canonical or alias) as its name and `module:Class` as value.
+`kestra_stream.stand_ins` names what stands in for a type as long as nothing installed provides it, and `kestra_stream.storages`
+the storages that settings may choose.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
+from typing import Any, cast
 
 from kestra_stream.errors import NotFound
 from kestra_stream.models.task import Plugin
+from kestra_stream.plugin.api import RunnableTask
+from kestra_stream.storage.interface import Storage
 
 GROUP = "kestra_stream.plugins"
 _KESTRA = "io.kestra."
 _LONGEST_NAME = 200
 _MOST_HINTS = 2
 _VERY_NEAR, _NEAR = 0.93, 0.7
+STAND_INS = "kestra_stream.stand_ins"
+STORAGES = "kestra_stream.storages"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +43,9 @@ class BrokenPlugin(NotFound):
 class Registry:
     """Plugin classes by name."""
 
-    def __init__(self, points: Sequence[EntryPoint]) -> None:
-        self._points = {point.name: point for point in points}
+    def __init__(self, points: Sequence[EntryPoint], stand_ins: Sequence[EntryPoint] = ()) -> None:
+        self._points = {point.name: point for point in (*stand_ins, *points)}
+        self._rivals = _rivals(points)
         self._classes: dict[str, type[Plugin]] = {}
 
     def register(self, cls: type[Plugin]) -> type[Plugin]:
@@ -64,13 +72,10 @@ class Registry:
         point = self._points.get(name)
         if point is None:
             raise NotFound(f"Invalid type: {name}{self._hint(name)}")
-        try:
-            cls = point.load()
-        except (Exception, SystemExit) as error:
-            where = f" of {point.dist.name}" if point.dist is not None else ""
-            raise BrokenPlugin(f"the plugin {name}{where} can not be loaded: {type(error).__name__}: {error}") from error
-        if not (isinstance(cls, type) and issubclass(cls, Plugin)):
-            raise BrokenPlugin(f"the plugin {name} ({point.value}) is not a plugin class")
+        if name in self._rivals:
+            given = " and by ".join(_origin(one) for one in self._rivals[name])
+            raise BrokenPlugin(f"the type {name} is given twice, by {given}: uninstall one of them")
+        cls = _checked(name, point, _loaded(point))
         self._classes[name] = cls
         return cls
 
@@ -89,7 +94,64 @@ class Registry:
         return "; `kestra-stream plugin list` shows all types"
 
 
+def _rivals(points: Sequence[EntryPoint]) -> Mapping[str, list[EntryPoint]]:
+    """Names that lead to different classes."""
+    by_name: dict[str, dict[str, EntryPoint]] = {}
+    for point in points:
+        by_name.setdefault(point.name, {})[point.value] = point
+    return {name: list(found.values()) for name, found in by_name.items() if len(found) > 1}
+
+
+def _origin(point: EntryPoint) -> str:
+    return f"{point.value} of {point.dist.name}" if point.dist is not None else point.value
+
+
+def _loaded(point: EntryPoint) -> Any:
+    try:
+        return point.load()
+    except (Exception, SystemExit) as error:
+        raise BrokenPlugin(f"the plugin {point.name} ({_origin(point)}) can not be loaded: {_told(error)}") from error
+
+
+def _told(error: BaseException) -> str:
+    first = next(iter(str(error).splitlines()), "")
+    return f"{type(error).__name__}: {first}" if first else type(error).__name__
+
+
+def _checked(name: str, point: EntryPoint, cls: Any) -> type[Plugin]:
+    """Return the class of a plugin; BrokenPlugin for what an author is likely to get wrong."""
+    if not (isinstance(cls, type) and issubclass(cls, Plugin)):
+        raise BrokenPlugin(
+            f"the entry point {name} leads to {_origin(point)}, which is no plugin class: derive it from RunnableTask, Trigger, "
+            "Condition or TaskRunner"
+        )
+    if issubclass(cls, RunnableTask) and cls.run is RunnableTask.run:
+        raise BrokenPlugin(f"the entry point {name} leads to {_origin(point)}, which has no run(): write one, or override behaviour()")
+    if cls.type_name and name not in (cls.type_name, *cls.aliases):
+        raise BrokenPlugin(
+            f"the entry point {name} leads to {_origin(point)}, whose type_name is {cls.type_name}: make them the same, or add "
+            f"{name} to its aliases"
+        )
+    return cls
+
+
 @cache
 def default_registry() -> Registry:
     """Return the registry of what is installed."""
-    return Registry(tuple(entry_points(group=GROUP)))
+    return Registry(tuple(entry_points(group=GROUP)), tuple(entry_points(group=STAND_INS)))
+
+
+def find_storage(name: str, points: Sequence[EntryPoint] | None = None) -> Callable[..., Storage]:
+    """Return what opens a storage (a class, or a function, that takes the options of the settings by name).
+
+    Raises:
+        NotFound: nothing installed has this name.
+        BrokenPlugin: it can not be loaded.
+    """
+    known = {point.name: point for point in (entry_points(group=STORAGES) if points is None else points)}
+    if name not in known:
+        raise NotFound(f"there is no storage `{name}`; there are {', '.join(sorted({'local', *known}))}")
+    opener = _loaded(known[name])
+    if not callable(opener):
+        raise BrokenPlugin(f"the storage {name} ({_origin(known[name])}) is neither a class nor a function")
+    return cast("Callable[..., Storage]", opener)

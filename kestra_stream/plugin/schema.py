@@ -65,7 +65,7 @@ def _type_schema(cls: type[Plugin], name: str, definitions: dict[str, Any]) -> d
     schema["markdownDescription"] = cleandoc(cls.__doc__ or "")
     if cls.deprecated:
         schema["deprecated"] = True
-    examples = [cleandoc(example) for example in getattr(cls, "examples", ())]
+    examples = [cleandoc(example) for example in cls.examples]
     return {**schema, "x-examples": examples} if examples else schema
 
 

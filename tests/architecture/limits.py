@@ -67,7 +67,7 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
 BORDER_KINDS = frozenset({"loop", "attempt", "trigger", "route", "plugin load", "shutdown"})
 BORDERS: dict[str, str] = {
     "kestra_stream/executor/processor.py:Executor._step": "loop",
-    "kestra_stream/plugin/registry.py:Registry._load": "plugin load",
+    "kestra_stream/plugin/registry.py:_loaded": "plugin load",
     "kestra_stream/runtime/lifecycle.py:Lifecycle._run": "loop",
     "kestra_stream/runtime/loop.py:Loop._process": "loop",
     "kestra_stream/runtime/loop.py:Loop._wake": "loop",

@@ -4,7 +4,7 @@ import shlex
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -16,10 +16,14 @@ from kestra_stream.plugin.context.working_directory import find_files
 from kestra_stream.plugin.core.runner.process import Process
 from kestra_stream.plugin.namespace_files import NamespaceFilesOption
 from kestra_stream.plugin.process.task_runner import AnyTaskRunner, ScriptProcess
+from kestra_stream.plugin.script.docker import Docker
 from kestra_stream.plugin.script.printed import Printed
 from kestra_stream.plugin.staging import put_input_files, put_namespace_files, stored_files, stored_output_files, with_local_copies
 
 _LONGEST_ARGUMENT = 100 * 1024
+
+
+TargetOS = Literal["LINUX", "WINDOWS", "AUTO"]
 
 
 class ScriptOutput(TaskOutput):
@@ -53,6 +57,14 @@ class Sources:
         """Return lines."""
         return [with_local_copies(self._context, line) for line in self._context.render(value, self._extra) or ()]
 
+    def flag(self, value: Property[bool]) -> bool:
+        """Return a choice."""
+        return self._context.render(value, self._extra)
+
+    def folder(self, prefix: str) -> str:
+        """Make a folder that is no output and return its path."""
+        return tempfile.mkdtemp(prefix=prefix, dir=self._context.working_directory.path)
+
     def file(self, value: Property[str], extension: str) -> str:
         """Write a text to a file of its own and return its path, quoted for a shell."""
         return self.saved(self.text(value), extension)
@@ -84,9 +96,18 @@ class ScriptTask(RunnableTask):
     input_files: Property[Any] | None = Field(default=None, description="Files to create first: name to content or storage URI.")
     output_files: Property[list[str]] | None = Field(default=None, description="Globs of files to keep at the end.")
     output_directory: Property[bool] | None = Field(default=None, description="Make a folder `outputDir`; all files in it are kept.")
-    target_os: Property[str] | None = Field(default=None, alias="targetOS", description="LINUX, WINDOWS or AUTO; the host decides.")
-    runner: str | None = Field(default=None, description="Deprecated: use taskRunner.")
-    docker: dict[str, Any] | None = Field(default=None, description="Deprecated: use containerImage and taskRunner.")
+    target_os: Property[TargetOS] | None = Field(
+        default=None, alias="targetOS", description="LINUX, WINDOWS or AUTO; the host decides, so it has no effect here."
+    )
+    runner: Literal["PROCESS", "DOCKER"] | None = Field(
+        default=None, description="Deprecated: use taskRunner. PROCESS is the host; DOCKER is the host too, with a warning."
+    )
+    docker: dict[str, Any] | None = Field(default=None, description="Deprecated: use containerImage and taskRunner; no effect here.")
+
+    def preparation(self, sources: Sources) -> list[str]:
+        """Return commands that run before all others."""
+        del sources
+        return []
 
     def lines(self, sources: Sources) -> list[str]:
         """Return the commands, rendered."""
@@ -104,7 +125,8 @@ class ScriptTask(RunnableTask):
         put_namespace_files(context, self.namespace_files)
         put_input_files(context, self.input_files, extra)
         printed = Printed(context)
-        exit_code = self.task_runner.run(
+        runner = Docker(type=Docker.type_name) if self.runner == "DOCKER" else self.task_runner
+        exit_code = runner.run(
             context,
             ScriptProcess(
                 args=self._arguments(context, Sources(context, extra)),
@@ -120,7 +142,7 @@ class ScriptTask(RunnableTask):
         return self._outcome(context, printed, exit_code, extra, output_folder)
 
     def _arguments(self, context: RunContext, sources: Sources) -> list[str]:
-        commands = [*sources.list(self.before_commands), *self.lines(sources)]
+        commands = [*self.preparation(sources), *sources.list(self.before_commands), *self.lines(sources)]
         if context.render(self.fail_fast):
             commands.insert(0, "set -e")
         text = "\n".join(commands)

@@ -3,6 +3,7 @@
 import shutil
 import threading
 import time
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,12 @@ import pytest
 from kestra_stream.models.state import StateType
 from kestra_stream.plugin.context.encryption import Cipher, is_encrypted
 from kestra_stream.plugin.context.secrets import environment_secrets
+from kestra_stream.plugin.flow_source import parse_flows
 from kestra_stream.plugin.process.process_tree import MARK
 from kestra_stream.plugin.script import node, python, shell
+from kestra_stream.plugin.script.docker import NO_CONTAINERS, Docker
 from kestra_stream.plugin.script.script_task import ScriptTask
+from tests.unit.plugin.core.written import as_task, faults
 from tests.unit.plugin.script.attempts import Place, kill
 from tests.unit.worker.doubles import eventually
 
@@ -231,3 +235,73 @@ def test_a_signal_is_told_as_a_shell_does(place: Place) -> None:
 def test_a_program_that_is_not_there_is_a_clear_failure(place: Place) -> None:
     ran = place.run(commands("true", interpreter=["/no/such/shell", "-c"]))
     assert ran.ended.error == "Cannot run '/no/such/shell': [Errno 2] No such file or directory: '/no/such/shell'"
+
+
+# -- containers and packages -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "properties",
+    [
+        {"runner": "DOCKER", "docker": {"image": "ubuntu"}},
+        {"taskRunner": Docker(type=Docker.type_name, image="ubuntu", pullPolicy="ALWAYS", volumes=["/a:/b"])},
+    ],
+)
+def test_docker_is_the_host_with_a_warning(place: Place, properties: dict[str, Any]) -> None:
+    ran = place.run(commands("echo hello", containerImage="ubuntu", **properties))
+    assert ran.ended.state is S.SUCCESS
+    assert ran.lines == [("WARN", NO_CONTAINERS), ("INFO", "hello")]
+
+
+def test_a_flow_that_names_docker_is_valid_with_a_warning() -> None:
+    runner = "{type: io.kestra.plugin.scripts.runner.docker.Docker, networkMode: host, cpu: {cpus: 1}}"
+    task = f"id: t\ntype: io.kestra.plugin.scripts.shell.Commands\ncommands: [date]\ntaskRunner: {runner}"
+    (parsed,) = parse_flows(as_task(task))
+    assert parsed.faults == ()
+    assert [NO_CONTAINERS in str(one) for one in parsed.warnings] == [True]
+
+
+def test_the_older_runner_is_docker_or_the_host() -> None:
+    assert "'PROCESS' or 'DOCKER'" in faults(
+        as_task("id: t\ntype: io.kestra.plugin.scripts.shell.Commands\ncommands: [date]\nrunner: KUBERNETES")
+    )
+
+
+def wheel(place: Place) -> str:
+    """A package `tiny` with one module."""
+    path = place.folder / "tiny-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("tiny.py", "WORD = 'installed'\n")
+        archive.writestr("tiny-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n")
+        archive.writestr("tiny-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr("tiny-1.0.dist-info/RECORD", "tiny.py,,\ntiny-1.0.dist-info/METADATA,,\ntiny-1.0.dist-info/WHEEL,,\n")
+    return str(path)
+
+
+@pytest.mark.slow
+def test_packages_are_installed_for_the_attempt(place: Place) -> None:
+    offline = {"PIP_NO_INDEX": "1", "UV_OFFLINE": "1"}
+    ran = place.run(
+        script(python.Script, "import tiny\nprint(tiny.WORD)", dependencies=[wheel(place)], env=offline, dependencyCacheEnabled=False)
+    )
+    assert ran.ended.state is S.SUCCESS, ran.lines
+    assert ran.lines == [("INFO", "installed")]
+
+
+@pytest.mark.slow
+def test_a_package_that_is_not_there_fails_the_task(place: Place) -> None:
+    ran = place.run(
+        python.Commands.model_validate(
+            {
+                "id": "t",
+                "type": python.Commands.type_name,
+                "commands": ["echo never"],
+                "failFast": False,
+                "dependencies": [str(place.folder / "none-1.0-py3-none-any.whl")],
+                "env": {"PIP_NO_INDEX": "1", "UV_OFFLINE": "1"},
+            }
+        )
+    )
+    assert ran.ended.state is S.FAILED
+    assert ("ERROR", "the dependencies can not be installed") in ran.lines
+    assert ("INFO", "never") not in ran.lines
