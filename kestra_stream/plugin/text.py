@@ -4,6 +4,9 @@ from typing import Any
 
 import orjson
 
+MAX_LINE = 64 * 1024
+"""Characters of one line of a log; what is longer is cut."""
+
 
 def as_text(value: Any) -> str:
     """Return text as it is, nothing as empty text, and anything else as JSON."""

@@ -9,9 +9,8 @@ from typing import BinaryIO
 from kestra_stream.models.records import Level, LogEntry
 from kestra_stream.plugin.api import TaskInfo
 from kestra_stream.plugin.context.secrets import Masker
+from kestra_stream.plugin.text import MAX_LINE
 
-MAX_LINE = 64 * 1024
-"""Characters kept of one line."""
 _MAX_LINES = 500
 _MAX_CHARACTERS = 1024 * 1024
 

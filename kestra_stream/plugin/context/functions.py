@@ -1,6 +1,7 @@
-"""The functions of the flow language that need IO: kv(), secret(), read(), file questions, encryption, errorLogs()."""
+"""The functions of the flow language that need IO: kv(), secret(), read(), file questions, encryption, errorLogs(), http()."""
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import orjson
@@ -23,13 +24,21 @@ _MAX_ERROR_LOGS = 1000
 class IoFunctions:
     """Answers the calls of one attempt (or one lookup); `mask` is told every secret that is given out."""
 
-    __slots__ = ("_files", "_info", "_mask", "_services")
+    __slots__ = ("_files", "_info", "_mask", "_services", "_stopping")
 
-    def __init__(self, info: TaskInfo, services: Services, files: AttemptFiles, mask: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        info: TaskInfo,
+        services: Services,
+        files: AttemptFiles,
+        mask: Callable[[str], None],
+        stopping: Callable[[Callable[[], None]], AbstractContextManager[None]] = lambda _stop: nullcontext(),
+    ) -> None:
         self._info = info
         self._services = services
         self._files = files
         self._mask = mask
+        self._stopping = stopping
 
     def table(self) -> dict[str, Callable[..., Any]]:
         """Name of each function -> what answers it."""
@@ -44,6 +53,7 @@ class IoFunctions:
             "encrypt": self.encrypt,
             "decrypt": self.decrypt,
             "errorLogs": self.error_logs,
+            "http": self.http,
             # asked by the executor, which reads no storage
             "$spilled": self.fetch_spilled,
         }
@@ -120,6 +130,14 @@ class IoFunctions:
         plain = decrypt_text(str(key), str(text))
         self._mask(plain)
         return plain
+
+    def http(self, uri: str, method: str = "GET", query: Any = None, body: Any = None, **more: Any) -> Any:
+        """Return what a server answers: `contentType`, `headers`, `options` and `accept` are as for a Request task."""
+        from kestra_stream.plugin.core.http.asked import Given, ask  # noqa: PLC0415 - loads httpx
+
+        headers = {"Accept": more.pop("accept", "application/json"), **(more.pop("headers", None) or {})}
+        arguments = {"uri": uri, "method": method, "params": query, "body": body, "headers": headers, **more}
+        return ask(Given(self._files, self._stopping), arguments)
 
     def fetch_spilled(self, uri: str) -> Any:
         """Return a value that was too big for a message."""

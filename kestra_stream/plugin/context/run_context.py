@@ -76,7 +76,7 @@ class AttemptContext:
     @property
     def functions(self) -> IoFunctions:
         """The functions that need IO."""
-        return IoFunctions(self.info, self.services, self.files, self.mask)
+        return IoFunctions(self.info, self.services, self.files, self.mask, self.control.on_stop)
 
     @property
     def files(self) -> AttemptFiles:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from kestra_stream.plugin.context.attempt_log import MAX_LINE
+from kestra_stream.plugin.text import MAX_LINE
 
 TEXT_BYTES = 5 * MAX_LINE
 """Kept of a line: enough for as many characters as a log line keeps, whatever they are."""

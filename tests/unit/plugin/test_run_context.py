@@ -15,7 +15,7 @@ from kestra_stream.models.execution_event import ExecutionEvent
 from kestra_stream.models.records import Level, LogEntry
 from kestra_stream.models.state import State
 from kestra_stream.plugin.api import TaskInfo
-from kestra_stream.plugin.context.attempt_log import MAX_LINE, AttemptLog
+from kestra_stream.plugin.context.attempt_log import AttemptLog
 from kestra_stream.plugin.context.control import Control
 from kestra_stream.plugin.context.encryption import Cipher, decrypt_text, encrypt_text
 from kestra_stream.plugin.context.globs import matcher
@@ -23,6 +23,7 @@ from kestra_stream.plugin.context.key_value import decode, encode
 from kestra_stream.plugin.context.run_context import AttemptContext
 from kestra_stream.plugin.context.secrets import Masker, environment_secrets
 from kestra_stream.plugin.context.variables import complete
+from kestra_stream.plugin.text import MAX_LINE
 from tests.unit.plugin.script.attempts import Place
 from tests.unit.worker.doubles import now
 

@@ -1,13 +1,18 @@
 """The properties of one HTTP request, shared by the tasks and the trigger."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from pydantic import Field, field_validator
 
 from kestra_stream.models.document_model import Written
 from kestra_stream.models.property import Property
+from kestra_stream.plugin.api import Files
 from kestra_stream.plugin.core.http.options import HttpOptions, Ssl
+
+T = TypeVar("T")
 
 
 class Method(StrEnum):
@@ -21,6 +26,36 @@ class Method(StrEnum):
     DELETE = "DELETE"
     OPTIONS = "OPTIONS"
     TRACE = "TRACE"
+
+
+class Debugging(Protocol):
+    """Where an exchange tells what goes on."""
+
+    def debug(self, message: str, /) -> None:
+        """Write one line."""
+        ...
+
+
+class Asker(Protocol):
+    """What an exchange uses of a run context."""
+
+    @property
+    def logger(self) -> Debugging:
+        """The log for what `options.logs` names."""
+        ...
+
+    @property
+    def files(self) -> Files:
+        """Internal storage."""
+        ...
+
+    def render(self, value: Property[T], /) -> T:
+        """Render a property to its type."""
+        ...
+
+    def on_kill(self, stop: Callable[[], None], /) -> AbstractContextManager[None]:
+        """Call `stop` (from another thread) if the attempt is stopped inside the block."""
+        ...
 
 
 class HttpCall(Written):

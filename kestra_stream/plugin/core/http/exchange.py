@@ -10,8 +10,8 @@ from urllib.parse import quote
 import httpx
 
 from kestra_stream.models.property import Property
-from kestra_stream.plugin.api import RunContext, TaskFailed
-from kestra_stream.plugin.core.http.call import HttpCall, check_address
+from kestra_stream.plugin.api import TaskFailed
+from kestra_stream.plugin.core.http.call import Asker, HttpCall, check_address
 from kestra_stream.plugin.core.http.form import Content, content_of
 from kestra_stream.plugin.core.http.options import BasicAuth, BearerAuth, DigestAuth, HttpOptions, Logged, Proxy, ProxyType
 from kestra_stream.plugin.core.http.traced import log_answer, log_request, logging_body
@@ -59,7 +59,7 @@ class Answer:
 
 
 @contextmanager
-def opened(context: RunContext, call: HttpCall) -> Iterator[Answer]:
+def opened(context: Asker, call: HttpCall) -> Iterator[Answer]:
     """Send the request and give the answer, whose body is still to be read; the connection ends with the block, or with a kill.
 
     Raises:
@@ -88,7 +88,7 @@ def opened(context: RunContext, call: HttpCall) -> Iterator[Answer]:
             raise TaskFailed(f"{context.render(call.method)} {context.render(call.uri)}: {str(error) or type(error).__name__}") from error
 
 
-def _client(context: RunContext, call: HttpCall) -> httpx.Client:
+def _client(context: Asker, call: HttpCall) -> httpx.Client:
     options = call.options
     ssl = options.ssl or call.ssl_options
     verify = not (ssl is not None and context.render(ssl.insecure_trust_all_certificates))
@@ -96,7 +96,7 @@ def _client(context: RunContext, call: HttpCall) -> httpx.Client:
     return httpx.Client(verify=verify, timeout=_timeout(context, options), proxy=proxy, trust_env=proxy is None and options.proxy is None)
 
 
-def _timeout(context: RunContext, options: HttpOptions) -> httpx.Timeout:
+def _timeout(context: Asker, options: HttpOptions) -> httpx.Timeout:
     def seconds(*chosen: Property[timedelta] | None, default: timedelta) -> float:
         given = next((one for one in chosen if one is not None), None)
         return (context.render(given) if given is not None else default).total_seconds()
@@ -108,7 +108,7 @@ def _timeout(context: RunContext, options: HttpOptions) -> httpx.Timeout:
     return httpx.Timeout(read, connect=connect)
 
 
-def _proxy(context: RunContext, options: HttpOptions) -> httpx.Proxy | None:
+def _proxy(context: Asker, options: HttpOptions) -> httpx.Proxy | None:
     given = options.proxy or Proxy(
         type=options.proxy_type or (ProxyType.HTTP if options.proxy_address is not None else ProxyType.DIRECT),
         address=options.proxy_address,
@@ -126,7 +126,7 @@ def _proxy(context: RunContext, options: HttpOptions) -> httpx.Proxy | None:
     return httpx.Proxy(f"{scheme}://{context.render(given.address)}{port}", auth=login)
 
 
-def _auth(context: RunContext, options: HttpOptions) -> httpx.Auth | None:
+def _auth(context: Asker, options: HttpOptions) -> httpx.Auth | None:
     match options.auth:
         case BasicAuth(username=name, password=password):
             return httpx.BasicAuth(context.render(name), context.render(password))
@@ -152,7 +152,7 @@ class _Bearer(httpx.Auth):
         yield request
 
 
-def _request(context: RunContext, call: HttpCall, client: httpx.Client, content: Content) -> httpx.Request:
+def _request(context: Asker, call: HttpCall, client: httpx.Client, content: Content) -> httpx.Request:
     try:
         url = httpx.URL(_escaped(check_address(context.render(call.uri))))
     except ValueError as error:
@@ -202,7 +202,7 @@ def _answer(response: httpx.Response) -> Answer:
     )
 
 
-def _check(context: RunContext, call: HttpCall, answer: Answer) -> None:
+def _check(context: Asker, call: HttpCall, answer: Answer) -> None:
     """Refuse a code of 400 and above that nobody expects."""
     if answer.code < httpx.codes.BAD_REQUEST or context.render(call.allow_failed) or context.render(call.options.allow_failed):
         return

@@ -5,8 +5,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from kestra_stream.plugin.api import Files, RunContext, TaskFailed
-from kestra_stream.plugin.core.http.call import HttpCall
+from kestra_stream.plugin.api import Files, TaskFailed
+from kestra_stream.plugin.core.http.call import Asker, HttpCall
 from kestra_stream.plugin.staging import STORED
 from kestra_stream.plugin.text import as_text
 
@@ -44,7 +44,7 @@ class Content:
     type: str | None = None
 
 
-def content_of(context: RunContext, call: HttpCall, stack: ExitStack) -> Content:
+def content_of(context: Asker, call: HttpCall, stack: ExitStack) -> Content:
     """Render what a call sends; files that it opens are closed by the stack.
 
     Raises:
@@ -70,7 +70,7 @@ def _encoded(text: str, charset: str) -> bytes:
         raise TaskFailed(f"the body can not be sent as {charset}: {error}") from None
 
 
-def _form(context: RunContext, form: Mapping[str, object], kind: str | None, stack: ExitStack) -> Content:
+def _form(context: Asker, form: Mapping[str, object], kind: str | None, stack: ExitStack) -> Content:
     files = {name: part for name, value in form.items() if (part := _file(context, value, stack)) is not None}
     if not files and not (kind or "").startswith("multipart/"):
         return Content(fields={name: as_text(value) for name, value in form.items()}, type=kind)
@@ -81,7 +81,7 @@ def _form(context: RunContext, form: Mapping[str, object], kind: str | None, sta
     return Content(files=parts)
 
 
-def _file(context: RunContext, value: object, stack: ExitStack) -> Part | None:
+def _file(context: Asker, value: object, stack: ExitStack) -> Part | None:
     """A stored file (by its URI, or a map of name and content); None for plain text."""
     name: str | None = None
     if isinstance(value, Mapping) and set(value) == {"name", "content"}:

@@ -61,13 +61,14 @@ class Request(HttpCall, RunnableTask):
         if answer.sent is not None:
             context.counter("request.length", answer.sent)
         context.counter("response.length", len(content))
-        text = _decoded(content, answer.charset or context.render(self.options.default_charset))
+        text = decoded(content, answer.charset or context.render(self.options.default_charset))
         if not context.render(self.encrypt_body):
             return RequestOutput(code=answer.code, headers=answer.headers, uri=answer.uri, body=text)
         return RequestOutput(code=answer.code, headers=answer.headers, uri=answer.uri, encrypted_body=context.encrypt(text))
 
 
-def _decoded(content: bytes, charset: str) -> str:
+def decoded(content: bytes, charset: str) -> str:
+    """Return the text of an answer; an encoding that nobody knows counts as UTF-8."""
     try:
         return content.decode(charset, "replace")
     except LookupError:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
-from kestra_stream.plugin.api import RunContext
+from kestra_stream.plugin.core.http.call import Asker
 from kestra_stream.plugin.core.http.form import Content
 from kestra_stream.plugin.core.http.options import Logged
 
@@ -10,7 +10,7 @@ _HIDDEN = frozenset({"authorization", "proxy-authorization", "cookie", "set-cook
 _SHOWN = 10_000
 
 
-def log_request(context: RunContext, wanted: frozenset[Logged], headers: Iterable[tuple[str, str]], content: Content) -> None:
+def log_request(context: Asker, wanted: frozenset[Logged], headers: Iterable[tuple[str, str]], content: Content) -> None:
     """Log what is about to be sent."""
     if Logged.REQUEST_HEADERS in wanted:
         context.logger.debug(_headers("request headers", headers))
@@ -20,13 +20,13 @@ def log_request(context: RunContext, wanted: frozenset[Logged], headers: Iterabl
         context.logger.debug(told)
 
 
-def log_answer(context: RunContext, wanted: frozenset[Logged], code: int, headers: Iterable[tuple[str, str]]) -> None:
+def log_answer(context: Asker, wanted: frozenset[Logged], code: int, headers: Iterable[tuple[str, str]]) -> None:
     """Log what the server answers, as far as it is known before its body is read."""
     if Logged.RESPONSE_HEADERS in wanted:
         context.logger.debug(_headers(f"response {code}, headers", headers))
 
 
-def logging_body(context: RunContext, chunks: Callable[[], Iterator[bytes]]) -> Callable[[], Iterator[bytes]]:
+def logging_body(context: Asker, chunks: Callable[[], Iterator[bytes]]) -> Callable[[], Iterator[bytes]]:
     """Return the same chunks; once they have been read, the beginning of the body is logged."""
 
     def logged() -> Iterator[bytes]:
