@@ -106,7 +106,8 @@ class Consumer(Protocol):
     def commit(self, transaction: Transaction) -> None:
         """Commit the offsets of all that `poll` returned, with the records and state changes, as one.
 
-        State belongs to a group; a reader without a group (`""`) has none.
+        State belongs to a group; a reader without a group (`""`) has none. Before partitions have come (see `RebalanceListener`)
+        there is nothing to commit.
 
         Raises:
             Fenced: partitions of this member went since its last poll, or it has left; nothing was written, the batch is void.
@@ -119,7 +120,7 @@ class Consumer(Protocol):
         ...
 
     def close(self) -> None:
-        """Leave the group: the others get the partitions, from the committed offsets on."""
+        """Leave the group: the others get the partitions, from the committed offsets on. The listener hears nothing of it."""
         ...
 
 

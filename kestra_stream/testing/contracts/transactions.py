@@ -72,16 +72,14 @@ class LogTransactionContract:
 
     def test_a_commit_needs_no_records(self, wire: Wire) -> None:
         inbox, out = wire.topic(), wire.topic()
-        consumer = wire.join(wire.group(), inbox)
-        consumer.poll(1, 0)
+        consumer = wire.member(wire.group(), inbox)
         consumer.commit(Transaction())
         consumer.commit(Transaction([Outgoing(out, "a", "a timer")]))
         assert wire.values(wire.join(wire.group(), out), 1) == ["a timer"]
 
     def test_records_of_a_transaction_keep_their_order(self, wire: Wire) -> None:
         inbox, out = wire.topic(), wire.topic()
-        consumer, watcher = wire.join(wire.group(), inbox), wire.join(wire.group(), out)
-        consumer.poll(1, 0)
+        consumer, watcher = wire.member(wire.group(), inbox), wire.join(wire.group(), out)
         consumer.commit(Transaction([Outgoing(out, "a", f"{number}") for number in range(50)]))
         consumer.commit(Transaction([Outgoing(out, "a", f"{number}") for number in range(50, 60)]))
         assert wire.values(watcher, 60) == [f"{number}" for number in range(60)]
@@ -98,8 +96,7 @@ class LogTransactionContract:
 
     def test_state_is_kept_by_owner_and_part(self, wire: Wire) -> None:
         inbox, group = wire.topic(), wire.group()
-        consumer = wire.join(group, inbox)
-        consumer.poll(1, 0)
+        consumer = wire.member(group, inbox)
         consumer.commit(changes(("a", "", "head"), ("a", "run", "1"), ("b", "", "other")))
         consumer.commit(changes(("a", "run", "2"), ("a", "run-2", "x")))
         consumer.close()
@@ -107,8 +104,7 @@ class LogTransactionContract:
 
     def test_a_part_can_be_dropped_and_an_owner_as_a_whole(self, wire: Wire) -> None:
         inbox, group = wire.topic(), wire.group()
-        consumer = wire.join(group, inbox)
-        consumer.poll(1, 0)
+        consumer = wire.member(group, inbox)
         consumer.commit(changes(*((owner, part, "x") for owner in "abc" for part in ("", "run"))))
         consumer.commit(changes(("a", "run", None), ("b", ALL_PARTS, None), ("c", "", None), ("c", "run", None), ("d", "", None)))
         consumer.close()
@@ -116,8 +112,7 @@ class LogTransactionContract:
 
     def test_a_dropped_owner_can_come_again(self, wire: Wire) -> None:
         inbox, group = wire.topic(), wire.group()
-        consumer = wire.join(group, inbox)
-        consumer.poll(1, 0)
+        consumer = wire.member(group, inbox)
         consumer.commit(changes(("a", "", "old"), ("a", "run", "old")))
         consumer.commit(changes(("a", ALL_PARTS, None), ("a", "", "new")))
         consumer.close()
@@ -125,8 +120,7 @@ class LogTransactionContract:
 
     def test_groups_have_states_of_their_own(self, wire: Wire) -> None:
         inbox, group = wire.topic(), wire.group()
-        consumer = wire.join(group, inbox)
-        consumer.poll(1, 0)
+        consumer = wire.member(group, inbox)
         consumer.commit(changes(("a", "", "x")))
         assert wire.state(wire.group(), inbox) == {}
 

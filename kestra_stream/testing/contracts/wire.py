@@ -63,6 +63,13 @@ class Wire:
         self.consumers.append(consumer)
         return consumer
 
+    def member(self, group: str, *topics: Topic) -> Consumer:
+        """Return a consumer that has joined alone and owns all partitions: only now a commit of it counts."""
+        listener = Listener()
+        consumer = self.join(group, *topics, listener=listener)
+        self.settle({consumer: listener}, sum(topic.partitions for topic in topics))
+        return consumer
+
     def send(self, topic: Topic, *pairs: tuple[str, str | None]) -> None:
         """Send keys with values."""
         self.log.send([Outgoing(topic, key, value) for key, value in pairs])

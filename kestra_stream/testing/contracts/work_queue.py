@@ -12,6 +12,7 @@ import pytest
 
 from kestra_stream.models.messages import LookupJob
 from kestra_stream.queue.interface import Lease, Log, Outgoing, Transaction, WorkQueue
+from kestra_stream.testing.contracts.wire import Wire
 from kestra_stream.topics import WORKER_JOB, Cleanup, Topic
 
 OpenQueue = Callable[[str], WorkQueue]
@@ -177,12 +178,12 @@ class WorkQueueContract:
 
     def test_a_job_of_a_transaction_is_there_with_its_commit(self, yard: Yard) -> None:
         inbox = Topic(f"contract-{uuid4().hex}", "any", str, Cleanup.DELETE, "a test", "a test", 1)
-        consumer, taker = yard.log.consumer(f"{yard.group}-executor", (inbox,)), yard.taker()
-        consumer.poll(1, 0)
+        wire, taker = Wire(yard.log, self.patience), yard.taker()
+        consumer = wire.member(f"{yard.group}-executor", inbox)
         assert yard.is_silent(taker)
         consumer.commit(Transaction(yard.jobs("a")))
         assert names(yard.take(taker, 1)) == ["a"]
-        consumer.close()
+        wire.close()
 
     def test_a_slow_taker_blocks_nobody(self, yard: Yard) -> None:
         slow, quick = yard.taker(), yard.taker()
