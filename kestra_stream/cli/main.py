@@ -1,12 +1,13 @@
 """`kestra-stream`: the commands; each imports what it needs only when it runs, so that help is quick."""
 
 import sys
+from io import TextIOWrapper
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
-from kestra_stream.cli.exit_codes import BAD_INPUT
+from kestra_stream.cli.exit_codes import BAD_INPUT, FAILED
 from kestra_stream.errors import Invalid, KestraError
 
 app = typer.Typer(name="kestra-stream", no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
@@ -98,11 +99,26 @@ def schema() -> None:
 
 def main() -> None:
     """Run the command line; an error of ours is one clear line, not a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except Invalid as error:
-        typer.echo(str(error), err=True)
-        sys.exit(BAD_INPUT)
+        _end(str(error), BAD_INPUT)
     except KestraError as error:
-        typer.echo(f"{type(error).__name__}: {error}", err=True)
-        sys.exit(1)
+        _end(f"{type(error).__name__}: {error}", FAILED)
+    except OSError as error:
+        _end(f"{error.filename or 'standard output'}: {error.strerror or error}", FAILED)
+
+
+def _end(message: str, code: int) -> NoReturn:
+    """Leave with a message; what standard output could not take is dropped."""
+    typer.echo(message, err=True)
+    try:
+        sys.stdout.flush()
+    except (OSError, AttributeError):
+        from kestra_stream.cli.terminal.output import hush  # noqa: PLC0415 - only then
+
+        hush(sys.stdout)
+    sys.exit(code)

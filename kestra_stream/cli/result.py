@@ -1,6 +1,7 @@
 """The end of a run: one JSON document for programs; what failed, the outputs and a line for people."""
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 import orjson
@@ -8,9 +9,10 @@ import orjson
 from kestra_stream.assembly import Standalone
 from kestra_stream.cli.follow.followed import Followed
 from kestra_stream.cli.follow.follower import Follower
+from kestra_stream.cli.terminal.output import json_text, write_out
 from kestra_stream.cli.terminal.picture import duration_text, execution_name, run_name, short
-from kestra_stream.cli.terminal.screen import write_out
 from kestra_stream.cli.terminal.styled import STATE_STYLES, StyledLine, clean
+from kestra_stream.errors import Fault, Invalid, InvalidFlow, InvalidInputs
 from kestra_stream.models.document import Document, execution_document, log_document, metric_document, to_plain
 from kestra_stream.models.execution import Execution
 from kestra_stream.models.state import S
@@ -26,9 +28,11 @@ def print_document(engine: Standalone, follower: Follower, head: Execution) -> N
     write_out(json_text(document(engine, follower, head)))
 
 
-def json_text(value: Any) -> str:
-    """Write a document for standard output."""
-    return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS).decode() + "\n"
+def print_refusal(error: Invalid) -> None:
+    """Print the document of a run that did not begin: there is no execution, but there are faults."""
+    faults = error.faults if isinstance(error, InvalidFlow | InvalidInputs) else (Fault(str(error)),)
+    nothing: Document = {"execution": None, "executions": [], "logs": [], "metrics": []}
+    write_out(json_text({**nothing, "faults": [asdict(fault) for fault in faults]}))
 
 
 def document(engine: Standalone, follower: Follower, head: Execution) -> Document:

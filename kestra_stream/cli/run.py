@@ -2,7 +2,7 @@
 
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,16 +10,16 @@ from kestra_stream.assembly import Standalone
 from kestra_stream.cli.follow.follower import Follower
 from kestra_stream.cli.given import given_inputs, given_labels, given_timeout
 from kestra_stream.cli.interrupts import Interrupts
-from kestra_stream.cli.result import print_document, summary_lines
+from kestra_stream.cli.result import print_document, print_refusal, summary_lines
 from kestra_stream.cli.session import Session, Terms
-from kestra_stream.cli.sources import flow_files, read_flows
-from kestra_stream.cli.terminal.screen import is_terminal, screen_for
+from kestra_stream.cli.sources import flow_files, read_all
+from kestra_stream.cli.terminal.output import is_terminal, table_or_json
+from kestra_stream.cli.terminal.screen import screen_for
 from kestra_stream.cli.terminal.view import View
 from kestra_stream.errors import Invalid, InvalidFlow
 from kestra_stream.models.execution import Execution
 from kestra_stream.models.flow import Flow
 from kestra_stream.models.flow_source import FlowSource
-from kestra_stream.plugin.flow_source import ParsedFlow
 from kestra_stream.settings import Settings, StorageSettings
 
 _ON_PAUSE = ("ask", "stop", "resume", "wait")
@@ -39,26 +39,39 @@ class Request:
 
 
 def run_flow(request: Request) -> int:
-    """Run the first flow of the request and print how it went; return the exit code."""
+    """Run the first flow of the request and print how it went; return the exit code.
+
+    Raises:
+        Invalid: nothing was run, because something that was asked for is wrong; with `-o json` that was printed, too.
+    """
     interrupts = Interrupts()
     with interrupts.counted():
-        terms = _terms(request)
-        labels = given_labels(request.labels)
-        flows = _flows(request.paths)
-        inputs = given_inputs(flows[0], request.inputs)
-        engine = Standalone(Settings(storage=StorageSettings(root=_writable(request.storage))))
-        follower = Follower(engine.backend.log)
-        engine.start()
         try:
-            saved = [engine.flows.save(_source(flow)) for flow in flows]
-            flow = engine.table.get(saved[0].tenant_id, saved[0].namespace, saved[0].id, saved[0].revision)
-            if flow is None:
-                raise Invalid(f"the flow {saved[0].namespace}.{saved[0].id} could not be stored")
-            head = engine.executions.create(flow, inputs, labels)
-            return _followed(engine, follower, head, Session(engine, follower, head.id, terms, interrupts), request.output)
-        finally:
-            follower.close()
-            engine.stop(drain=0.0)
+            return _run(request, interrupts)
+        except Invalid as error:
+            if request.output == "json":
+                print_refusal(error)
+            raise
+
+
+def _run(request: Request, interrupts: Interrupts) -> int:
+    terms = _terms(request)
+    labels = given_labels(request.labels)
+    flows = _flows(request.paths)
+    inputs = given_inputs(flows[0], request.inputs)
+    engine = Standalone(Settings(storage=StorageSettings(root=_writable(request.storage))))
+    follower = Follower(engine.backend.log)
+    engine.start()
+    try:
+        saved = [engine.flows.save(_source(flow)) for flow in flows]
+        flow = engine.table.get(saved[0].tenant_id, saved[0].namespace, saved[0].id, saved[0].revision)
+        if flow is None:
+            raise Invalid(f"the flow {saved[0].namespace}.{saved[0].id} could not be stored")
+        head = engine.executions.create(flow, inputs, labels)
+        return _followed(engine, follower, head, Session(engine, follower, head.id, terms, interrupts), request.output)
+    finally:
+        follower.close()
+        engine.stop(drain=0.0)
 
 
 def _followed(engine: Standalone, follower: Follower, head: Execution, session: Session, output: str) -> int:
@@ -76,9 +89,7 @@ def _followed(engine: Standalone, follower: Follower, head: Execution, session: 
 
 
 def _terms(request: Request) -> Terms:
-    if request.output not in {"table", "json"}:
-        raise Invalid(f"-o {request.output}: it must be table or json")
-    can_ask = is_terminal(sys.stdin) and is_terminal(sys.stdout) and request.output == "table"
+    can_ask = table_or_json(request.output) == "table" and is_terminal(sys.stdin) and is_terminal(sys.stdout)
     on_pause = request.on_pause or ("ask" if can_ask else "stop")
     if on_pause not in _ON_PAUSE:
         raise Invalid(f"--on-pause {on_pause}: it must be one of {', '.join(_ON_PAUSE)}")
@@ -89,27 +100,29 @@ def _terms(request: Request) -> Terms:
 
 def _flows(paths: Sequence[Path]) -> list[Flow]:
     """Parse all flows, the one to run first. Raises InvalidFlow with all faults."""
-    found = {path: list(read_flows(path)) for path in flow_files(paths)}
-    parsed = [one for ones in found.values() for one in ones]
-    faults = [fault for one in parsed for fault in one.faults]
+    found = read_all(paths)
+    faults = [fault for ones in found.values() for one in ones for fault in one.faults]
     if faults:
         raise InvalidFlow(faults)
-    flows = [one.flow for one in parsed if one.flow is not None]
-    if not flows:
-        raise Invalid(f"there is no flow in {', '.join(map(str, paths))}")
-    if paths[0].is_dir() and len(list(flow_files(paths[:1]))) > 1:
-        raise Invalid(f"{paths[0]} holds {len(list(flow_files(paths[:1])))} files: name the flow that is to run first, then the folder")
-    _refuse_twins(found)
-    return flows
+    flows = {path: [one.flow for one in ones if one.flow is not None] for path, ones in found.items()}
+    first = flows[next(iter(flows))][0]
+    if first.disabled:
+        raise Invalid(f"the flow {first.namespace}.{first.id} is disabled; take `disabled: true` away to run it")
+    if paths[0].is_dir() and len(files := list(flow_files(paths[0]))) > 1:
+        raise Invalid(f"{paths[0]} holds {len(files)} flow files: name the one that is to run first, then the folder")
+    _refuse_twins(flows)
+    return [flow for several in flows.values() for flow in several]
 
 
-def _refuse_twins(found: dict[Path, list[ParsedFlow]]) -> None:
+def _refuse_twins(flows: Mapping[Path, Sequence[Flow]]) -> None:
+    """Raise Invalid when two documents are the same flow: nobody could tell which of them is called."""
     places: dict[tuple[str, str], Path] = {}
-    for path, ones in found.items():
-        for flow in (one.flow for one in ones if one.flow is not None):
-            before = places.setdefault((flow.namespace, flow.id), path)
-            if before is not path:
-                raise Invalid(f"the flow {flow.namespace}.{flow.id} is in {before} and again in {path}: leave one out")
+    for path, several in flows.items():
+        for flow in several:
+            name = (flow.namespace, flow.id)
+            if name in places:
+                raise Invalid(f"the flow {flow.namespace}.{flow.id} is in {places[name]} and again in {path}; leave one of them out")
+            places[name] = path
 
 
 def _source(flow: Flow) -> FlowSource:

@@ -1,36 +1,67 @@
-"""Flow files: paths on the command line in, documents out."""
+"""Flow files: paths on the command line in, documents out; what cannot be read is a fault like any other."""
 
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from kestra_stream.errors import Fault, Invalid
+from kestra_stream.errors import Fault
 from kestra_stream.plugin.flow_source import ParsedFlow, parse_flows
 
 _SUFFIXES = frozenset({".yaml", ".yml"})
+_STDIN = Path("-")
 
 
-def flow_files(paths: Sequence[Path]) -> Iterator[Path]:
-    """Yield the flow files of paths, each once; folders are searched through.
-
-    Raises:
-        Invalid: a path does not exist.
-    """
+def read_all(paths: Sequence[Path]) -> dict[Path, list[ParsedFlow]]:
+    """Parse the flow files of paths, each once: folders are searched through, `-` is standard input."""
+    found: dict[Path, list[ParsedFlow]] = {}
     seen: set[Path] = set()
     for path in paths:
-        if not path.exists():
-            raise Invalid(f"{path}: there is no such file or folder")
-        found = sorted(one for one in path.rglob("*") if one.suffix in _SUFFIXES) if path.is_dir() else [path]
-        for one in found:
-            if one.resolve() not in seen:
-                seen.add(one.resolve())
-                yield one
+        files = list(flow_files(path))
+        if not files:
+            found[path] = [_faulty("there is no flow file (*.yaml, *.yml) in this folder", path)]
+        for file in files:
+            if file.resolve() not in seen:
+                seen.add(file.resolve())
+                found[file] = read_flows(file)
+    return found
+
+
+def flow_files(path: Path) -> Iterator[Path]:
+    """Yield the flow files that a path stands for, in the order of their names; hidden ones are passed over."""
+    if path == _STDIN or not path.is_dir():
+        yield path
+        return
+    for file in sorted(path.rglob("*")):
+        is_hidden = any(part.startswith(".") for part in file.relative_to(path).parts)
+        if file.suffix in _SUFFIXES and not is_hidden and not file.is_dir():
+            yield file
 
 
 def read_flows(path: Path) -> list[ParsedFlow]:
-    """Parse one file; a file that is not text is a fault, too."""
+    """Parse one file, which may hold several documents."""
     try:
-        text = path.read_text(encoding="utf-8")
-    except (UnicodeDecodeError, OSError) as error:
-        return [ParsedFlow(None, (Fault(f"cannot be read as UTF-8 text: {error}", file=str(path)),))]
-    parsed = parse_flows(text, str(path))
-    return parsed or [ParsedFlow(None, (Fault("there is no flow in it", file=str(path)),))]
+        data = _bytes(path)
+        text = data.decode("utf-8-sig")
+    except OSError as error:
+        return [_faulty(f"cannot be read: {error.strerror or error}", path)]
+    except UnicodeDecodeError as error:
+        before = data[: error.start]
+        line, column = before.count(b"\n") + 1, len(before) - before.rfind(b"\n")
+        return [ParsedFlow(None, (Fault("this is not UTF-8 text; save the file as UTF-8", "", str(path), line, column),))]
+    return parse_flows(text, _name(path)) or [_faulty("there is no flow in it", path)]
+
+
+def _bytes(path: Path) -> bytes:
+    if path != _STDIN:
+        return path.read_bytes()
+    if sys.stdin is None:
+        raise OSError("standard input is closed")
+    return sys.stdin.buffer.read()
+
+
+def _name(path: Path) -> str:
+    return "<stdin>" if path == _STDIN else str(path)
+
+
+def _faulty(message: str, path: Path) -> ParsedFlow:
+    return ParsedFlow(None, (Fault(message, file=_name(path)),))

@@ -58,19 +58,19 @@ class Plugin(Written):
 class Task(Plugin):
     """Properties that every task has."""
 
-    id: str = Field(pattern=TASK_ID_PATTERN, min_length=1, max_length=256)
-    description: str | None = None
-    version: str | None = None
+    id: str = Field(pattern=TASK_ID_PATTERN, min_length=1, max_length=256, description="Name of the task, once in its flow.")
+    description: str | None = Field(default=None, description="What people should know about it, as Markdown.")
+    version: str | None = Field(default=None, description="Version of the plugin; the installed one runs.")
     disabled: bool = Field(default=False, description="As if the task were not there.")
     run_if: str | bool = Field(default="true", description="Skipped when it renders to nothing, false or 0.")
     allow_failure: bool = Field(default=False, description="A failure becomes a warning, and the flow goes on.")
     allow_warning: bool = Field(default=False, description="A warning becomes a success.")
     timeout: Property[Duration] | None = Field(default=None, description="Longest time for one attempt.")
-    retry: Retry | None = None
+    retry: Retry | None = Field(default=None, description="When a failed attempt is tried again.")
     log_level: Level | None = Field(default=None, description="Least severe log line that is kept.")
     log_to_file: bool = Field(default=False, description="Keep the log as a file in internal storage.")
-    worker_group: WorkerGroup | None = None
-    task_cache: TaskCache | None = None
+    worker_group: WorkerGroup | None = Field(default=None, description="Which workers may run it.")
+    task_cache: TaskCache | None = Field(default=None, description="Keep the outputs, and do not run it again for the same.")
 
     def behaviour(self) -> Behaviour:
         """Say how the engine treats this task; a worker runs it unless the plugin says otherwise."""
@@ -80,8 +80,8 @@ class Task(Plugin):
 class FlowableTask(Task):
     """A task that only creates child runs; local `errors` and `finally` branches are the engine's business."""
 
-    errors: "tuple[AnyTask, ...]" = ()
-    finally_: "tuple[AnyTask, ...]" = Field(default=(), alias="finally")
+    errors: "tuple[AnyTask, ...]" = Field(default=(), description="Tasks that run when one of its tasks has failed.")
+    finally_: "tuple[AnyTask, ...]" = Field(default=(), alias="finally", description="Tasks that run at its end, however it ended.")
 
 
 Resolve = Callable[[Mapping[str, Any], type[Plugin]], Plugin]

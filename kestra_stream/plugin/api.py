@@ -18,14 +18,14 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import IO, Any, BinaryIO, Protocol, TypeVar, overload
+from typing import IO, Any, BinaryIO, ClassVar, Protocol, TypeVar, overload
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 from kestra_stream.errors import KestraError
 from kestra_stream.models.property import Property
-from kestra_stream.models.records import Level
+from kestra_stream.models.records import Level, MetricType
 from kestra_stream.models.state import StateType
 from kestra_stream.models.task import Task
 from kestra_stream.repository.interface import Repository
@@ -33,7 +33,7 @@ from kestra_stream.storage.interface import Storage
 
 T = TypeVar("T")
 
-__all__ = ["Outcome", "Property", "RunContext", "RunnableTask", "Stopped", "TaskFailed", "TaskOutput"]
+__all__ = ["Measure", "Outcome", "Property", "RunContext", "RunnableTask", "Stopped", "TaskFailed", "TaskOutput"]
 
 
 class TaskOutput(BaseModel):
@@ -68,8 +68,23 @@ class Stopped(BaseException):
     """The attempt was killed or its time is over. Not an `Exception`, so that no task swallows it by accident; clean up and let it pass."""
 
 
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A metric that a type gives, for its documentation."""
+
+    name: str
+    type: MetricType
+    description: str
+
+
 class RunnableTask(Task):
-    """A task that a worker runs."""
+    """A task that a worker runs.
+
+    Attributes:
+        measures: the metrics that its runs give.
+    """
+
+    measures: ClassVar[tuple[Measure, ...]] = ()
 
     def run(self, context: "RunContext") -> "Outputs | Outcome":
         """Do the work and return the outputs; raise to fail. Called in a thread of its own, once an attempt."""

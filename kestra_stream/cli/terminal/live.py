@@ -1,5 +1,6 @@
 """Live tree: the tree of task runs, redrawn in place, with the log lines above it."""
 
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from kestra_stream.cli.terminal.output import hush
 from kestra_stream.cli.terminal.styled import StyledLine, fitting, log_line, tree_lines
 from kestra_stream.cli.terminal.throttle import Throttle
 from kestra_stream.cli.terminal.view import FINAL_LINES, View
@@ -32,11 +34,13 @@ class LiveTree:
         self._is_asking = False
 
     def __enter__(self) -> Self:
-        self._live.start()
+        with _or_nowhere():
+            self._live.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._live.stop()
+        with _or_nowhere():
+            self._live.stop()
 
     def show(self, entries: Sequence[LogEntry]) -> None:
         """Print the lines and redraw the tree, unless it was drawn a moment ago: then they wait."""
@@ -47,25 +51,29 @@ class LiveTree:
     def say(self, lines: Sequence[StyledLine], end: str = "\n") -> None:
         """Print lines above the tree, or below it once the run has ended."""
         if lines:
-            self._console.print(self._text(lines), soft_wrap=True, end=end)
+            with _or_nowhere():
+                self._console.print(self._text(lines), soft_wrap=True, end=end)
 
     def end(self) -> None:
         """Draw the last tree."""
         self._draw(FINAL_LINES, is_last=True)
-        self._live.stop()
+        with _or_nowhere():
+            self._live.stop()
 
     @contextmanager
     def pausing(self) -> Iterator[None]:
         """Leave the terminal to a question; the tree as it is stays above it."""
         self._draw(self._console.height - _MARGIN, is_last=True)
-        self._live.stop()
+        with _or_nowhere():
+            self._live.stop()
         self._is_asking = True
         try:
             yield
         finally:
             self._is_asking = False
             self._live = Live(console=self._console, auto_refresh=False)
-            self._live.start()
+            with _or_nowhere():
+                self._live.start()
 
     def _draw(self, most_lines: int, *, is_last: bool = False) -> None:
         entries, self._entries = self._entries, []
@@ -81,9 +89,19 @@ class LiveTree:
             count = self._throttle.take_left_out()
             lines.append(((f"… {count:,} more log lines (-o json prints them all)", "dim"),))
         self.say(lines)
-        self._live.refresh()
+        with _or_nowhere():
+            self._live.refresh()
         self._drawn = time.monotonic()
 
     def _text(self, lines: Sequence[StyledLine]) -> Text:
         encoding = self._console.encoding
         return Text("\n").join(Text.assemble(*((fitting(piece, encoding), style) for piece, style in line)) for line in lines)
+
+
+@contextmanager
+def _or_nowhere() -> Iterator[None]:
+    """Let what is drawn lead nowhere once the terminal is gone: the run is to end as it should all the same."""
+    try:
+        yield
+    except OSError:
+        hush(sys.stdout)

@@ -4,9 +4,10 @@ import contextlib
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import Protocol, TextIO
+from typing import Protocol
 
-from kestra_stream.cli.terminal.styled import StyledLine, fitting, joined, log_line, tree_lines
+from kestra_stream.cli.terminal.output import is_terminal, write_out
+from kestra_stream.cli.terminal.styled import StyledLine, joined, log_line, tree_lines
 from kestra_stream.cli.terminal.view import FINAL_LINES, View
 from kestra_stream.models.records import LogEntry
 
@@ -43,11 +44,6 @@ def screen_for(view: View, output: str) -> Iterator[Screen]:
             yield screen
     else:
         yield PlainLines(view)
-
-
-def is_terminal(stream: TextIO | None) -> bool:
-    """Whether a standard stream is open and a terminal."""
-    return stream is not None and not stream.closed and stream.isatty()
 
 
 class Silent:
@@ -87,24 +83,3 @@ class PlainLines(Silent):
         tree = self._view.tree(FINAL_LINES)
         if tree is not None:
             self.say([(), *tree_lines(tree)])
-
-
-def write_out(text: str) -> None:
-    """Write to standard output; when nobody reads it any more, the run goes on without."""
-    if not text or sys.stdout is None:
-        return
-    try:
-        sys.stdout.write(fitting(text, sys.stdout.encoding))
-        sys.stdout.flush()
-    except (BrokenPipeError, ValueError):
-        hush(sys.stdout)
-
-
-def hush(stream: TextIO) -> None:
-    """Let a stream that nobody reads lead nowhere, so that the interpreter does not stumble over it at its end."""
-    import os  # noqa: PLC0415 - for the one case
-
-    with contextlib.suppress(OSError, ValueError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, stream.fileno())
-        os.close(nowhere)

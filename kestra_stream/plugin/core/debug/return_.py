@@ -6,7 +6,8 @@ from typing import ClassVar
 from pydantic import Field
 
 from kestra_stream.models.property import Property
-from kestra_stream.plugin.api import RunContext, RunnableTask, TaskOutput
+from kestra_stream.models.records import MetricType
+from kestra_stream.plugin.api import Measure, RunContext, RunnableTask, TaskOutput
 
 
 class ReturnOutput(TaskOutput):
@@ -26,6 +27,10 @@ class Return(RunnableTask):
         type: io.kestra.plugin.core.debug.Return
         format: "{{ taskrun.id }} at {{ taskrun.startDate }}"
         """,
+    )
+    measures: ClassVar[tuple[Measure, ...]] = (
+        Measure("length", MetricType.COUNTER, "Letters of the text."),
+        Measure("duration", MetricType.TIMER, "Time that the rendering took."),
     )
 
     format: Property[str] | None = Field(default=None, description="The text.")

@@ -6,7 +6,8 @@ from pydantic import Field
 
 from kestra_stream.expression import is_truthy
 from kestra_stream.models.property import Property
-from kestra_stream.plugin.api import RunContext, RunnableTask, TaskFailed
+from kestra_stream.models.records import MetricType
+from kestra_stream.plugin.api import Measure, RunContext, RunnableTask, TaskFailed
 
 
 class Assert(RunnableTask):
@@ -22,6 +23,10 @@ class Assert(RunnableTask):
           - "{{ inputs.country in ['FR', 'DE'] }}"
           - "{{ inputs.amount > 0 }}"
         """,
+    )
+    measures: ClassVar[tuple[Measure, ...]] = (
+        Measure("failed", MetricType.COUNTER, "Conditions that did not hold."),
+        Measure("success", MetricType.COUNTER, "Conditions that held."),
     )
 
     conditions: tuple[str | bool, ...] = Field(min_length=1, description="Each must render to something other than nothing, false or 0.")

@@ -8,7 +8,8 @@ from urllib.parse import unquote, urlsplit
 from pydantic import Field
 
 from kestra_stream.models.property import Property
-from kestra_stream.plugin.api import RunContext, RunnableTask, TaskFailed, TaskOutput
+from kestra_stream.models.records import MetricType
+from kestra_stream.plugin.api import Measure, RunContext, RunnableTask, TaskFailed, TaskOutput
 from kestra_stream.plugin.core.http.call import HttpCall
 
 _ENCODED_NAME = re.compile(r"filename\*\s*=\s*([\w-]+)'[^']*'([^;]+)", re.IGNORECASE)
@@ -38,6 +39,7 @@ class Download(HttpCall, RunnableTask):
         uri: https://example.com/orders.csv
         """,
     )
+    measures: ClassVar[tuple[Measure, ...]] = (Measure("response.length", MetricType.COUNTER, "Bytes received."),)
 
     fail_on_empty_response: Property[bool] = Field(default=Property.of("true", bool), description="Fail when there is nothing to store.")
     save_as: Property[str] | None = Field(

@@ -6,7 +6,8 @@ from typing import ClassVar
 from pydantic import Field
 
 from kestra_stream.models.property import Property
-from kestra_stream.plugin.api import RunContext, RunnableTask, TaskOutput
+from kestra_stream.models.records import MetricType
+from kestra_stream.plugin.api import Measure, RunContext, RunnableTask, TaskOutput
 from kestra_stream.plugin.core.http.call import HttpCall
 
 MAX_BODY = 10 * 1024 * 1024
@@ -48,6 +49,10 @@ class Request(HttpCall, RunnableTask):
             type: BEARER
             token: "{{ secret('API_TOKEN') }}"
         """,
+    )
+    measures: ClassVar[tuple[Measure, ...]] = (
+        Measure("request.length", MetricType.COUNTER, "Bytes sent."),
+        Measure("response.length", MetricType.COUNTER, "Bytes received."),
     )
 
     encrypt_body: Property[bool] = Field(default=Property.of("false", bool), description="Encrypt the answer's text.")

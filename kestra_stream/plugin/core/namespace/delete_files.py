@@ -5,7 +5,8 @@ from typing import ClassVar
 from pydantic import Field
 
 from kestra_stream.models.property import Property
-from kestra_stream.plugin.api import RunContext, RunnableTask, TaskOutput
+from kestra_stream.models.records import MetricType
+from kestra_stream.plugin.api import Measure, RunContext, RunnableTask, TaskOutput
 from kestra_stream.plugin.text import structure
 
 
@@ -28,6 +29,7 @@ class DeleteFiles(RunnableTask):
         files: ["old/**"]
         """,
     )
+    measures: ClassVar[tuple[Measure, ...]] = (Measure("deleted", MetricType.COUNTER, "Files that are gone."),)
 
     namespace: Property[str] | None = Field(default=None, description="The namespace; the own by default.")
     files: Property[list[str] | str] = Field(description="Globs of the files.")
