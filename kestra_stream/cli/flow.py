@@ -6,10 +6,11 @@ from pathlib import Path
 
 import typer
 
+from kestra_stream.cli.drawing import drawn
 from kestra_stream.cli.exit_codes import BAD_INPUT, OK
 from kestra_stream.cli.sources import read_all
 from kestra_stream.cli.terminal.output import json_text, table_or_json, write_out
-from kestra_stream.engine.graph import flow_graph, render_graph
+from kestra_stream.engine.graph import flow_graph
 from kestra_stream.errors import Fault, Invalid, InvalidFlow
 from kestra_stream.plugin.flow_source import ParsedFlow
 
@@ -58,5 +59,5 @@ def draw(path: Path, output: str) -> int:
     flows = [one.flow for one in parsed if one.flow is not None]
     if len(flows) != 1:
         raise Invalid(f"{path} holds {len(flows)} flows; a graph shows one: {', '.join(flow.id for flow in flows)}")
-    write_out(render_graph(flow_graph(flows[0]), output) + "\n")
+    write_out(drawn(flow_graph(flows[0]), output))
     return OK

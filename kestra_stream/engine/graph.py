@@ -1,32 +1,47 @@
-"""The graph of a flow: tasks as nodes, order as edges, flowables as clusters; drawn as Mermaid, Graphviz or JSON."""
+"""The graph of a flow: tasks, triggers and called flows as nodes, order as edges, flowables as clusters."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
+from enum import StrEnum
 
-import orjson
-
-from kestra_stream.errors import Invalid
 from kestra_stream.models import behaviour as b
 from kestra_stream.models.flow import Flow
 from kestra_stream.models.task import FlowableTask, Task
 
 
+class NodeKind(StrEnum):
+    """What a node stands for."""
+
+    TASK = "task"
+    TRIGGER = "trigger"
+    FLOW = "flow"
+
+
 @dataclass(frozen=True, slots=True)
 class GraphNode:
-    """A task; `cluster` is the id of the flowable around it, empty at the root."""
+    """A task, a trigger, or a flow that a task calls.
+
+    Attributes:
+        id: unlike that of any other node: a task's own, `triggers.ID`, or `flows.NAMESPACE.ID`.
+        name: what people call it.
+        cluster: id of the flowable around a task, empty at the root.
+    """
 
     id: str
+    name: str
     type: str
-    cluster: str
+    kind: NodeKind = NodeKind.TASK
+    cluster: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class GraphEdge:
-    """What comes after what; `label` names a branch."""
+    """What comes after what; `label` names a branch, `aside` is true off the main way (errors, triggers, calls and the like)."""
 
     source: str
     target: str
     label: str = ""
+    aside: bool = False
 
 
 @dataclass(slots=True)
@@ -39,44 +54,67 @@ class Graph:
 
 
 def flow_graph(flow: Flow) -> Graph:
-    """Return the graph of a flow; disabled tasks are left out."""
+    """Return the graph of a flow; what is disabled is left out."""
     graph = Graph(flow.id)
     main_ends = _row(graph, flow.tasks, "", [], "")
-    _row(graph, flow.errors, "", main_ends, "errors")
+    error_ends = _row(graph, flow.errors, "", main_ends, "errors")
     finally_ends = _row(graph, flow.finally_, "", main_ends, "finally")
-    _row(graph, flow.after_execution, "", finally_ends or main_ends, "afterExecution")
+    last = _first(flow.finally_)
+    graph.edges += [GraphEdge(end, last, "finally", aside=True) for end in error_ends if last is not None]
+    ends = finally_ends or main_ends
+    _row(graph, flow.after_execution, "", ends, "afterExecution")
+    for listener in flow.listeners:
+        _row(graph, listener.tasks, "", ends, "listener")
+    first = _first(flow.tasks)
+    for trigger in flow.triggers:
+        if not trigger.disabled:
+            graph.nodes.append(GraphNode(f"triggers.{trigger.id}", trigger.id, trigger.type, NodeKind.TRIGGER))
+            graph.edges += [GraphEdge(f"triggers.{trigger.id}", first, aside=True)] if first is not None else []
     return graph
 
 
+def _first(tasks: Sequence[Task]) -> str | None:
+    return next((task.id for task in tasks if not task.disabled), None)
+
+
 def _row(graph: Graph, tasks: Sequence[Task], cluster: str, before: list[str], label: str) -> list[str]:
-    """Add tasks one after the other; return what the last one leaves open."""
-    ends = before
+    """Add tasks one after the other; return what the last one leaves open, nothing for no tasks."""
+    ends: list[str] = []
     for task in tasks:
         if task.disabled:
             continue
         _add(graph, task, cluster)
-        graph.edges.extend(GraphEdge(source, task.id, label) for source in ends)
+        graph.edges.extend(GraphEdge(source, task.id, label, aside=label in _ASIDE) for source in ends or before)
         ends, label = [task.id], ""
-    return ends if ends is not before else []
+    return ends
+
+
+_ASIDE = frozenset({"errors", "finally", "afterExecution", "listener", "onPause"})
 
 
 def _add(graph: Graph, task: Task, cluster: str) -> None:
     """Add a task with all that is inside it."""
-    graph.nodes.append(GraphNode(task.id, task.type, cluster))
-    for label, tasks, side_by_side in _branches(task.behaviour()):
-        if side_by_side:
-            for child in tasks:
-                _row(graph, (child,), task.id, [task.id], label)
-        else:
-            _row(graph, tasks, task.id, [task.id], label)
     behaviour = task.behaviour()
+    graph.nodes.append(GraphNode(task.id, task.id, task.type, cluster=cluster))
+    for label, tasks, side_by_side in _branches(behaviour):
+        for row in [(child,) for child in tasks] if side_by_side else [tasks]:
+            _row(graph, row, task.id, [task.id], label)
     if isinstance(behaviour, b.Dag):
         waits = {child: names for child, names in behaviour.depends_on.items() if names}
         graph.edges[:] = [edge for edge in graph.edges if not (edge.source == task.id and edge.target in waits)]
         graph.edges.extend(GraphEdge(name, child) for child, names in waits.items() for name in names)
+    if isinstance(behaviour, b.CallFlow):
+        _add_call(graph, task.id, f"{behaviour.namespace}.{behaviour.flow_id}")
     if isinstance(task, FlowableTask):
         _row(graph, task.errors, task.id, [task.id], "errors")
         _row(graph, task.finally_, task.id, [task.id], "finally")
+
+
+def _add_call(graph: Graph, task_id: str, name: str) -> None:
+    node = GraphNode(f"flows.{name}", name, "flow", NodeKind.FLOW)
+    if node not in graph.nodes:
+        graph.nodes.append(node)
+    graph.edges.append(GraphEdge(task_id, node.id, "calls", aside=True))
 
 
 def _branches(behaviour: b.Behaviour) -> Iterator[tuple[str, Sequence[Task], bool]]:
@@ -91,55 +129,13 @@ def _branches(behaviour: b.Behaviour) -> Iterator[tuple[str, Sequence[Task], boo
             yield "defaults", behaviour.defaults or (), False
         case b.Parallel() | b.Dag():
             yield "", behaviour.tasks, True
-        case b.Run() | b.Sequence() | b.ForEach() | b.LoopUntil() | b.Pause():
+        case b.Pause():
+            if behaviour.on_pause is not None:
+                yield "onPause", (behaviour.on_pause,), False
+            yield "", behaviour.tasks, False
+        case b.ForEach():
+            yield "", behaviour.tasks, not behaviour.in_order
+        case b.Run() | b.Sequence() | b.LoopUntil():
             yield "", behaviour.tasks, False
         case _:
             return
-
-
-def render_graph(graph: Graph, style: str) -> str:
-    """Draw a graph as `mermaid`, `dot` or `json`. Raises Invalid for another style."""
-    match style:
-        case "mermaid":
-            return _mermaid(graph)
-        case "dot":
-            return _dot(graph)
-        case "json":
-            document = {"flowId": graph.flow_id, "nodes": graph.nodes, "edges": graph.edges}
-            return orjson.dumps(document, default=asdict, option=orjson.OPT_INDENT_2).decode()
-        case _:
-            raise Invalid(f"-o {style}: it must be mermaid, dot or json")
-
-
-def _name(task_id: str) -> str:
-    return "n_" + "".join(letter if letter.isalnum() else f"_{ord(letter)}_" for letter in task_id)
-
-
-def _short(type_name: str) -> str:
-    return type_name.rpartition(".")[2]
-
-
-def _mermaid(graph: Graph) -> str:
-    lines = ["flowchart TD"]
-    lines += [f'  {_name(node.id)}["{node.id}<br/>{_short(node.type)}"]' for node in graph.nodes]
-    for edge in graph.edges:
-        arrow = f"-- {edge.label} -->" if edge.label else "-->"
-        lines.append(f"  {_name(edge.source)} {arrow} {_name(edge.target)}")
-    clusters: dict[str, list[str]] = {}
-    for node in graph.nodes:
-        if node.cluster:
-            clusters.setdefault(node.cluster, []).append(node.id)
-    for cluster, inside in clusters.items():
-        lines.append(f"  subgraph c_{_name(cluster)}[{cluster}]")
-        lines += [f"    {_name(node_id)}" for node_id in inside]
-        lines.append("  end")
-    return "\n".join(lines)
-
-
-def _dot(graph: Graph) -> str:
-    lines = [f'digraph "{graph.flow_id}" {{', "  node [shape=box];"]
-    lines += [f'  "{node.id}" [label="{node.id}\\n{_short(node.type)}"];' for node in graph.nodes]
-    for edge in graph.edges:
-        label = f' [label="{edge.label}"]' if edge.label else ""
-        lines.append(f'  "{edge.source}" -> "{edge.target}"{label};')
-    return "\n".join([*lines, "}"])

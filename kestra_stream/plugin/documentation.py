@@ -7,7 +7,7 @@ from inspect import cleandoc
 from types import NoneType
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
-from pydantic import BaseModel
+from pydantic import AwareDatetime, BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
@@ -23,6 +23,7 @@ _NAMES: Mapping[Any, str] = {
     bool: "boolean",
     timedelta: "duration",
     datetime: "date-time",
+    AwareDatetime: "date-time",
     date: "date",
     time: "time",
     Any: "any value",
