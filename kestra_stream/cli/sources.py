@@ -41,13 +41,14 @@ def read_flows(path: Path) -> list[ParsedFlow]:
     """Parse one file, which may hold several documents."""
     try:
         data = _bytes(path)
-        text = data.decode("utf-8-sig")
     except OSError as error:
         return [_faulty(f"cannot be read: {error.strerror or error}", path)]
+    try:
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         before = data[: error.start]
         line, column = before.count(b"\n") + 1, len(before) - before.rfind(b"\n")
-        return [ParsedFlow(None, (Fault("this is not UTF-8 text; save the file as UTF-8", "", str(path), line, column),))]
+        return [ParsedFlow(None, (Fault("this is not UTF-8 text; save the file as UTF-8", "", _name(path), line, column),))]
     return parse_flows(text, _name(path)) or [_faulty("there is no flow in it", path)]
 
 
