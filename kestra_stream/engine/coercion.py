@@ -1,5 +1,6 @@
 """Coercion: a raw value and the name of a type in, the value that flows see out."""
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
@@ -7,14 +8,29 @@ from struct import pack, unpack
 from typing import Any
 
 import orjson
-import yaml
 
-from kestra_stream.models.duration import parse_duration
+from kestra_stream.errors import ExpressionError
+from kestra_stream.expression import Environment, compile_template
+from kestra_stream.models.duration import format_duration, parse_duration
 from kestra_stream.models.input import InputType
 
 T = InputType
-_URI = re.compile(r"^[a-zA-Z][a-zA-Z0-9+.-]*://\S+$")
-_EMAIL = re.compile(r"^[^@\s]+@[^@\s]+\.[^@\s.]+$")
+_WIDEST = 1024
+_URI = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://[^\s/?#]+\.[a-zA-Z0-9-]{1,63}(:\d{1,5})?([/?#]\S*)?")
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
+_INTEGER = re.compile(r"[+-]?[0-9]{1,4000}")
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_PARSED_YAML = compile_template("{{ yaml(text) }}")
+
+
+class _NoChance:
+    """A template that only parses YAML needs neither chance nor a clock."""
+
+    def random_bytes(self, count: int) -> bytes:
+        return bytes(count)
+
+
+_BARE = Environment(now=lambda: datetime.min.replace(tzinfo=UTC), zone=UTC, random=_NoChance())
 
 
 class Unfit(ValueError):
@@ -41,7 +57,10 @@ def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, Mapping | list | tuple):
-        return orjson.dumps(value, default=_plain).decode()
+        try:
+            return orjson.dumps(value, default=_plain, option=orjson.OPT_NON_STR_KEYS).decode()
+        except (TypeError, RecursionError) as error:
+            raise Unfit(f"it must be text, and this structure can not be written as JSON ({error})") from None
     return str(value)
 
 
@@ -56,21 +75,25 @@ def _integer(value: Any) -> int:
         return value
     if isinstance(value, float) and value.is_integer():
         return int(value)
-    try:
-        return int(str(value).strip())
-    except ValueError:
-        raise Unfit("it must be an integer") from None
+    text = str(value).strip()
+    if _INTEGER.fullmatch(text) is None:
+        raise Unfit("it must be an integer")
+    return int(text)
 
 
 def _float(value: Any) -> float:
     """Read a 32-bit number: the shortest decimal that means the same 32 bits, so that 42.42 stays 42.42."""
     if isinstance(value, bool):
         raise Unfit("it must be a number")
+    text = str(value).strip() if not isinstance(value, int) or value.bit_length() < _WIDEST else ""
+    if _NUMBER.fullmatch(text) is None:
+        raise Unfit("it must be a number")
     try:
-        number = float(str(value).strip())
-        narrow = unpack("f", pack("f", number))[0]
-    except (ValueError, OverflowError):
-        raise Unfit("it must be a number") from None
+        narrow = unpack("f", pack("f", float(text)))[0]
+    except OverflowError:
+        narrow = math.inf
+    if math.isinf(narrow):
+        raise Unfit("it must be a number of 32 bits")
     for digits in range(1, 10):
         short = float(f"{narrow:.{digits}g}")
         if unpack("f", pack("f", short))[0] == narrow:
@@ -79,7 +102,7 @@ def _float(value: Any) -> float:
 
 
 def _boolean(value: Any) -> bool:
-    return value if isinstance(value, bool) else str(value).strip().lower() == "true"
+    return value if isinstance(value, bool) else str(value).lower() == "true"
 
 
 def _datetime(value: Any) -> str:
@@ -91,7 +114,10 @@ def _datetime(value: Any) -> str:
             raise Unfit("it must be an instant such as 2023-01-01T00:00:00Z") from None
     if moment.tzinfo is None:
         raise Unfit("it must be an instant with a zone, such as 2023-01-01T00:00:00Z")
-    text = moment.astimezone(UTC).isoformat()
+    try:
+        text = moment.astimezone(UTC).isoformat()
+    except OverflowError:
+        raise Unfit("it must be an instant in the years 1 to 9999") from None
     return text.replace("+00:00", "Z")
 
 
@@ -104,15 +130,18 @@ def _date(value: Any) -> str:
 
 def _time(value: Any) -> str:
     try:
-        return time.fromisoformat(str(value).strip()).isoformat()
+        found = time.fromisoformat(str(value).strip())
     except ValueError:
         raise Unfit("it must be a time such as 11:27:49") from None
+    if found.tzinfo is not None:
+        raise Unfit("it must be a local time without a zone, such as 11:27:49")
+    return found.isoformat()
 
 
 def _duration(value: Any) -> float:
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
     try:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return float(timedelta(seconds=value).total_seconds())
         return float(parse_duration(value).total_seconds())
     except (ValueError, OverflowError):
         raise Unfit("it must be a duration such as PT5M6S") from None
@@ -131,21 +160,21 @@ def _yaml(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     try:
-        return yaml.safe_load(value)
-    except (yaml.YAMLError, RecursionError):
-        raise Unfit("it must be YAML") from None
+        return _PARSED_YAML.evaluate({"text": value}, _BARE)
+    except ExpressionError as error:
+        raise Unfit(f"it must be YAML ({str(error).partition(', in the expression')[0]})") from None
 
 
 def _uri(value: Any) -> str:
     text = _text(value)
-    if not _URI.match(text):
+    if not _URI.fullmatch(text):
         raise Unfit("it must be a URI such as https://example.org/path")
     return text
 
 
 def _email(value: Any) -> str:
     text = _text(value)
-    if not _EMAIL.match(text):
+    if not _EMAIL.fullmatch(text):
         raise Unfit("it must be an e-mail address")
     return text
 
@@ -191,6 +220,11 @@ _COERCIONS: Mapping[InputType, Callable[[Any], Any]] = {
 
 def limit_text(limit: Any) -> str:
     """Write a limit as a message shows it."""
-    if isinstance(limit, timedelta):
-        return str(limit.total_seconds())
+    match limit:
+        case timedelta():
+            return format_duration(limit)
+        case datetime():
+            return limit.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        case date() | time():
+            return limit.isoformat()
     return str(limit)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from kestra_stream.engine.coercion import Unfit, coerce, limit_text
@@ -18,6 +18,11 @@ Encrypt = Callable[[str], Mapping[str, str]]
 StoreFile = Callable[[str, Any], str]
 _LONGEST_PATTERN_TEXT = 100_000
 _PATTERN_SECONDS = 0.25
+_MOMENTS: Mapping[type[Input], Callable[[str], Any]] = {
+    kinds.DatetimeInput: datetime.fromisoformat,
+    kinds.DateInput: date.fromisoformat,
+    kinds.TimeInput: time.fromisoformat,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,9 +213,9 @@ def _check(one: Input, coerced: Any, progress: _Progress, visible: Mapping[str, 
         case kinds.IntInput() | kinds.FloatInput():
             _within(coerced, one.min, one.max, "more than", "less than")
         case kinds.DurationInput():
-            _within(coerced, _seconds(one.min), _seconds(one.max), "more than", "less than")
+            _within(timedelta(seconds=coerced), one.min, one.max, "more than", "less than")
         case kinds.DatetimeInput() | kinds.DateInput() | kinds.TimeInput():
-            _within(coerced, _iso(one.after), _iso(one.before), "after", "before")
+            _within(_MOMENTS[type(one)](coerced), one.after, one.before, "after", "before")
         case kinds.FileInput(allowed_file_extensions=extensions) if extensions:
             _extension(coerced, extensions)
         case _:
@@ -253,16 +258,6 @@ def _within(value: Any, least: Any, most: Any, above: str, below: str) -> None:
         raise Unfit(f"it must be {above} `{limit_text(least)}`")
     if most is not None and value > most:
         raise Unfit(f"it must be {below} `{limit_text(most)}`")
-
-
-def _seconds(limit: timedelta | None) -> float | None:
-    return None if limit is None else limit.total_seconds()
-
-
-def _iso(limit: Any) -> str | None:
-    if isinstance(limit, datetime):
-        return limit.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    return None if limit is None else str(limit.isoformat())
 
 
 def _extension(uri: str, extensions: Sequence[str]) -> None:

@@ -15,7 +15,13 @@ class Written(BaseModel):
     """A part of a flow document. Unknown keys are faults; keys are camelCase in the document and snake_case here."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, arbitrary_types_allowed=True
+        frozen=True,
+        extra="forbid",
+        alias_generator=to_camel,
+        validate_by_name=True,
+        validate_by_alias=True,
+        arbitrary_types_allowed=True,
+        coerce_numbers_to_str=True,
     )
 
     @model_validator(mode="before")

@@ -4,7 +4,7 @@ from datetime import date, time
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, AwareDatetime, Field
+from pydantic import AliasChoices, AwareDatetime, BeforeValidator, Field
 
 from kestra_stream.models.document_model import Written
 from kestra_stream.models.duration import Duration
@@ -68,18 +68,26 @@ class SecretInput(Input):
     validator: str | None = None
 
 
+def _as_text(value: Any) -> Any:
+    return str(value).lower() if isinstance(value, bool) else value
+
+
+Choice = Annotated[str, BeforeValidator(_as_text)]
+"""One value of a list; `true` and numbers stand for their text."""
+
+
 class EnumInput(Input):
     """Deprecated form of SELECT."""
 
     type: Literal["ENUM"]
-    values: tuple[str, ...] = Field(min_length=1)
+    values: tuple[Choice, ...] = Field(min_length=1)
 
 
 class SelectInput(Input):
     """One value of a list, given or rendered from an expression."""
 
     type: Literal["SELECT"]
-    values: tuple[str, ...] | None = None
+    values: tuple[Choice, ...] | None = None
     expression: str | None = None
     allow_custom_value: bool = False
     is_radio: bool = False
@@ -90,7 +98,7 @@ class MultiselectInput(Input):
     """Several values of a list, each coerced to `itemType`."""
 
     type: Literal["MULTISELECT"]
-    values: tuple[Any, ...] | None = Field(default=None, validation_alias=AliasChoices("values", "options"))
+    values: tuple[Choice, ...] | None = Field(default=None, validation_alias=AliasChoices("values", "options"))
     expression: str | None = None
     item_type: InputType = InputType.STRING
     allow_custom_value: bool = False

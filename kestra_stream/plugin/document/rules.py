@@ -52,8 +52,9 @@ def _unique(entries: Iterable[tuple[Path, Mapping[str, Any]]], message: str, not
     seen: set[str] = set()
     for path, entry in entries:
         identity = entry.get("id")
-        if not isinstance(identity, str):
+        if isinstance(identity, bool) or not isinstance(identity, str | int | float):
             continue
+        identity = str(identity)
         if identity in seen:
             notes.fault(message.format(identity), (*path, "id"))
         seen.add(identity)
