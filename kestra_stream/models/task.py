@@ -71,6 +71,8 @@ class Task(Plugin):
     log_to_file: bool = Field(default=False, description="Keep the log as a file in internal storage.")
     worker_group: WorkerGroup | None = Field(default=None, description="Which workers may run it.")
     task_cache: TaskCache | None = Field(default=None, description="Keep the outputs, and do not run it again for the same.")
+    plugin_defaults_ref: str | None = Field(default=None, description="Accepted, and nothing is done with it.")
+    assets: Any = Field(default=None, description="What the task reads and writes, for people; nothing is done with it.")
 
     def behaviour(self) -> Behaviour:
         """Say how the engine treats this task; a worker runs it unless the plugin says otherwise."""

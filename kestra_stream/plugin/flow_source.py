@@ -144,7 +144,7 @@ class _Reader:
     def _resolved_type(self, value: Mapping[str, Any], kind: type[Plugin], path: Path) -> ResolvedType | None:
         name = value.get("type")
         if not isinstance(name, str) or not name:
-            self.fault("`type` is required: the name of a plugin, as io.kestra.plugin.core.log.Log", (*path, "type"))
+            self.fault("`type` is required: the name of a plugin, as io.kestra.plugin.core.log.Log", path)
             return None
         try:
             resolved = self.registry.resolve(name)
@@ -179,6 +179,8 @@ class _Reader:
             location = tuple(one["loc"])
             place = (*path, *inside(whole, location))
             context = one.get("ctx", {})
+            if one["type"] == "too_short" and len(one["input"]) >= context.get("min_length", 0):
+                continue  # said of a list whose entries have faults of their own
             if one["type"] == "missing":
                 self.fault(f"`{location[-1]}` is required", place)
             elif one["type"] == "extra_forbidden":

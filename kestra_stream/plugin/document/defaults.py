@@ -4,6 +4,7 @@ Data and places are merged side by side, so that a fault in a value that came fr
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,9 +31,9 @@ class _Entry:
         """Entries of the flow come before those of the server, among each the longer type first."""
         return (self.is_global, -len(self.type))
 
-    def place_for(self, mark: Mark) -> Place:
-        """Where its values stand; those of the server stand in no document, so the plugin's mark is as near as can be."""
-        return Place(mark, origin=_SERVER) if self.is_global else self.place
+    def placed(self, mark: Mark) -> Placed:
+        """Its values anew, so that each plugin has its own; those of the server stand in no document, but near the plugin's mark."""
+        return deepcopy(self.values), Place(mark, origin=_SERVER) if self.is_global else self.place
 
 
 def inject(
@@ -114,10 +115,10 @@ class _Injection:
         mark, origin = plugin[1].mark, plugin[1].origin
         for entry in self._fillers:
             if self._matches(entry.type, name):
-                plugin = merged((entry.values, entry.place_for(mark)), plugin)
+                plugin = merged(entry.placed(mark), plugin)
         for entry in self._forced:
             if self._matches(entry.type, name):
-                plugin = merged(plugin, (entry.values, entry.place_for(mark)))
+                plugin = merged(plugin, entry.placed(mark))
         return plugin[0], Place(mark, plugin[1].children, plugin[1].keys, origin)
 
     def _matches(self, wanted: str, name: str) -> bool:

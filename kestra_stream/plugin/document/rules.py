@@ -77,7 +77,7 @@ def _no_system_labels(labels: Any, notes: Notes) -> None:
         return
     for key, _, place in label_entries(whole):
         if isinstance(key, str) and key.startswith(RESERVED) and key != _ALLOWED_LABEL:
-            notes.fault(reserved_fault(key), ("labels", place[0]), key=True)
+            notes.fault(reserved_fault(key), ("labels", place[0]))
 
 
 def _no_recursive_call(document: Mapping[str, Any], tasks: Sequence[FoundPlugin], notes: Notes) -> None:
