@@ -39,7 +39,7 @@ from kestra_stream.runtime.loop import Loop
 from kestra_stream.runtime.processor import Processor
 from kestra_stream.storage.interface import Storage
 from kestra_stream.testing.clock import ManualClock
-from kestra_stream.testing.workers import DriverWorker, Outcomes
+from kestra_stream.testing.workers import ENCRYPTION_KEY, DriverWorker, Outcomes
 from kestra_stream.topics import EXECUTION_INBOX, FLOW, KILL
 
 __all__ = ["Driver", "Mischief", "Outcomes", "Story"]
@@ -127,7 +127,7 @@ class Driver:
         self.mischief = mischief or Mischief()
         self.log = MemoryLog(self.clock.now, lease_seconds=5)
         self.repository = memory_repository()
-        self._vault = Vault(None)
+        self._vault = Vault(ENCRYPTION_KEY)
         self._flows: dict[tuple[str, str, str, int], Flow] = {}
         registry = registry or default_registry()
         for source in sources:
@@ -204,14 +204,16 @@ class Driver:
     # -- time ----------------------------------------------------------------------------------------------------------
 
     def settle(self, turns: int = 100_000, *, wait: timedelta | None = None) -> None:
-        """Go on until nothing happens any more; dates that somebody waits for are reached by moving the clock (up to `wait`)."""
+        """Go on until nothing happens any more; dates that somebody waits for are reached by moving the clock (by `wait`)."""
         limit = self.clock.now() + wait if wait is not None else None
         for _ in range(turns):
             if self.turn():
                 continue
             moment = self._next_moment()
-            if moment is None or (limit is not None and moment > limit):
-                return
+            if limit is not None and (moment is None or moment > limit):
+                return self.clock.advance_to(limit)
+            if moment is None:
+                return None
             self.clock.advance_to(moment)
         raise AssertionError(f"still busy after {turns} turns")
 
@@ -244,12 +246,22 @@ class Driver:
         if isinstance(job, TaskJob):
             self.started[job.task_run_id] = self.started.get(job.task_run_id, 0) + 1
             self._report(self.worker.started(job))
+            if self.worker.keeps(job):
+                return True
+        self._run(job)
+        return True
+
+    def _run(self, job: WorkerJob) -> None:
         for record in self.worker.run(job):
             if record.topic is EXECUTION_INBOX:
                 self._report(record)
             else:
                 self.log.send((record,))
-        return True
+
+    def release(self, task_id: str, value: str | None = None) -> None:
+        """Let held attempts of a task (or of one loop value of it) run; `driver.worker.hold` holds them."""
+        for job in self.worker.release(task_id, value):
+            self._run(job)
 
     def _lose_worker(self, job: TaskJob) -> None:
         """The worker has told that it runs the job, and is never heard of again until somebody notices."""
@@ -276,7 +288,8 @@ class Driver:
         records = self._kills.poll(100, 0)
         for record in records:
             request: KillRequest = record.value
-            self.worker.kill(request)
+            for ended in self.worker.kill(request):
+                self._report(ended)
         return bool(records)
 
     # -- processors ----------------------------------------------------------------------------------------------------

@@ -1,14 +1,20 @@
 """The driver's worker: runs a job at once in the calling thread, really or with an outcome that the test has set."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from threading import Timer
 from typing import Any
 
 from kestra_stream.engine.plan import Server
 from kestra_stream.models import execution_input as i
+from kestra_stream.models.duration import format_duration
 from kestra_stream.models.messages import KillRequest, TaskJob, WorkerJob
 from kestra_stream.models.state import S, StateType
 from kestra_stream.plugin.api import EngineAccess
-from kestra_stream.plugin.context.encryption import Vault
+from kestra_stream.plugin.context.control import Control, StopReason
+from kestra_stream.plugin.context.encryption import Cipher, Vault
 from kestra_stream.plugin.context.services import Services
 from kestra_stream.queue.interface import Outgoing
 from kestra_stream.repository.interface import Repository
@@ -16,14 +22,38 @@ from kestra_stream.storage.interface import Storage
 from kestra_stream.testing.clock import ManualClock
 from kestra_stream.topics import EXECUTION_INBOX
 from kestra_stream.worker.limits import WorkerLimits
-from kestra_stream.worker.pool.kills import Kills
+from kestra_stream.worker.pool.interrupt import Interruptible
+from kestra_stream.worker.pool.kills import Kills, matches
 from kestra_stream.worker.pool.running import RunningJob
 from kestra_stream.worker.task_run import JobRunner
 from kestra_stream.worker.task_table import FlowLookup
 
+ENCRYPTION_KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
+"""The server's key in tests: it opens SECRET inputs and outputs."""
 Result = StateType | tuple[StateType, Mapping[str, Any]]
 Outcomes = Mapping[str, Sequence[Result]]
 """Task id -> the result of each attempt in turn (the last one repeats); a state, or a state with outputs."""
+
+
+class TimedJob(RunningJob):
+    """A job whose timeouts run by the real clock, as what it does takes real time."""
+
+    __slots__ = ()
+
+    @contextmanager
+    def guard(self, control: Control, interruptible: Interruptible, timeout: float | None) -> Iterator[None]:
+        """Stop what runs in the block after `timeout` seconds."""
+        with super().guard(control, interruptible, timeout):
+            if timeout is None:
+                yield
+                return
+            timer = Timer(timeout, control.stop, (StopReason.TIMED_OUT, format_duration(timedelta(seconds=timeout))))
+            timer.start()
+            try:
+                yield
+            finally:
+                timer.cancel()
+                timer.join()
 
 
 class DriverWorker:
@@ -42,12 +72,42 @@ class DriverWorker:
         self._outcomes = outcomes
         self._kills = Kills()
         self._sent: list[Outgoing] = []
+        self._flows = flows
+        self._held_tasks: set[str] = set()
+        self._held: list[TaskJob] = []
         self._runner: JobRunner | None = None
         self.server = Server()
+        self.services: Services | None = None
         if storage is not None:
-            services = Services(EngineAccess(repository, storage, self._command), clock.now, vault=vault)
-            self.server = services.server
-            self._runner = JobRunner(flows, services, WorkerLimits(slots=1), "driver", self._sent.extend)
+            self.equip(Services(EngineAccess(repository, storage, self._command), clock.now, cipher=Cipher(ENCRYPTION_KEY), vault=vault))
+
+    def equip(self, services: Services | None = None, **changes: Any) -> None:
+        """Give the attempts to come other services, or change some of them (globals, ...)."""
+        services = services or self.services
+        if services is None:
+            raise AssertionError("give the driver a storage first")
+        self.services = replace(services, **changes)
+        self.server = self.services.server
+        self._runner = JobRunner(self._flows, self.services, WorkerLimits(slots=1), "driver", self._sent.extend)
+
+    def hold(self, *task_ids: str) -> None:
+        """Begin attempts of these tasks, but do not end them before they are released (or killed)."""
+        self._held_tasks.update(task_ids)
+
+    def keeps(self, job: TaskJob) -> bool:
+        """Whether a job's task is held; then the job is kept until it is released."""
+        if job.task_id not in self._held_tasks or self._kills.covers(job):
+            return False
+        self._held.append(job)
+        return True
+
+    def release(self, task_id: str, value: str | None = None) -> list[TaskJob]:
+        """Return what was kept of a task (or of one loop value of it); without a value the task is not held any more."""
+        if value is None:
+            self._held_tasks.discard(task_id)
+        free = [job for job in self._held if job.task_id == task_id and value in {None, job.value}]
+        self._held = [job for job in self._held if job not in free]
+        return free
 
     def started(self, job: TaskJob) -> Outgoing:
         """Tell that a job runs."""
@@ -65,12 +125,15 @@ class DriverWorker:
         if self._runner is None:
             raise AssertionError("this flow looks something up: give the driver a storage")
         self._sent.clear()
-        ended = self._runner.run(RunningJob(job, self._clock.now()))
+        ended = self._runner.run(TimedJob(job, self._clock.now()))
         return (*self._sent, *ended)
 
-    def kill(self, request: KillRequest) -> None:
-        """Remember what is not to be worked on any more."""
+    def kill(self, request: KillRequest) -> Sequence[Outgoing]:
+        """Remember what is not to be worked on any more; return the ends of held attempts that it means."""
         self._kills.remember(request)
+        stopped = [job for job in self._held if matches(request, job)]
+        self._held = [job for job in self._held if job not in stopped]
+        return [self._ended(job, S.KILLED) for job in stopped]
 
     def _command(self, execution_id: str, message: Any) -> None:
         self._sent.append(Outgoing(EXECUTION_INBOX, execution_id, message))
