@@ -43,9 +43,12 @@ def _stop(step: Step, run: TaskRun, *, cascade: bool) -> None:
     node = step.plan.nodes.get(run.task_id)
     calls = node is not None and isinstance(node.behaviour, b.CallFlow)
     if run.id in step.scopes and not calls:
+        step.put(run.with_state(S.KILLING, step.now))
         if step.scopes[run.id].open == 0:
             scopes.close(step, run.id)
     elif not run.sent or (calls and not cascade):
+        if run.state.current is S.PAUSED:
+            run = run.with_state(S.KILLING, step.now)
         step.put(run.with_state(S.KILLED, step.now))
 
 
