@@ -43,10 +43,11 @@ def restart(step: Step, message: Restart) -> None:
 
 
 def targets_of(step: Step) -> list[TaskRun]:
-    """Failed or paused runs of main branches whose children did not fail themselves."""
-    failed = [run for run in step.task_runs.values() if run.state.current in _RESTARTED_FROM and not _in_side_branch(step, run)]
+    """Failed or paused runs of main branches whose children did not fail themselves; what a worker runs inside a directory goes with it."""
+    main = (run for run in step.task_runs.values() if not run.dynamic and not _in_side_branch(step, run))
+    failed = [run for run in main if run.state.current in _RESTARTED_FROM]
     around_failed = {run.parent_id for run in failed}
-    return sorted((run for run in failed if run.id not in around_failed and not run.dynamic), key=lambda run: run.id)
+    return sorted((run for run in failed if run.id not in around_failed), key=lambda run: run.id)
 
 
 def _in_side_branch(step: Step, run: TaskRun | None) -> bool:
