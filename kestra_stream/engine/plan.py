@@ -92,6 +92,11 @@ class Node:
                 return False
 
     @property
+    def is_group(self) -> bool:
+        """Whether the engine runs branches of the task, if only those for errors and the end of what a worker runs in one directory."""
+        return self.is_flowable or isinstance(self.behaviour, b.Run)
+
+    @property
     def type_name(self) -> str:
         """The task's type as the flow names it."""
         return self.task.type if self.task is not None else ""

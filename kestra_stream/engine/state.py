@@ -59,6 +59,7 @@ class Scope:
         open_flowables: ids of children that are flowables and have not ended.
         iteration: round of a LoopUntil, 1-based; `round_started` when its first round began.
         batches: of a ForEachItem: how many, which have ended and how many in each state.
+        kept: runs that a replay has kept of values whose turn has not come.
     """
 
     section: Section = Section.MAIN
@@ -76,6 +77,7 @@ class Scope:
     iteration: int = 1
     first_round: datetime | None = None
     batches: "Batches | None" = None
+    kept: Map[str, None] = field(default_factory=Map)
 
 
 @dataclass(frozen=True, slots=True)

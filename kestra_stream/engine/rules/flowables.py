@@ -62,6 +62,8 @@ def reopen(step: Step, run_id: str) -> None:
             step.set_loop_values(run_id, scope.values)
         case b.LoopUntil():
             scope = Scope(iteration=int(outputs.get("iterationCount", 1)), first_round=run.state.start_date)
+        case b.Run():
+            scope = scopes.after_attempt(run)
         case _:
             scope = Scope()
     scopes.open_scope(step, run_id, scope)

@@ -39,9 +39,15 @@ def fail(step: Step, run: TaskRun, message: str) -> None:
 def end(step: Step, run: TaskRun, state: StateType, message: str | None = None) -> None:
     """Give a run its final state and show its outputs."""
     state = final_state(step, run, state)
-    if state is S.FAILED and step.failure is None:
-        step.failure = {"taskId": run.task_id, "taskRunId": run.id, "message": message or "", "stackTrace": message or ""}
+    if state is S.FAILED:
+        note_failure(step, run, message)
     step.put_with_outputs(run.with_state(state, step.now))
+
+
+def note_failure(step: Step, run: TaskRun, message: str | None) -> None:
+    """Keep what `error` shows in the branches for errors: the first failure."""
+    if step.failure is None:
+        step.failure = {"taskId": run.task_id, "taskRunId": run.id, "message": message or "", "stackTrace": message or ""}
 
 
 def with_attempt(run: TaskRun, state: StateType, step: Step) -> TaskRun:

@@ -101,7 +101,7 @@ def _kept(step: Step, target: TaskRun) -> list[TaskRun]:
 
 
 def _follows(step: Step, run: TaskRun, target: TaskRun) -> bool:
-    """Whether a run comes after its sibling in the order of their flowable."""
+    """Whether a run comes after its sibling in the order of their flowable; what stands before it stays for every value of a loop."""
     node, other = step.node(run), step.node(target)
     match node.parent.behaviour if node.parent is not None else None:
         case b.Parallel():
@@ -111,7 +111,8 @@ def _follows(step: Step, run: TaskRun, target: TaskRun) -> bool:
         case b.ForEach(in_order=in_order, concurrency=concurrency):
             if run.iteration == target.iteration:
                 return in_order and node.index > other.index
-            return in_order and concurrency == 1 and (run.iteration or 0) > (target.iteration or 0)
+            is_later = in_order and concurrency == 1 and (run.iteration or 0) > (target.iteration or 0)
+            return is_later and node.index >= other.index
         case _:
             return node.index > other.index
 

@@ -3,7 +3,9 @@
 from dataclasses import replace
 from datetime import datetime
 
-from kestra_stream.engine.rules.outcomes import end, tries_of
+from kestra_stream.engine.plan import Section
+from kestra_stream.engine.rules import scopes
+from kestra_stream.engine.rules.outcomes import end, note_failure, tries_of
 from kestra_stream.engine.rules.replay import copy_from_start
 from kestra_stream.engine.state import Phase, Timer, TimerKind
 from kestra_stream.engine.step import Step
@@ -22,6 +24,12 @@ def conclude(step: Step, run: TaskRun, state: StateType, message: str | None) ->
         moment = _next_attempt(step, run, policy)
         if moment is not None:
             return _plan_attempt(step, run, policy, moment)
+    if scopes.has_branch_after(step, run, state):
+        note_failure(step, run, message)
+        run = replace(run, sent=False)
+        step.put_with_outputs(run)
+        step.put_scope(run.id, scopes.after_attempt(run))
+        return scopes.enter(step, run.id, Section.ERRORS if state is S.FAILED else Section.FINALLY)
     return end(step, run, state, message)
 
 

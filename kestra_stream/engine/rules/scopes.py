@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+from immutables import Map
+
 from kestra_stream.engine.plan import ROOT, Node, Section
 from kestra_stream.engine.rules.outcomes import final_state
 from kestra_stream.engine.state import Chunked, Scope, WorkKind
@@ -36,6 +38,8 @@ def open_scope(step: Step, scope_id: str, scope: Scope) -> None:
 def _adopt(step: Step, scope_id: str, owner: Node, runs: list[TaskRun]) -> None:
     """Count existing children in, as if they had just been created; ended ones are folded again, failures first."""
     scope = step.scopes[scope_id]
+    kept = _kept_for_later(owner, runs)
+    runs = [run for run in runs if run.id not in kept and not run.dynamic]
     main = [run for run in runs if step.node(run).section is Section.MAIN]
     sections = {step.node(run).section for run in runs}
     section = next((s for s in (Section.AFTER, Section.FINALLY, Section.ERRORS) if s in sections), scope.section)
@@ -58,10 +62,27 @@ def _adopt(step: Step, scope_id: str, owner: Node, runs: list[TaskRun]) -> None:
             open=len(runs),
             ready=tuple(place for place in scope.ready if place not in taken),
             open_flowables=scope.open_flowables.update(flowables),
+            kept=kept,
         ),
     )
     for run in sorted(runs, key=lambda run: run.state.current not in {S.FAILED, S.KILLED}):
         _adopt_run(step, run)
+
+
+def _kept_for_later(owner: Node, runs: list[TaskRun]) -> Map[str, None]:
+    """Runs that a replay has kept of values whose turn has not come: those beyond the limit of a loop."""
+    loop = owner.behaviour
+    if not isinstance(loop, b.ForEach) or not loop.in_order or not loop.concurrency:
+        return Map()
+    by_value: dict[int, list[TaskRun]] = {}
+    for run in runs:
+        if run.iteration is not None:
+            by_value.setdefault(run.iteration, []).append(run)
+    width = len(owner.children(Section.MAIN))
+    begun = [
+        place for place in sorted(by_value) if len(by_value[place]) < width or not all(run.state.is_terminal for run in by_value[place])
+    ]
+    return Map({run.id: None for place in begun[loop.concurrency :] for run in by_value[place]})
 
 
 def _adopt_run(step: Step, run: TaskRun) -> None:
@@ -69,7 +90,7 @@ def _adopt_run(step: Step, run: TaskRun) -> None:
         step.push(WorkKind.FOLD, run.id)
     elif run.state.current in CREATED_LIKE and not run.sent:
         step.push(WorkKind.DISPATCH, run.id)
-    elif run.state.current is S.RUNNING and step.node(run).is_flowable:
+    elif not run.sent and step.node(run).is_group and run.state.current in {S.RUNNING, S.KILLING}:
         step.push(WorkKind.REOPEN, run.id)
 
 
@@ -77,10 +98,10 @@ def _adopt_run(step: Step, run: TaskRun) -> None:
 
 
 def create(step: Step, scope_id: str, node: Node, value: str | None = None, iteration: int | None = None) -> bool:
-    """Create the run of a child task; False when it exists."""
+    """Create the run of a child task, or take over the one that a replay has kept; False when it is there already."""
     run_id = derived_id(step.execution.id, scope_id, node.id, value or "", "" if iteration is None else str(iteration))
     if run_id in step.task_runs:
-        return False
+        return _take_over(step, scope_id, run_id)
     # a run may come again after a restart has dropped it: its epochs go on where no report of its former life can meet them
     epoch = step.state.sequence
     step.put(TaskRun(run_id, node.id, State.created(step.now), scope_id or None, value, iteration, epoch=epoch))
@@ -92,10 +113,19 @@ def create(step: Step, scope_id: str, node: Node, value: str | None = None, iter
     return True
 
 
+def _take_over(step: Step, scope_id: str, run_id: str) -> bool:
+    scope = step.scopes[scope_id]
+    if run_id not in scope.kept:
+        return False
+    step.put_scope(scope_id, replace(scope, open=scope.open + 1, kept=scope.kept.delete(run_id)))
+    step.push(WorkKind.FOLD, run_id)
+    return True
+
+
 def start_more(step: Step, scope_id: str) -> None:
     """Create as many main children as there are places for; a big fan-out goes on in a later step."""
     scope = step.scopes.get(scope_id)
-    if scope is None or scope.section is not Section.MAIN or scope.failed or scope.killed:
+    if scope is None or scope.section is not Section.MAIN or scope.failed or scope.killed or step.is_killing:
         return
     owner = owner_of(step, scope_id)
     match owner.behaviour:
@@ -165,7 +195,7 @@ def continue_later(step: Step, scope_id: str) -> None:
 def fold(step: Step, run_id: str) -> None:
     """Let the end of a run count in the flowable around it: next child, next branch, or the flowable's own end."""
     run = step.task_runs.get(run_id)
-    if run is None:
+    if run is None or run.dynamic:
         return
     scope_id = run.parent_id or ROOT
     scope = step.scopes.get(scope_id)
@@ -272,6 +302,23 @@ def enter(step: Step, scope_id: str, section: Section) -> None:
         enter(step, scope_id, Section.FINALLY)
     else:
         close(step, scope_id)
+
+
+# -- branches after a worker's attempt -----------------------------------------------------------------------------------
+
+
+def has_branch_after(step: Step, run: TaskRun, state: StateType) -> bool:
+    """Whether a task that a worker has run (a WorkingDirectory) has a branch for this end of it."""
+    node = step.node(run)
+    if not isinstance(node.behaviour, b.Run) or state is S.KILLED or step.is_killing:
+        return False
+    return bool(node.children(Section.FINALLY) or (state is S.FAILED and node.children(Section.ERRORS)))
+
+
+def after_attempt(run: TaskRun) -> Scope:
+    """The scope of a task that a worker has run: what its last attempt has come to counts as its main branch."""
+    last = run.attempts[-1].state.current
+    return Scope(failed=int(last is S.FAILED), warned=int(last is S.WARNING))
 
 
 # -- closing -----------------------------------------------------------------------------------------------------------
