@@ -1,113 +1,115 @@
-"""The conformance set: each `NAME.yaml` beside this file holds flows, `NAME.expected.yaml` what must come of the first one.
+"""The conformance set: each `NAME.yaml` in a folder beside this file holds flows, `NAME.expected.yaml` what must come of the first one.
 
-The expectation names what it checks and nothing else:
-    inputs        values given
-    do            what a person does once nothing happens any more: kill, resume (with inputs), restart, pause, ...
-    state, history, outputs, labels, variables     of the execution
-    taskRuns      task id -> states in order of creation (`values`: task id -> loop values)
-    taskOutputs   task id -> outputs that must be among those of its (last) run
-    attempts      task id -> states of all attempts
-    logs          texts that must stand in messages; noLogs: texts that must not
-    executions    flow id -> states of its executions, sorted
+An expectation begins with what is done, and goes on with what must be seen at the end:
+    rules         which sentences of the flow language it shows, by their names in `rules.yaml`
+    inputs        values given; `{content: text, file: name}` is an upload; an input `server` gets the address of a server
+    given         labels given
+    refused       texts that must stand in the refusal; then there is no execution
+    hold          tasks whose attempts begin, but do not end before the story releases (or kills) them
+    do            what happens once nothing happens by itself any more; without it the clock runs until the end.
+                  Each step is `verb: details`, with `of` the execution meant and `refused` what the refusal says:
+                  kill, pause, resume, restart, replay, changeTaskRunState, changeStatus, setLabels, forceRun, unqueue (people);
+                  create, save (the next revision); release (a held task); wait (a time, or until nothing happens any more); see
+
+What is seen, of the execution:
+    state, history, outputs, error, labels, variables; execution (parts of its document, ids by their names in the story)
+    taskRuns      task id -> states in order of creation, all of them; `count` how many there are
+    logs          texts that must stand in messages, or `LEVEL: text`; noLogs: those that must not; taskLogs: all lines of a task
+    metrics       task id -> name -> [[type, value, tags]]
+    executions    flow id -> states of its executions, sorted; others: name -> what is seen of that execution
+and of the runs of a task:
+    values, iterations; taskOutputs (of the last run; those named) and allOutputs (of each run, whole)
+    taskHistory, attempts (states of all), attemptHistory (of the last)
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from kestra_stream.models import execution_input as i
-from kestra_stream.models.document import to_plain
-from kestra_stream.models.state import StateType
-from kestra_stream.storage.local import LocalStorage
-from kestra_stream.testing.driver import Driver, Story
+from kestra_stream.errors import KestraError
+from tests.flows.seen import differences, seen
+from tests.flows.stage import Stage
+from tests.unit.plugin.core.server import Server, serving
 
 HERE = Path(__file__).parent
-FLOWS = sorted(path for path in HERE.rglob("*.yaml") if not path.name.endswith(".expected.yaml"))
+FLOWS = sorted(path for path in HERE.glob("*/*.yaml") if not path.name.endswith(".expected.yaml"))
+DONE = ("rules", "inputs", "given", "refused", "hold", "do")
+NAMES = [str(path.relative_to(HERE).with_suffix("")) for path in FLOWS]
 
 
-@pytest.mark.parametrize("path", FLOWS, ids=lambda path: str(path.relative_to(HERE).with_suffix("")))
-def test_flow(path: Path, tmp_path: Path) -> None:
+@pytest.fixture(autouse=True)
+def _surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What flows see of the process around them."""
+    monkeypatch.setenv("SECRET_TOKEN", "b3Blbi1zZXNhbWU=")
+    monkeypatch.setenv("ENV_PLANET", "earth")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    """What a flow with an input `server` talks to."""
+    with serving() as one:
+        yield one
+
+
+@pytest.mark.parametrize("path", FLOWS, ids=NAMES)
+def test_flow(path: Path, tmp_path: Path, server: Server) -> None:
+    play(path, tmp_path, server.url)
+
+
+def expectation(path: Path) -> dict[str, Any]:
+    """What must come of a flow."""
     expected: dict[str, Any] = yaml.safe_load(path.with_suffix(".expected.yaml").read_text(encoding="utf-8"))
-    driver, story = run(path, expected, tmp_path)
-    for name, value in expected.items():
-        if name not in {"inputs", "do"}:
-            assert observed(name, value, story, driver) == value, name
+    return expected
 
 
-def run(path: Path, expected: Mapping[str, Any], folder: Path) -> tuple[Driver, Story]:
-    sources = [text for text in path.read_text(encoding="utf-8").split("\n---\n") if text.strip()]
-    driver = Driver(*sources, storage=LocalStorage(folder))
-    execution_id = driver.create(yaml.safe_load(sources[0])["id"], expected.get("inputs"))
-    driver.settle(wait=None if "do" not in expected else driver.short_wait)
-    for action in expected.get("do", ()):
-        act(driver, execution_id, action)
-        driver.settle()
-    return driver, driver.story(execution_id)
+def play(path: Path, folder: Path, server: str, seed: int | None = None) -> None:
+    """Play a story and compare what is seen with what is expected."""
+    story = expectation(path)
+    expected = {name: value for name, value in story.items() if name not in DONE}
+    stage = Stage(path, folder, seed)
+    stage.driver.worker.hold(*story.get("hold", ()))
+    try:
+        stage.create(stage.main, {"server": server, **story.get("inputs", {})}, story.get("given", {}))
+    except KestraError as error:
+        assert_refused(error, story)
+        assert not stage.heads()
+        return
+    assert "refused" not in story, "it should have been refused"
+    stage.settle(None) if "do" not in story else stage.settle()
+    for step in story.get("do", ()):
+        do(stage, {step: None} if isinstance(step, str) else dict(step))
+    assert differences(expected, seen(stage, stage.main, expected)) == []
 
 
-def act(driver: Driver, execution_id: str, action: Any) -> None:
-    """Do what a person does."""
-    verb, details = next(iter(action.items())) if isinstance(action, dict) else (action, {})
-    story = driver.story(execution_id)
-    messages: dict[str, Any] = {
-        "kill": i.Kill,
-        "pause": i.Pause,
-        "resume": lambda: i.Resume(details),
-        "restart": i.Restart,
-        "forceRun": i.ForceRun,
-        "changeStatus": lambda: i.ChangeStatus(StateType(str(details))),
-        "changeTaskRunState": lambda: i.ChangeTaskRunState(story.runs(details["task"])[-1].id, StateType(details["state"])),
-        "replay": lambda: i.Replay("replayed", story.run(details["task"], details.get("value")).id if details else None),
-    }
-    driver.tell(execution_id, messages[verb]())
+def do(stage: Stage, step: dict[str, Any]) -> None:
+    """Take one step of a story."""
+    whose = step.pop("of", stage.main)
+    refused = step.pop("refused", None)
+    ((verb, details),) = step.items()
+    if verb == "see":
+        assert differences(details, seen(stage, whose, details)) == []
+        return
+    try:
+        stage.act(verb, details, whose)
+    except KestraError as error:
+        assert_refused(error, {"refused": refused} if refused else {})
+    else:
+        assert refused is None, f"{verb} should have been refused"
 
 
-def observed(name: str, wanted: Any, story: Story, driver: Driver) -> Any:
-    """Read from the story what an expectation names."""
-    simple: dict[str, Any] = {
-        "state": lambda: story.state.value,
-        "history": lambda: story.history,
-        "outputs": lambda: to_plain(story.execution.outputs),
-        "error": lambda: story.execution.error,
-        "variables": lambda: to_plain(story.execution.variables),
-        "labels": lambda: {one.key: one.value for one in story.execution.labels if not one.key.startswith("system.")},
-        "taskRuns": story.states,
-        "logs": lambda: list(found(wanted, story)),
-        "noLogs": lambda: [text for text in wanted if not any(text in message for message in story.messages)],
-        "executions": lambda: executions(driver, wanted),
-    }
-    if name in simple:
-        return simple[name]()
-    return {task: of_task(name, story, task, wanted[task]) for task in wanted}
-
-
-def of_task(name: str, story: Story, task: str, wanted: Any) -> Any:
-    runs = story.runs(task)
-    if name == "values":
-        return [run.value for run in runs]
-    if name == "taskHistory":
-        return [transition.state.value for transition in runs[-1].state.histories]
-    if name == "attempts":
-        return [attempt.state.current.value for run in runs for attempt in run.attempts]
-    assert name == "taskOutputs", f"unknown expectation {name}"
-    outputs = to_plain(runs[-1].outputs or {})
-    return {key: outputs.get(key) for key in wanted}
-
-
-def found(wanted: list[str], story: Story) -> Iterator[str]:
-    return (text for text in wanted if any(text in message for message in story.messages))
-
-
-def executions(driver: Driver, wanted: Mapping[str, Any]) -> dict[str, list[str]]:
-    stories = [driver.story(one) for one in driver.executions()]
-    return {flow: sorted(story.state.value for story in stories if story.execution.flow_id == flow) for flow in wanted}
+def assert_refused(error: KestraError, story: dict[str, Any]) -> None:
+    """Compare a refusal with what is expected; an unexpected one is raised again."""
+    if "refused" not in story:
+        raise error
+    texts = story["refused"] if isinstance(story["refused"], list) else [story["refused"]]
+    assert [text for text in texts if text not in str(error)] == [], str(error)
 
 
 def test_the_set_is_complete() -> None:
     """Every flow has its expectation beside it, and every expectation its flow."""
     flows = {path.with_suffix("") for path in FLOWS}
-    expectations = {path.with_name(path.name.removesuffix(".expected.yaml")) for path in HERE.rglob("*.expected.yaml")}
+    expectations = {path.with_name(path.name.removesuffix(".expected.yaml")) for path in HERE.glob("*/*.expected.yaml")}
     assert flows == expectations
