@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from kestra_stream.executor.liveness import Liveness
 from kestra_stream.executor.plans import Plans
 from kestra_stream.executor.processor import Executor
 from kestra_stream.expression.dates.zones import zone_of
@@ -90,11 +91,17 @@ class Standalone:
         plans = Plans(self.table.get, self.services.vault, self.services.server)
         self.executor = Executor(plans, lambda execution_id: history(repository, execution_id))
         indexer = Indexer(repository.executions, repository.logs, repository.metrics)
-        processors = (self.executor, Limiter(), FlowLimits(self.parse), indexer)
+        liveness = Liveness(settings.engine.worker_timeout)
+        processors = (self.executor, Limiter(), FlowLimits(self.parse), liveness, indexer)
         loops = [Loop(processor, log, self.clock, lambda record: to_bytes(record.value)) for processor in processors]
         self._indexing = loops[-1]
         self._loops = LoopGroup(loops)
-        limits = WorkerLimits(slots=settings.worker.slots, spill=settings.worker.spill_bytes, outputs=settings.worker.most_output_bytes)
+        limits = WorkerLimits(
+            slots=settings.worker.slots,
+            spill=settings.worker.spill_bytes,
+            outputs=settings.worker.most_output_bytes,
+            heartbeat=settings.engine.heartbeat.total_seconds(),
+        )
         self._worker = Worker(log, log.work_queue(settings.worker.group), self.table.get, self.services, new_id(), limits)
         door = Door(
             log=log,

@@ -15,6 +15,7 @@ from datetime import timedelta
 from random import Random
 from typing import Any
 
+from kestra_stream.executor.liveness import Liveness
 from kestra_stream.executor.plans import Plans
 from kestra_stream.executor.processor import Executor
 from kestra_stream.indexer.processor import Indexer
@@ -24,7 +25,7 @@ from kestra_stream.models import execution_input as i
 from kestra_stream.models.execution import Execution, Label, TaskRun
 from kestra_stream.models.flow import Flow
 from kestra_stream.models.flow_source import FlowSource
-from kestra_stream.models.messages import KillRequest, TaskJob, WorkerJob
+from kestra_stream.models.messages import KillRequest, ServiceHeartbeat, ServiceState, TaskJob, WorkerJob
 from kestra_stream.models.records import LogEntry
 from kestra_stream.models.state import State, StateType
 from kestra_stream.plugin.context.encryption import Vault
@@ -37,10 +38,11 @@ from kestra_stream.repository.memory import memory_repository
 from kestra_stream.repository.query import Filter, Page
 from kestra_stream.runtime.loop import Loop
 from kestra_stream.runtime.processor import Processor
+from kestra_stream.settings import EngineSettings
 from kestra_stream.storage.interface import Storage
 from kestra_stream.testing.clock import ManualClock
 from kestra_stream.testing.workers import ENCRYPTION_KEY, DriverWorker, Outcomes
-from kestra_stream.topics import EXECUTION_INBOX, FLOW, KILL
+from kestra_stream.topics import EXECUTION_INBOX, FLOW, KILL, SERVICE
 
 __all__ = ["Driver", "Mischief", "Outcomes", "Story"]
 
@@ -137,7 +139,7 @@ class Driver:
         self.worker = DriverWorker(self.find_flow, self.repository, storage, self.clock, outcomes or {}, self._vault)
         self._queue = self.log.work_queue()
         self._kills = self.log.consumer("~driver-kills", (KILL,))
-        for factory in (self._executor, Limiter, self._flow_limits, self._indexer):
+        for factory in (self._executor, Limiter, self._flow_limits, self._liveness, self._indexer):
             self._join(factory)
         self.started: dict[str, int] = {}
 
@@ -264,9 +266,11 @@ class Driver:
             self._run(job)
 
     def _lose_worker(self, job: TaskJob) -> None:
-        """The worker has told that it runs the job, and is never heard of again until somebody notices."""
+        """A worker has told that it runs the job, and is never heard of again: its silence is noticed."""
         self._report(self.worker.started(job))
-        self._late.append(Outgoing(EXECUTION_INBOX, job.execution_id, i.WorkerLost(job.task_run_id, job.epoch)))
+        held = ((job.execution_id, job.task_run_id, job.epoch),)
+        name = f"lost-{job.task_run_id}-{job.epoch}"
+        self.log.send((Outgoing(SERVICE, name, ServiceHeartbeat(name, "WORKER", ServiceState.RUNNING, self.clock.now(), held)),))
 
     def _report(self, record: Outgoing) -> None:
         """Send a worker's report now, later, or twice."""
@@ -308,6 +312,9 @@ class Driver:
     def _flow_limits(self) -> FlowLimits:
         return FlowLimits(lambda source: self._flows[source.tenant_id, source.namespace, source.id, source.revision])
 
+    def _liveness(self) -> Liveness:
+        return Liveness(EngineSettings().worker_timeout)
+
     def _join(self, factory: Callable[[], Processor]) -> None:
         processor = factory()
         self.loops.append(Loop(processor, self.log, self.clock, lambda record: to_bytes(record.value)))
@@ -326,6 +333,7 @@ class Driver:
             Executor: self._executor,
             Limiter: Limiter,
             FlowLimits: self._flow_limits,
+            Liveness: self._liveness,
             Indexer: self._indexer,
         }
         self._join(factories[type(loop.processor)])

@@ -123,7 +123,9 @@ class Worker:
         pair = self._running.get(id(job))
         if pair is not None:
             self._held[_key(task_job)] = (task_job.execution_id, task_job.task_run_id, task_job.epoch)
-            self._outbox.add((Outgoing(EXECUTION_INBOX, task_job.execution_id, started),), lambda: self._accept(job, pair[1]))
+            # the heartbeat that guards the job goes ahead of it: there is no moment in which nobody does
+            records = (self._heartbeat(), Outgoing(EXECUTION_INBOX, task_job.execution_id, started))
+            self._outbox.add(records, lambda: self._accept(job, pair[1]))
             self.flush()
 
     def send_logs(self, job: RunningJob) -> None:
@@ -169,7 +171,7 @@ class Worker:
         _, lease = self._running.pop(id(job))
         self._dispatches.discard(key)
         if job.control.reason is StopReason.ABANDONED:
-            self._held.pop(key, None)
+            # what is held still when the worker ends comes back by its last heartbeat
             return
         self._outbox.add(records, lambda: self._done(key, job, lease))
         # in the middle of a batch of short jobs the next one, or the taker, sends for all
@@ -179,6 +181,7 @@ class Worker:
     def _accept(self, job: RunningJob, lease: Lease) -> None:
         if not self._queue.accept(lease):
             logger.warning("The lease %s had ended; the job runs elsewhere", lease.id)
+            self._held.pop(_key(job.job), None)
             job.control.stop(StopReason.ABANDONED)
 
     def _done(self, key: str, job: RunningJob, lease: Lease) -> None:
@@ -218,9 +221,9 @@ class Worker:
             while not self._stopped.is_set():
                 if time.monotonic() >= next_beat:
                     next_beat = time.monotonic() + self.limits.heartbeat
-                    self._beat(ServiceState.TERMINATING if self._stopping.is_set() else ServiceState.RUNNING)
+                    self._beat()
                 self._hear(consumer)
-            self._beat(ServiceState.TERMINATED)
+            self._beat(ended=True)
         finally:
             consumer.close()
 
@@ -232,11 +235,15 @@ class Worker:
         if records:
             consumer.commit(Transaction())
 
-    def _beat(self, state: ServiceState) -> None:
-        held = tuple(self._held.values())
-        beat = ServiceHeartbeat(self.worker_id, "WORKER", state, self._services.now(), held)
-        self._outbox.add((Outgoing(SERVICE, self.worker_id, beat),))
+    def _beat(self, *, ended: bool = False) -> None:
+        self._outbox.add((self._heartbeat(ended=ended),))
         self.flush()
+
+    def _heartbeat(self, *, ended: bool = False) -> Outgoing:
+        alive = ServiceState.TERMINATING if self._stopping.is_set() else ServiceState.RUNNING
+        state = ServiceState.TERMINATED if ended else alive
+        beat = ServiceHeartbeat(self.worker_id, "WORKER", state, self._services.now(), tuple(self._held.values()))
+        return Outgoing(SERVICE, self.worker_id, beat)
 
     def _guarded(self, loop: Any) -> None:
         """The border of a loop: what ends it is kept in `error`, and the worker takes no more jobs."""

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from kestra_stream.errors import Unavailable
-from kestra_stream.models.execution_input import ChildTaskRunReported, TaskRunStarted
+from kestra_stream.models.execution_input import ChildTaskRunReported, TaskRunEnded, TaskRunStarted
 from kestra_stream.models.messages import KillRequest, ServiceHeartbeat, ServiceState
 from kestra_stream.models.property import Property
 from kestra_stream.models.retry import ConstantRetry
@@ -270,3 +270,25 @@ def test_the_first_failed_child_stops_the_rest_and_a_kill_ends_all(bench: Bench)
 def _burn(_: RunContext) -> None:
     while True:
         pass
+
+
+def test_the_heartbeat_that_guards_a_long_job_goes_ahead_of_its_start(bench: Bench) -> None:
+    go = threading.Event()
+    bench.does(a=lambda _: go.wait(20) and None)
+    bench.line.offer(job("a"))
+    bench.log.wait(TaskRunStarted)
+    told = [record.value for record in bench.log.records]
+    place = next(place for place, value in enumerate(told) if isinstance(value, TaskRunStarted))
+    assert any(isinstance(value, ServiceHeartbeat) and value.held == (("e1", "run-1", 1),) for value in told[:place])
+    go.set()
+    bench.log.ended()
+
+
+def test_what_a_worker_still_holds_at_its_end_is_named_in_its_last_heartbeat(bench: Bench) -> None:
+    bench.does(busy=_burn)
+    bench.line.offer(job("busy"))
+    bench.log.wait(TaskRunStarted)
+    bench.worker.stop(drain=0)
+    last = bench.log.values(ServiceHeartbeat)[-1]
+    assert (last.state, last.held) == (ServiceState.TERMINATED, (("e1", "run-1", 1),))
+    assert bench.log.values(TaskRunEnded) == []
