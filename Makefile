@@ -46,8 +46,8 @@ coverage: $(VENV)/.ready-dev  ## run the unit suite; every branch of engine and 
 	$(BIN)/coverage report --skip-covered --skip-empty
 	$(BIN)/coverage report --include="kestra_stream/engine/*,kestra_stream/expression/*" --fail-under=100 --show-missing --skip-covered
 
-bench: $(VENV)/.ready-dev  ## measure; the results go to benchmarks/results
-	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script; done
+bench: $(VENV)/.ready-dev  ## measure; the results go to benchmarks/results (BENCHMARK=expressions for one of them)
+	@set -e; for name in $(or $(BENCHMARK),expressions log engine); do $(BIN)/python -m benchmarks.$$name $(ARGS); done
 
 docs: $(VENV)/.ready  ## write the generated pages of docs/ anew
 	$(BIN)/python docs/write_topics.py

@@ -1,15 +1,11 @@
 """The engine's figures on the memory family: throughput, latency, fan-out, memory, start-up, validation.
 
-    python benchmarks/engine.py [--json FILE]
-
-Each figure stands beside its goal and, where there is one, the reference's figure on a 2-core machine.
+python -m benchmarks.engine [--dry]
 """
 
-import argparse
 import gc
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -19,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
+from benchmarks.report import Figure, run
 from kestra_stream.assembly import Standalone
 from kestra_stream.cli.follow.follower import Follower
 from kestra_stream.models.flow import Flow
@@ -147,34 +144,25 @@ def validation(count: int = 300, tasks: int = 20) -> float:
         return whole_process("flow", "validate", folder, runs=3)
 
 
-def main() -> None:
-    arguments = argparse.ArgumentParser()
-    arguments.add_argument("--json", type=Path)
+def figures() -> list[Figure]:
+    """Measure everything."""
     hello = str(Path(__file__).parent.parent / "examples" / "hello.yaml")
-    rows: list[tuple[str, float, str, str]] = []
     flood, idle = in_a_process("throughput()"), in_a_process("latency()")
     small, large = in_a_process("fan_out(1000)"), in_a_process("fan_out(100000)")
-    rows += [
-        ("executions a second, two tasks", flood["executions a second"], ">= 1000", "35"),
-        ("ms of CPU an execution", flood["ms of CPU an execution"], "<= 1", "52-67"),
-        ("latency when idle, p50, ms", idle["latency p50, ms"], "<= 3", "170"),
-        ("latency when idle, p99, ms", idle["latency p99, ms"], "", ""),
-        ("ForEach over 1,000 values, s", small["seconds"], "<= 1", "407"),
-        ("ForEach over 100,000 values, s", large["seconds"], "", ""),
-        ("CPU of an item, 100,000 : 1,000", large["us of CPU an item"] / small["us of CPU an item"], "<= 1.2", "grows"),
-        ("kB of memory a task run, 100,000 values", large["bytes an item"] / 1000, "<= 5", ""),
-        ("run examples/hello.yaml, whole process, s", whole_process("run", hello), "<= 0.7", "46"),
-        ("--help, whole process, s", whole_process("--help"), "<= 0.25", ""),
-        ("validate 300 flows, whole process, s", validation(), "<= 3", ""),
+    return [
+        Figure("executions a second, two tasks", flood["executions a second"], ">= 1000", "35"),
+        Figure("ms of CPU an execution", flood["ms of CPU an execution"], "<= 1", "52-67"),
+        Figure("latency when idle, p50, ms", idle["latency p50, ms"], "<= 3", "170"),
+        Figure("latency when idle, p99, ms", idle["latency p99, ms"]),
+        Figure("ForEach over 1,000 values, s", small["seconds"], "<= 1", "407"),
+        Figure("ForEach over 100,000 values, s", large["seconds"]),
+        Figure("CPU of an item, 100,000 : 1,000 values", large["us of CPU an item"] / small["us of CPU an item"], "<= 1.2", "grows with n"),
+        Figure("kB of memory a live task run, 100,000 values", large["bytes an item"] / 1000, "<= 5"),
+        Figure("run examples/hello.yaml, whole process, s", whole_process("run", hello), "<= 0.7", "46"),
+        Figure("--help, whole process, s", whole_process("--help"), "<= 0.25"),
+        Figure("validate 300 flows, whole process, s", validation(), "<= 3"),
     ]
-    machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
-    print(f"{machine}\n\n| figure | measured | goal | the reference |\n|---|---|---|---|")
-    for name, value, goal, reference in rows:
-        print(f"| {name} | {value:.3g} | {goal} | {reference} |")
-    path = arguments.parse_args().json
-    if path is not None:
-        path.write_text(json.dumps({"machine": machine, "rows": rows}, indent=1) + "\n")
 
 
 if __name__ == "__main__":
-    main()
+    run("engine", figures)

@@ -1,6 +1,6 @@
 """Speed of the memory log: records through send -> poll -> commit with two records out, by batch size, and the latency between two threads.
 
-Run: python benchmarks/log.py
+python -m benchmarks.log [--dry]
 """
 
 import statistics
@@ -8,6 +8,7 @@ import time
 from datetime import UTC, datetime
 from threading import Event, Thread
 
+from benchmarks.report import Figure, run
 from kestra_stream.models.execution_input import TimerFired
 from kestra_stream.queue.interface import Outgoing, Transaction
 from kestra_stream.queue.memory import MemoryLog
@@ -76,15 +77,17 @@ def latencies() -> list[float]:
     return found
 
 
-def main() -> None:
-    """Print the table."""
-    for batch in (1, 10, 100):
-        rate = throughput(batch)
-        print(f"batch {batch:>3}: {rate:>9,.0f} records/s, {1e6 / rate:.1f} µs for one in and two out, read again")
-    print(f"empty poll: {empty_poll() * 1e9:.0f} ns")
+def figures() -> list[Figure]:
+    """Measure everything."""
+    rates = [(batch, throughput(batch)) for batch in (1, 10, 100)]
     waits = sorted(latencies())
-    print(f"send to poll in another thread: p50 {statistics.median(waits) * 1e6:.0f} µs, p99 {waits[int(len(waits) * 0.99)] * 1e6:.0f} µs")
+    return [
+        *(Figure(f"records a second, batches of {batch}", rate) for batch, rate in rates),
+        Figure("an empty poll, ns", empty_poll() * 1e9),
+        Figure("send to poll in another thread, p50, us", statistics.median(waits) * 1e6),
+        Figure("send to poll in another thread, p99, us", waits[int(len(waits) * 0.99)] * 1e6),
+    ]
 
 
 if __name__ == "__main__":
-    main()
+    run("log", figures)
