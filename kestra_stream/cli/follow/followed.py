@@ -46,14 +46,12 @@ class Followed:
         head: the execution itself.
         runs: its task runs by id.
         branches: what is below each run; under None, the root.
-        calls: executions that a run has called, by the id of the run.
         most: how many rounds (or executions) a run was seen to want.
     """
 
     head: Execution
     runs: dict[str, TaskRun] = field(default_factory=dict)
     branches: dict[str | None, Branch] = field(default_factory=dict)
-    calls: dict[str, Crowd[str]] = field(default_factory=dict)
     open: dict[str, None] = field(default_factory=dict)
     most: dict[str, int] = field(default_factory=dict)
     sequence: int = 0
@@ -77,24 +75,15 @@ class Followed:
                 self.branches[gone.parent_id].remove(gone)
                 self.open.pop(run_id, None)
 
-    def note_call(self, run_id: str, child: Execution) -> None:
-        """Note the state of an execution that one of the runs has called."""
-        self.calls.setdefault(run_id, Crowd()).put(child.id, child.state.current)
-
     def paused_runs(self) -> Iterator[TaskRun]:
         """Runs that wait for somebody."""
         for run_id in self.open:
             if self.runs[run_id].state.current is S.PAUSED:
                 yield self.runs[run_id]
 
-    def works(self) -> bool:
-        """Whether something is under way that ends by itself: a run that neither waits for a person nor for other runs or executions."""
-        return any(self._works(self.runs[run_id]) for run_id in self.open)
-
-    def _works(self, run: TaskRun) -> bool:
-        if run.state.current is S.PAUSED:
-            return False
-        branch = self.branches.get(run.id)
-        calls = self.calls.get(run.id)
-        waits = (branch is not None and branch.rounds.open) or (calls is not None and calls.open)
-        return not waits
+    def working_runs(self) -> Iterator[TaskRun]:
+        """Runs that are under way and wait neither for a person nor for runs below them."""
+        for run_id in self.open:
+            run, branch = self.runs[run_id], self.branches.get(run_id)
+            if run.state.current is not S.PAUSED and (branch is None or not branch.rounds.open):
+                yield run

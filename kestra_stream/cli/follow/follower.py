@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 
+from kestra_stream.cli.follow.crowd import Crowd
 from kestra_stream.cli.follow.followed import Followed
+from kestra_stream.models.execution import TaskRun
 from kestra_stream.models.execution_event import ExecutionEvent
 from kestra_stream.models.records import Level, LogEntry
 from kestra_stream.models.state import S
@@ -17,12 +19,14 @@ class Follower:
 
     Attributes:
         executions: what is known, by execution id.
+        calls: the executions that a task run has called, by the id of the run; an event of theirs may come before the caller's.
         reasons: the last ERROR line of each task run (or, by its id, of an execution).
     """
 
     def __init__(self, log: Log) -> None:
         self._consumer = log.consumer(f"{EPHEMERAL}follower", (EXECUTION_EVENT, LOG))
         self.executions: dict[str, Followed] = {}
+        self.calls: dict[str, Crowd[str]] = {}
         self.reasons: dict[str, str] = {}
         self._waiting: dict[str, None] = {}
         self._paused: dict[str, None] = {}
@@ -47,14 +51,9 @@ class Follower:
             known = self.executions[event.execution_id] = Followed(event.execution)
         known.take(event)
         if event.execution is not None:
-            self._note_call(known)
+            self.calls.setdefault(calling_run(known), Crowd()).put(known.head.id, known.head.state.current)
         _mark(self._waiting, event.execution_id, on=not known.finished)
         _mark(self._paused, event.execution_id, on=not known.finished and known.head.state.current is S.PAUSED)
-
-    def _note_call(self, known: Followed) -> None:
-        caller, run_id = called_by(known)
-        if caller in self.executions:
-            self.executions[caller].note_call(run_id, known.head)
 
     def is_done(self, execution_id: str) -> bool:
         """Whether the execution, and every other that was seen, has finished."""
@@ -72,17 +71,21 @@ class Follower:
 
     def works(self) -> bool:
         """Whether something is under way that ends by itself."""
-        return any(self.executions[execution_id].works() for execution_id in self._waiting)
+        return any(self._works(run) for execution_id in self._waiting for run in self.executions[execution_id].working_runs())
+
+    def _works(self, run: TaskRun) -> bool:
+        calls = self.calls.get(run.id)
+        return calls is None or not calls.open
 
     def close(self) -> None:
         """Stop."""
         self._consumer.close()
 
 
-def called_by(known: Followed) -> tuple[str, str]:
-    """Return the ids of the execution and task run that called this one; empty texts for one that a person started."""
+def calling_run(known: Followed) -> str:
+    """Return the id of the task run that called an execution; an empty text for one that a person started."""
     variables = known.head.trigger.variables if known.head.trigger is not None else {}
-    return str(variables.get("executionId", "")), str(variables.get("taskRunId", ""))
+    return str(variables.get("taskRunId", ""))
 
 
 def _mark(names: dict[str, None], name: str, *, on: bool) -> None:

@@ -159,7 +159,7 @@ class _Painter:
         branch = known.branches.get(run.id)
         if branch is not None:
             node.children = self._branch(known, branch)
-        node.children += self._calls(known, run)
+        node.children += self._calls(run)
         return node
 
     def _is_folded(self, state: StateType) -> bool:
@@ -167,7 +167,7 @@ class _Painter:
 
     def _count(self, known: Followed, run: TaskRun, node: Node) -> None:
         """Tell how far a loop is."""
-        branch, calls = known.branches.get(run.id), known.calls.get(run.id)
+        branch, calls = known.branches.get(run.id), self._follower.calls.get(run.id)
         batches = (run.outputs or {}).get("numberOfBatches")
         if branch is not None and next(iter(branch.runs), _NO_ROUND)[0] is not None:
             node.done, total = branch.rounds.ended, max(len(branch.runs), self._size(known.head.id, run.id) or 0)
@@ -189,8 +189,8 @@ class _Painter:
             notes.append(short(self._follower.reasons[run.id], 120))
         return ", ".join(notes)
 
-    def _calls(self, known: Followed, run: TaskRun) -> list[Node]:
-        calls = known.calls.get(run.id)
+    def _calls(self, run: TaskRun) -> list[Node]:
+        calls = self._follower.calls.get(run.id)
         if calls is None:
             return []
         picked = calls.pick(self._thrift.most)
