@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -12,14 +11,7 @@ from typing import Any
 import psutil
 import pytest
 
-COMMAND = str(Path(sys.executable).with_name("kestra-stream"))
-EXAMPLES = Path(__file__).parents[3] / "examples"
-
-
-def kestra(*arguments: str | Path, cwd: Path, check: int = 0) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run([COMMAND, *map(str, arguments)], cwd=cwd, capture_output=True, text=True, timeout=100, check=False)  # noqa: S603
-    assert done.returncode == check, done.stdout + done.stderr
-    return done
+from .command import COMMAND, EXAMPLES, kestra
 
 
 def flow(folder: Path, text: str, name: str = "flow.yaml") -> Path:
@@ -57,22 +49,6 @@ def test_json_is_one_document_with_everything(tmp_path: Path) -> None:
     assert [run["taskId"] for run in execution["taskRunList"]] == ["greeting", "say"]
     assert {"key": "team", "value": "core"} in execution["labels"]
     assert "Hello, world!" in [line["message"] for line in document["logs"]]
-
-
-@pytest.mark.slow
-def test_the_big_example_does_real_work(tmp_path: Path) -> None:
-    orders = EXAMPLES / "orders"
-    done = kestra("run", orders / "orders.yaml", orders, "-i", f"orders=@{orders / 'orders.csv'}", "-o", "json", cwd=tmp_path)
-    document: dict[str, Any] = json.loads(done.stdout)
-    execution = document["execution"]
-    assert execution["state"]["current"] == "WARNING"
-    assert execution["outputs"]["kept"] == 3992
-    assert [child["state"]["current"] for child in document["executions"]] == ["SUCCESS"] * 4
-    runs = {run["taskId"]: run for run in execution["taskRunList"]}
-    assert [attempt["state"]["current"] for attempt in runs["exchange_rate"]["attempts"]] == ["FAILED", "FAILED", "SUCCESS"]
-    assert {"orders.kept", "orders.refused", "regions"} <= {metric["name"] for metric in document["metrics"]}
-    report = tmp_path / ".storage" / "main" / execution["outputs"]["report"].removeprefix("kestra:///")
-    assert "3992 orders kept, 8 refused" in report.read_text()
 
 
 def test_a_failed_flow_ends_with_1(tmp_path: Path) -> None:
