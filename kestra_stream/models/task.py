@@ -7,7 +7,7 @@ execution-updating (changes the execution itself). See `models/behaviour.py` for
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, SerializeAsAny, ValidationInfo, WrapValidator
+from pydantic import BaseModel, Field, SerializeAsAny, ValidationInfo, WrapValidator
 from pydantic_core import PydanticCustomError
 
 from kestra_stream.models.behaviour import Behaviour, Run
@@ -43,6 +43,7 @@ class Plugin(Written):
         aliases: other names that mean the same, deprecated ones included.
         deprecated: why not to use it any more, None while it is fine.
         examples: YAML of the task, trigger or condition, as documentation shows it.
+        output_type: model of its outputs, where `run` does not say it.
         caution: what whoever saves a flow with it is told, None for nothing.
     """
 
@@ -50,6 +51,7 @@ class Plugin(Written):
     aliases: ClassVar[tuple[str, ...]] = ()
     deprecated: ClassVar[str | None] = None
     examples: ClassVar[tuple[str, ...]] = ()
+    output_type: ClassVar[type[BaseModel] | None] = None
     caution: ClassVar[str | None] = None
 
     type: str = Field(description="The type's name.")

@@ -88,8 +88,10 @@ def _kind_of(cls: type[Plugin]) -> str:
     return next((base.__name__.lower() for base in Plugin.__subclasses__() if issubclass(cls, base)), "plugin")
 
 
-def output_of(cls: type[Plugin]) -> type[TaskOutput] | None:
-    """Return the class of a task's outputs, as its `run` says."""
+def output_of(cls: type[Plugin]) -> type[BaseModel] | None:
+    """Return the class of a task's outputs, as it or its `run` says."""
+    if cls.output_type is not None:
+        return cls.output_type
     if not issubclass(cls, RunnableTask):
         return None
     result = get_type_hints(cls.run).get("return")

@@ -4,9 +4,9 @@ import shlex
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from kestra_stream.errors import Invalid
 from kestra_stream.models.property import Property, has_expression
@@ -27,19 +27,14 @@ TargetOS = Literal["LINUX", "WINDOWS", "AUTO"]
 
 
 class ScriptOutput(TaskOutput):
-    """What a script left.
+    """What a script left."""
 
-    Attributes:
-        vars: outputs that it printed.
-        output_files: files that it wrote: relative name to storage URI.
-    """
-
-    exit_code: int
-    vars: dict[str, Any]
-    output_files: dict[str, str]
-    std_out_line_count: int
-    std_err_line_count: int
-    task_runner: dict[str, Any] | None = None
+    exit_code: int = Field(description="Exit code of the process.")
+    vars: dict[str, Any] = Field(description='What the script gave as outputs in lines `::{"outputs": {...}}::`.')
+    output_files: dict[str, str] = Field(description="URIs of the kept files by name.")
+    std_out_line_count: int = Field(description="Lines on the standard output.")
+    std_err_line_count: int = Field(description="Lines on the standard error.")
+    task_runner: dict[str, Any] | None = Field(default=None, description="What the task runner tells; null for a process on the host.")
 
 
 class Sources:
@@ -79,6 +74,8 @@ class Sources:
 
 class ScriptTask(RunnableTask):
     """A task that runs a process and keeps what it prints and writes."""
+
+    output_type: ClassVar[type[BaseModel] | None] = ScriptOutput
 
     before_commands: Property[list[str]] | None = Field(default=None, description="Commands that run first, in the same shell.")
     interpreter: Property[list[str]] = Field(

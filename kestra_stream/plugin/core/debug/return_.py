@@ -13,7 +13,7 @@ from kestra_stream.plugin.api import Measure, RunContext, RunnableTask, TaskOutp
 class ReturnOutput(TaskOutput):
     """What was rendered."""
 
-    value: str | None
+    value: str | None = Field(description="The rendered text; null when there is no `format`.")
 
 
 class Return(RunnableTask):

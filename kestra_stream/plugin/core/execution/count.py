@@ -16,16 +16,16 @@ from kestra_stream.repository.query import Filter, Operator, Page
 class Row(TaskOutput):
     """The executions of one flow, or of one namespace (then `flowId` is null)."""
 
-    namespace: str
-    flow_id: str | None
-    count: int
+    namespace: str = Field(description="Namespace that was counted in.")
+    flow_id: str | None = Field(description="Flow that was counted; null for a whole namespace.")
+    count: int = Field(description="How many executions.")
 
 
 class CountOutput(TaskOutput):
     """The rows that the expression keeps, and the sum of their counts."""
 
-    results: list[Row]
-    total: int
+    results: list[Row] = Field(description="The rows that the expression keeps.")
+    total: int = Field(description="Sum of their counts.")
 
 
 class Count(RunnableTask):

@@ -20,10 +20,10 @@ ENDED = tuple(sorted(TERMINAL))
 class PurgeExecutionsOutput(TaskOutput):
     """How many executions, log lines, metrics and files are gone."""
 
-    executions_count: int = 0
-    logs_count: int = 0
-    metrics_count: int = 0
-    storages_count: int = 0
+    executions_count: int = Field(default=0, description="Executions that are gone.")
+    logs_count: int = Field(default=0, description="Log lines that are gone.")
+    metrics_count: int = Field(default=0, description="Metrics that are gone.")
+    storages_count: int = Field(default=0, description="Files that are gone.")
 
 
 class PurgeExecutions(RunnableTask):

@@ -25,7 +25,7 @@ class Resume(RunnableTask):
         """
         id: approve
         type: io.kestra.plugin.core.execution.Resume
-        executionId: "{{ trigger.executionId }}"
+        executionId: "{{ inputs.execution }}"
         inputs:
           approved: true
         """,

@@ -28,9 +28,9 @@ class Batch(Written):
 class SplitOutput(TaskOutput):
     """URI of a file that lists the batches, how many there are, and where they lie (`base/1.ion`, ...)."""
 
-    splits: str
-    number_of_batches: int
-    base: str
+    splits: str = Field(description="URI of a file that lists the batches.")
+    number_of_batches: int = Field(description="How many batches there are.")
+    base: str = Field(description="Folder of the batches.")
 
 
 class SplitBatches(RunnableTask):
@@ -67,7 +67,7 @@ class CallBatches(Task):
 class MergeOutput(TaskOutput):
     """URI of the rows with the outputs of the executions, in the order of the batches; null when the flow has none."""
 
-    subflow_outputs: str | None
+    subflow_outputs: str | None = Field(description="URI of a file with a row of flow outputs for each batch; null when the flow has none.")
 
 
 class MergeOutputs(RunnableTask):

@@ -2,10 +2,17 @@
 
 from typing import ClassVar
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from kestra_stream.models.behaviour import If as Choice
 from kestra_stream.models.task import AnyTask, FlowableTask
+from kestra_stream.plugin.api import TaskOutput
+
+
+class IfOutput(TaskOutput):
+    """Which branch was taken."""
+
+    evaluation_result: bool = Field(description="Whether the condition held.")
 
 
 class If(FlowableTask):
@@ -13,6 +20,7 @@ class If(FlowableTask):
 
     type_name: ClassVar[str] = "io.kestra.plugin.core.flow.If"
     aliases: ClassVar[tuple[str, ...]] = ("io.kestra.core.tasks.flows.If",)
+    output_type: ClassVar[type[BaseModel] | None] = IfOutput
     examples: ClassVar[tuple[str, ...]] = (
         """
         id: weekend

@@ -2,13 +2,14 @@
 
 from typing import ClassVar
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from kestra_stream.models.behaviour import LoopUntil as Repeat
 from kestra_stream.models.document_model import Written
 from kestra_stream.models.duration import Duration
 from kestra_stream.models.property import Property
 from kestra_stream.models.task import AnyTask, FlowableTask
+from kestra_stream.plugin.api import TaskOutput
 
 
 class CheckFrequency(Written):
@@ -19,11 +20,18 @@ class CheckFrequency(Written):
     interval: Property[Duration] = Field(default=Property.of("PT1M", Duration), description="Wait between two rounds.")
 
 
+class LoopUntilOutput(TaskOutput):
+    """How far the loop got."""
+
+    iteration_count: int = Field(description="Number of the round, from 1.")
+
+
 class LoopUntil(FlowableTask):
     """Run tasks again and again until the condition, which may use their outputs, holds."""
 
     type_name: ClassVar[str] = "io.kestra.plugin.core.flow.LoopUntil"
     aliases: ClassVar[tuple[str, ...]] = ("io.kestra.plugin.core.flow.WaitFor",)
+    output_type: ClassVar[type[BaseModel] | None] = LoopUntilOutput
     examples: ClassVar[tuple[str, ...]] = (
         """
         id: until_ready

@@ -1,8 +1,8 @@
 """io.kestra.plugin.core.flow.Pause: wait for a person, or for a while."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from kestra_stream.models.behaviour import Pause as Wait
 from kestra_stream.models.behaviour import PauseBehavior
@@ -10,6 +10,14 @@ from kestra_stream.models.duration import Duration
 from kestra_stream.models.input import AnyInput
 from kestra_stream.models.property import Property
 from kestra_stream.models.task import AnyTask, FlowableTask
+from kestra_stream.plugin.api import TaskOutput
+
+
+class PauseOutput(TaskOutput):
+    """How the pause ended."""
+
+    on_resume: dict[str, Any] = Field(description="Values that the resume gave.")
+    resumed: dict[str, Any] = Field(description="By whom, when and to what: `by`, `on`, `to`.")
 
 
 class Pause(FlowableTask):
@@ -20,6 +28,7 @@ class Pause(FlowableTask):
 
     type_name: ClassVar[str] = "io.kestra.plugin.core.flow.Pause"
     aliases: ClassVar[tuple[str, ...]] = ("io.kestra.core.tasks.flows.Pause",)
+    output_type: ClassVar[type[BaseModel] | None] = PauseOutput
     examples: ClassVar[tuple[str, ...]] = (
         """
         id: approval

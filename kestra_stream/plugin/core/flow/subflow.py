@@ -3,11 +3,12 @@
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from kestra_stream.models.behaviour import CallFlow
 from kestra_stream.models.property import Property
 from kestra_stream.models.task import Task
+from kestra_stream.plugin.api import TaskOutput
 from kestra_stream.plugin.core.labels import GivenLabels
 
 
@@ -16,6 +17,14 @@ class RestartBehavior(StrEnum):
 
     RETRY_FAILED = "RETRY_FAILED"
     NEW_EXECUTION = "NEW_EXECUTION"
+
+
+class SubflowOutput(TaskOutput):
+    """The child."""
+
+    execution_id: str = Field(description="Its id.")
+    state: str = Field(description="How it ended, when it was waited for.")
+    outputs: dict[str, Any] = Field(description="Its flow outputs, when it was waited for.")
 
 
 class Subflow(Task):
@@ -30,6 +39,7 @@ class Subflow(Task):
         "io.kestra.core.tasks.flows.Flow",
         "io.kestra.plugin.core.flow.Flow",
     )
+    output_type: ClassVar[type[BaseModel] | None] = SubflowOutput
     examples: ClassVar[tuple[str, ...]] = (
         """
         id: child

@@ -2,10 +2,18 @@
 
 from typing import Any, ClassVar
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BaseModel, Field, field_validator, model_validator
 
 from kestra_stream.models.behaviour import Switch as Choice
 from kestra_stream.models.task import AnyTask, FlowableTask
+from kestra_stream.plugin.api import TaskOutput
+
+
+class SwitchOutput(TaskOutput):
+    """Which branch was taken."""
+
+    value: str = Field(description="The rendered value.")
+    defaults: bool = Field(description="Whether it was the defaults.")
 
 
 class Switch(FlowableTask):
@@ -13,6 +21,7 @@ class Switch(FlowableTask):
 
     type_name: ClassVar[str] = "io.kestra.plugin.core.flow.Switch"
     aliases: ClassVar[tuple[str, ...]] = ("io.kestra.core.tasks.flows.Switch",)
+    output_type: ClassVar[type[BaseModel] | None] = SwitchOutput
     examples: ClassVar[tuple[str, ...]] = (
         """
         id: how

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-from pydantic import Field, field_validator
+from pydantic import BaseModel, Field, field_validator
 
 from kestra_stream.models.behaviour import Run
 from kestra_stream.models.document_model import Steps, Written, misplaced
@@ -25,7 +25,7 @@ class DirectoryCache(Written):
 class WorkingDirectoryOutput(TaskOutput):
     """Files that were kept: relative name to storage URI."""
 
-    output_files: dict[str, str]
+    output_files: dict[str, str] = Field(description="URIs of the kept files by name.")
 
 
 class WorkingDirectory(FlowableTask):
@@ -37,6 +37,7 @@ class WorkingDirectory(FlowableTask):
         "io.kestra.core.tasks.flows.Worker",
         "io.kestra.plugin.core.flow.Worker",
     )
+    output_type: ClassVar[type[BaseModel] | None] = WorkingDirectoryOutput
     examples: ClassVar[tuple[str, ...]] = (
         """
         id: together

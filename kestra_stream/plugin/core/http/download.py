@@ -21,10 +21,10 @@ _BAD = 400
 class DownloadOutput(TaskOutput):
     """The file, its size in bytes, and code and headers of the answer."""
 
-    uri: str
-    code: int
-    length: int
-    headers: Mapping[str, list[str]]
+    uri: str = Field(description="URI of the stored file.")
+    code: int = Field(description="Status code of the answer.")
+    length: int = Field(description="Size of the file in bytes.")
+    headers: Mapping[str, list[str]] = Field(description="Headers of the answer, each with a list of values.")
 
 
 class Download(HttpCall, RunnableTask):

@@ -14,7 +14,7 @@ from kestra_stream.models.property import Property
 class BasicAuth(Written):
     """Name and password in each request."""
 
-    type: Literal["BASIC"]
+    type: Literal["BASIC"] = Field(description="BASIC.")
     username: Property[str] = Field(description="The name.")
     password: Property[str] = Field(default=Property.of(""), description="The password.")
 
@@ -22,7 +22,7 @@ class BasicAuth(Written):
 class DigestAuth(Written):
     """Name and password, never sent as they are."""
 
-    type: Literal["DIGEST"]
+    type: Literal["DIGEST"] = Field(description="DIGEST.")
     username: Property[str] = Field(description="The name.")
     password: Property[str] = Field(default=Property.of(""), description="The password.")
 
@@ -30,7 +30,7 @@ class DigestAuth(Written):
 class BearerAuth(Written):
     """A token in each request."""
 
-    type: Literal["BEARER"]
+    type: Literal["BEARER"] = Field(description="BEARER.")
     token: Property[str] = Field(description="The token.")
 
 

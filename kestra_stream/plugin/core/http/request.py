@@ -17,11 +17,11 @@ MAX_BODY = 10 * 1024 * 1024
 class RequestOutput(TaskOutput):
     """The answer: code, headers (each a list), where it came from, and its text, encrypted when asked for."""
 
-    code: int
-    headers: Mapping[str, list[str]]
-    uri: str
-    body: str | None = None
-    encrypted_body: Mapping[str, str] | None = None
+    code: int = Field(description="Status code of the answer.")
+    headers: Mapping[str, list[str]] = Field(description="Headers of the answer, each with a list of values.")
+    uri: str = Field(description="Where the answer came from, after redirects.")
+    body: str | None = Field(default=None, description="Text of the answer; null when it is encrypted.")
+    encrypted_body: Mapping[str, str] | None = Field(default=None, description="Encrypted text of the answer, with `encryptBody`.")
 
 
 class Request(HttpCall, RunnableTask):

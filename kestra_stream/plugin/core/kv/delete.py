@@ -12,7 +12,7 @@ from kestra_stream.plugin.api import RunContext, RunnableTask, TaskOutput
 class DeleteOutput(TaskOutput):
     """Whether there was such a key."""
 
-    deleted: bool
+    deleted: bool = Field(description="Whether there was such a key.")
 
 
 class Delete(RunnableTask):

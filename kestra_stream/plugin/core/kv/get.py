@@ -12,7 +12,7 @@ from kestra_stream.plugin.api import RunContext, RunnableTask, TaskOutput
 class GetOutput(TaskOutput):
     """The value; null when there is none."""
 
-    value: Any
+    value: Any = Field(description="The value, with its type; null when there is none.")
 
 
 class Get(RunnableTask):

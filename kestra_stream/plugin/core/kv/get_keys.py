@@ -11,7 +11,7 @@ from kestra_stream.plugin.api import RunContext, RunnableTask, TaskOutput
 class GetKeysOutput(TaskOutput):
     """Names, sorted."""
 
-    keys: list[str]
+    keys: list[str] = Field(description="Names of the keys, sorted.")
 
 
 class GetKeys(RunnableTask):

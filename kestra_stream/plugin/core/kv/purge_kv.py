@@ -23,7 +23,7 @@ class ByKey(Written):
 class PurgeKVOutput(TaskOutput):
     """How many keys are gone."""
 
-    size: int
+    size: int = Field(description="How many keys are gone.")
 
 
 class PurgeKV(RunnableTask):

@@ -17,8 +17,8 @@ _AT_ONCE = 1000
 class FetchOutput(TaskOutput):
     """A file with one row for each line, and how many there are."""
 
-    uri: str
-    size: int
+    uri: str = Field(description="URI of a file with one row for each line.")
+    size: int = Field(description="How many lines there are.")
 
 
 class Fetch(RunnableTask):

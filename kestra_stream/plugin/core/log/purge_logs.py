@@ -15,7 +15,7 @@ from kestra_stream.repository.query import Filter, Operator
 class PurgeLogsOutput(TaskOutput):
     """How many lines are gone."""
 
-    count: int
+    count: int = Field(description="How many lines are gone.")
 
 
 class PurgeLogs(RunnableTask):

@@ -13,7 +13,7 @@ from kestra_stream.plugin.text import structure
 class DeleteFilesOutput(TaskOutput):
     """Which files went."""
 
-    files: list[str]
+    files: list[str] = Field(description="Paths of the files that are gone.")
 
 
 class DeleteFiles(RunnableTask):

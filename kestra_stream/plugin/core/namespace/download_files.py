@@ -5,14 +5,15 @@ from typing import ClassVar
 from pydantic import Field
 
 from kestra_stream.models.property import Property
-from kestra_stream.plugin.api import RunContext, RunnableTask, TaskOutput
+from kestra_stream.models.records import MetricType
+from kestra_stream.plugin.api import Measure, RunContext, RunnableTask, TaskOutput
 from kestra_stream.plugin.text import structure
 
 
 class DownloadFilesOutput(TaskOutput):
     """Where the files are, by path."""
 
-    files: dict[str, str]
+    files: dict[str, str] = Field(description="URIs of the files by path.")
 
 
 class DownloadFiles(RunnableTask):
@@ -20,6 +21,7 @@ class DownloadFiles(RunnableTask):
 
     type_name: ClassVar[str] = "io.kestra.plugin.core.namespace.DownloadFiles"
     aliases: ClassVar[tuple[str, ...]] = ("io.kestra.core.tasks.namespace.DownloadFiles",)
+    measures: ClassVar[tuple[Measure, ...]] = (Measure("downloaded", MetricType.COUNTER, "Files that were copied."),)
     examples: ClassVar[tuple[str, ...]] = (
         """
         id: fetch

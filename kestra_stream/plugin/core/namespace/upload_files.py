@@ -24,7 +24,7 @@ class Conflict(StrEnum):
 class UploadFilesOutput(TaskOutput):
     """Where the files are, by path."""
 
-    files: dict[str, str]
+    files: dict[str, str] = Field(description="URIs of the stored files by path.")
 
 
 class UploadFiles(RunnableTask):

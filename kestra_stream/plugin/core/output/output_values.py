@@ -10,7 +10,7 @@ from kestra_stream.plugin.api import RunContext, RunnableTask, TaskOutput
 class Values(TaskOutput):
     """The rendered values."""
 
-    values: dict[str, Any]
+    values: dict[str, Any] = Field(description="The rendered values by name.")
 
 
 class OutputValues(RunnableTask):

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Mapping
 from typing import ClassVar
 
+from pydantic import Field
+
 from kestra_stream.plugin.api import RunContext
 from kestra_stream.plugin.process.child_process import ChildProcess
 from kestra_stream.plugin.process.task_runner import ScriptProcess, TaskRunner
@@ -32,7 +34,7 @@ class Process(TaskRunner):
         """,
     )
 
-    type: str = "io.kestra.plugin.core.runner.Process"
+    type: str = Field(default="io.kestra.plugin.core.runner.Process", description="The type's name.")
 
     def run(self, context: RunContext, process: ScriptProcess) -> int:
         """Run the process; killed and timed out attempts end its whole tree."""

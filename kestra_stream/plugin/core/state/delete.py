@@ -13,7 +13,7 @@ from kestra_stream.plugin.core.state.states import StateTask
 class DeleteOutput(TaskOutput):
     """Whether there was one."""
 
-    deleted: bool
+    deleted: bool = Field(description="Whether there was such a state.")
 
 
 class Delete(StateTask):

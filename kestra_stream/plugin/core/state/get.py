@@ -13,8 +13,8 @@ from kestra_stream.plugin.core.state.states import StateTask, read_state
 class GetOutput(TaskOutput):
     """The values, and how many there are."""
 
-    data: dict[str, Any]
-    count: int
+    data: dict[str, Any] = Field(description="The values; empty when there is no such state.")
+    count: int = Field(description="How many values there are.")
 
 
 class Get(StateTask):

@@ -13,8 +13,8 @@ from kestra_stream.plugin.core.state.states import StateTask, read_state, write_
 class SetOutput(TaskOutput):
     """How many values the state has now, and where it lies."""
 
-    count: int
-    key: str
+    count: int = Field(description="How many values the state has now.")
+    key: str = Field(description="Where the state lies.")
 
 
 class Set(StateTask):

@@ -12,7 +12,7 @@ from kestra_stream.plugin.api import RunContext, RunnableTask, TaskOutput
 class ConcatOutput(TaskOutput):
     """Where the file is."""
 
-    uri: str
+    uri: str = Field(description="URI of the new file.")
 
 
 class Concat(RunnableTask):

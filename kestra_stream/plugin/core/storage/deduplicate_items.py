@@ -13,10 +13,10 @@ from kestra_stream.plugin.core.storage.row_context import as_variables
 class DeduplicateItemsOutput(TaskOutput):
     """Where the file is, and how many rows there were."""
 
-    uri: str
-    num_keys: int
-    processed_items_total: int
-    dropped_items_total: int
+    uri: str = Field(description="URI of the new file.")
+    num_keys: int = Field(description="How many keys there are.")
+    processed_items_total: int = Field(description="Rows that were read.")
+    dropped_items_total: int = Field(description="Rows that were left out.")
 
 
 class DeduplicateItems(RunnableTask):

@@ -12,8 +12,8 @@ from kestra_stream.plugin.api import RunContext, RunnableTask, TaskOutput
 class DeleteOutput(TaskOutput):
     """The file, and whether it was there."""
 
-    uri: str
-    deleted: bool
+    uri: str = Field(description="URI of the file.")
+    deleted: bool = Field(description="Whether it was there.")
 
 
 class Delete(RunnableTask):

@@ -31,9 +31,9 @@ class ErrorOrNullBehavior(StrEnum):
 class FilterItemsOutput(TaskOutput):
     """Where the file is, and how many rows there were."""
 
-    uri: str
-    processed_items_total: int
-    dropped_items_total: int
+    uri: str = Field(description="URI of the new file.")
+    processed_items_total: int = Field(description="Rows that were read.")
+    dropped_items_total: int = Field(description="Rows that were left out.")
 
 
 class FilterItems(RunnableTask):

@@ -14,7 +14,7 @@ from kestra_stream.plugin.text import as_text, structure
 class LocalFilesOutput(TaskOutput):
     """Where the kept files are, by name."""
 
-    uris: dict[str, str]
+    uris: dict[str, str] = Field(description="URIs of the kept files by name.")
 
 
 class LocalFiles(RunnableTask):

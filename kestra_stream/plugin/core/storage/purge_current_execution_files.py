@@ -2,13 +2,15 @@
 
 from typing import ClassVar
 
+from pydantic import Field
+
 from kestra_stream.plugin.api import RunContext, RunnableTask, TaskOutput
 
 
 class PurgeOutput(TaskOutput):
     """Which files went."""
 
-    uris: list[str]
+    uris: list[str] = Field(description="URIs of the files that are gone.")
 
 
 class PurgeCurrentExecutionFiles(RunnableTask):

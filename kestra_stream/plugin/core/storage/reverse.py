@@ -15,7 +15,7 @@ _BLOCK = 1 << 20
 class ReverseOutput(TaskOutput):
     """Where the file is."""
 
-    uri: str
+    uri: str = Field(description="URI of the new file.")
 
 
 class Reverse(RunnableTask):

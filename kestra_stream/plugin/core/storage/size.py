@@ -11,7 +11,7 @@ from kestra_stream.plugin.api import RunContext, RunnableTask, TaskOutput
 class SizeOutput(TaskOutput):
     """Size in bytes."""
 
-    size: int
+    size: int = Field(description="Size in bytes.")
 
 
 class Size(RunnableTask):

@@ -13,7 +13,7 @@ from kestra_stream.plugin.core.storage.splitting import Parts, byte_count, rows_
 class SplitOutput(TaskOutput):
     """Where the parts are, in order."""
 
-    uris: list[str]
+    uris: list[str] = Field(description="URIs of the parts, in order.")
 
 
 class Split(RunnableTask):

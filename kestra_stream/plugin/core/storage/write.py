@@ -11,7 +11,7 @@ from kestra_stream.plugin.api import RunContext, RunnableTask, TaskOutput
 class WriteOutput(TaskOutput):
     """Where the file is."""
 
-    uri: str
+    uri: str = Field(description="URI of the file.")
 
 
 class Write(RunnableTask):

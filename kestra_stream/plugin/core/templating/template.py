@@ -2,10 +2,11 @@
 
 from typing import Any, ClassVar
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from kestra_stream.models.behaviour import CallFlow
 from kestra_stream.models.task import Task
+from kestra_stream.plugin.core.flow.subflow import SubflowOutput
 
 
 class Template(Task):
@@ -18,6 +19,7 @@ class Template(Task):
     type_name: ClassVar[str] = "io.kestra.plugin.core.flow.Template"
     aliases: ClassVar[tuple[str, ...]] = ("io.kestra.core.tasks.flows.Template",)
     deprecated: ClassVar[str | None] = "use io.kestra.plugin.core.flow.Subflow"
+    output_type: ClassVar[type[BaseModel] | None] = SubflowOutput
     examples: ClassVar[tuple[str, ...]] = (
         """
         id: shared

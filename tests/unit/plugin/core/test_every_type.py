@@ -2,17 +2,19 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
+from typing import Any, get_args
 
 import pytest
+from pydantic import BaseModel
 
 from kestra_stream.models.conditions import Condition
-from kestra_stream.models.task import FlowableTask, Plugin, Task
+from kestra_stream.models.task import Plugin
 from kestra_stream.models.trigger import Trigger
+from kestra_stream.plugin.documentation import documentation, output_of
 from kestra_stream.plugin.flow_source import parse_flows
 from kestra_stream.plugin.registry import default_registry
-from tests.unit.plugin.core.written import as_condition, as_task, as_trigger
-
-_COMMON = {*FlowableTask.model_fields, *Task.model_fields, *Trigger.model_fields, *Condition.model_fields, "type"}
+from tests.unit.plugin.core.written import as_condition, as_task, as_trigger, measures_of
 
 SPECIFIED = [
     "flow.Sequential",
@@ -136,7 +138,7 @@ def built_in() -> list[type[Plugin]]:
     for name in registry.names():
         if name.startswith("io.kestra."):
             cls = registry.resolve(name).cls
-            if cls.__module__.startswith("kestra_stream.plugin.core.") and ".runner." not in cls.__module__:
+            if cls.__module__.startswith("kestra_stream.plugin."):
                 seen[cls.type_name] = cls
     return [seen[name] for name in sorted(seen)]
 
@@ -182,11 +184,37 @@ def test_every_example_is_a_valid_flow(cls: type[Plugin]) -> None:
         assert parsed.faults == ()
 
 
+def models_of(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The models that a property is made of, plugins left out."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel) and not issubclass(annotation, Plugin):
+        yield annotation
+    for arg in get_args(annotation):
+        yield from models_of(arg)
+
+
+def silent(cls: type[BaseModel], seen: set[type]) -> list[str]:
+    """Properties without a description, those of the models inside included."""
+    seen.add(cls)
+    found = [f"{cls.__name__}.{name}" for name, field in cls.model_fields.items() if not field.description]
+    inside = {one for field in cls.model_fields.values() for one in models_of(field.annotation)}
+    return found + [name for one in inside - seen if ".plugin." in one.__module__ for name in silent(one, seen)]
+
+
 @pytest.mark.parametrize("cls", BUILT_IN, ids=lambda cls: cls.type_name)
-def test_every_property_says_what_it_means(cls: type[Plugin]) -> None:
+def test_every_property_and_output_says_what_it_means(cls: type[Plugin]) -> None:
     assert cls.__doc__
-    silent = [name for name, field in cls.model_fields.items() if not field.description and name not in _COMMON]
-    assert silent == []
+    assert silent(cls, set()) == []
+    output = output_of(cls)
+    assert output is None or silent(output, set()) == []
+
+
+@pytest.mark.parametrize("cls", BUILT_IN, ids=lambda cls: cls.type_name)
+def test_the_documentation_of_a_type_is_for_people(cls: type[Plugin]) -> None:
+    page = documentation(default_registry().resolve(cls.type_name))
+    names = [f"| `{field.alias or name}` |" for name, field in cls.model_fields.items()]
+    names += [f"| `{one.name}` | {one.type.value} |" for one in measures_of(cls)]
+    assert [name for name in names if name not in page] == []
+    assert [word for word in ("Validator", "function", "PydanticUndefined", "Property(", "object at", "<class") if word in page] == []
 
 
 def test_a_plugin_loads_what_is_slow_only_when_it_runs() -> None:

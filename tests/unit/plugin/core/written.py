@@ -3,8 +3,9 @@
 from textwrap import dedent, indent
 
 from kestra_stream.models.conditions import Condition
-from kestra_stream.models.task import Task
+from kestra_stream.models.task import Plugin, Task
 from kestra_stream.models.trigger import Trigger
+from kestra_stream.plugin.api import Measure, RunnableTask
 from kestra_stream.plugin.flow_source import parse_flow, parse_flows
 
 _HEAD = "id: f\nnamespace: company.team\n"
@@ -66,3 +67,8 @@ def trigger_faults(kind: str, properties: str = "") -> str:
 def condition_faults(kind: str, properties: str = "") -> str:
     """What is wrong with a condition."""
     return faults(as_condition(f"type: {CORE}condition.{kind}\n{dedent(properties).strip()}"))
+
+
+def measures_of(cls: type[Plugin]) -> tuple[Measure, ...]:
+    """The metrics that the documentation of a type names."""
+    return cls.measures if issubclass(cls, RunnableTask) else ()

@@ -262,7 +262,7 @@ def test_a_flow_that_names_docker_is_valid_with_a_warning() -> None:
 
 
 def test_the_older_runner_is_docker_or_the_host() -> None:
-    assert "'PROCESS' or 'DOCKER'" in faults(
+    assert "must be one of PROCESS, DOCKER" in faults(
         as_task("id: t\ntype: io.kestra.plugin.scripts.shell.Commands\ncommands: [date]\nrunner: KUBERNETES")
     )
 
