@@ -55,10 +55,10 @@ class Backend:
     storage: Storage
 
 
-def memory_backend(settings: Settings, clock: Clock) -> Backend:
-    """Open the memory family with local storage."""
+def memory_backend(settings: Settings, clock: Clock, storage: Storage | None = None) -> Backend:
+    """Open the memory family, with the storage of the settings unless another one is given."""
     log = MemoryLog(clock.now)
-    return Backend(log, memory_repository(settings.repository.most_executions), open_storage(settings.storage))
+    return Backend(log, memory_repository(settings.repository.most_executions), storage or open_storage(settings.storage))
 
 
 def open_storage(settings: StorageSettings) -> Storage:
@@ -80,11 +80,13 @@ class Standalone:
         backend: the open backends.
     """
 
-    def __init__(self, settings: Settings, registry: Registry | None = None, clock: Clock | None = None) -> None:
+    def __init__(
+        self, settings: Settings, registry: Registry | None = None, clock: Clock | None = None, storage: Storage | None = None
+    ) -> None:
         self.settings = settings
         self.clock = clock or SystemClock()
         self.registry = registry or default_registry()
-        self.backend = memory_backend(settings, self.clock)
+        self.backend = memory_backend(settings, self.clock, storage)
         log, repository = self.backend.log, self.backend.repository
         self.table = FlowTable(log, self.parse)
         self.services = worker_services(settings, self.backend, self.clock, self._command)

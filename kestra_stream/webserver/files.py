@@ -13,11 +13,11 @@ def store_input_file(storage: Storage, head: Execution, input_id: str, value: An
     """Store a file (a `Path`) under the execution and return its URI; text that is a URI already is returned as it is.
 
     Raises:
-        Invalid: no such file, or an empty one.
+        Invalid: no such file, an empty one, or a malformed URI.
     """
+    uri = check_input_file(value)
     if not isinstance(value, Path):
-        return str(value)
-    check_input_file(value)
+        return uri
     folder = places.execution_folder(head.namespace, head.flow_id, head.id)
     uri = places.input_file(folder, input_id, value.name)
     with value.open("rb") as content:
@@ -27,7 +27,8 @@ def store_input_file(storage: Storage, head: Execution, input_id: str, value: An
 def check_input_file(value: Any) -> str:
     """Return the URI that a file would get, without its folder; nothing is stored. Raises Invalid for no such file, or an empty one."""
     if not isinstance(value, Path):
-        return str(value)
+        text = str(value)
+        return places.parse(text).uri if text.startswith(places.SCHEME) else text
     if not value.is_file():
         raise Invalid(f"there is no regular file {value}")
     if value.stat().st_size == 0:

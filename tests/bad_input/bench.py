@@ -21,6 +21,7 @@ from kestra_stream.plugin.api import Outputs, RunContext, RunnableTask
 from kestra_stream.plugin.flow_source import parse_flow
 from kestra_stream.plugin.registry import GROUP, Registry
 from kestra_stream.settings import LanguageSettings, Settings, StorageSettings, WorkerSettings
+from kestra_stream.storage.interface import Storage
 
 PATIENCE = 60.0
 HEALTHY = """
@@ -81,16 +82,16 @@ class Story:
 class Bench:
     """The engine."""
 
-    def __init__(self, folder: Path, slots: int = 4, registry: Registry | None = None) -> None:
+    def __init__(self, folder: Path, registry: Registry | None = None, storage: Storage | None = None) -> None:
         self.registry = registry or Registry(tuple(entry_points(group=GROUP)))
         self.registry.register(Does)
         settings = Settings(
             storage=StorageSettings(root=folder / "storage"),
-            worker=WorkerSettings(slots=slots),
+            worker=WorkerSettings(slots=4),
             language=LanguageSettings(encryption_key="A" * 43 + "="),
         )
         self.folder = folder
-        self.engine = Standalone(settings, self.registry)
+        self.engine = Standalone(settings, self.registry, storage=storage)
         self.follower = Follower(self.engine.backend.log)
         self.lines: list[LogEntry] = []
 
