@@ -110,7 +110,7 @@ def _table(fields: Mapping[str, FieldInfo]) -> str:
 
 def _default(field: FieldInfo) -> str:
     default = field.default
-    if field.is_required() or default is PydanticUndefined or default is None or default == ():
+    if field.is_required() or default is PydanticUndefined or default in (None, ()) or isinstance(default, BaseModel):
         return ""
     raw = default.raw if isinstance(default, Property) else default.value if isinstance(default, Enum) else default
     return f"`{_in_cell(str(raw).lower() if isinstance(raw, bool) else str(raw))}`"
