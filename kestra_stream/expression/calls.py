@@ -1,7 +1,6 @@
 """Calls of Python functions: their arguments put into order, and the closures that make them."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from kestra_stream.errors import ExpressionError
 from kestra_stream.expression.frame import Frame
@@ -47,13 +46,13 @@ def _with_defaults(known: Native, chosen: dict[str, Expression]) -> list[Express
     return nodes
 
 
-def call_with_constants(known: Native, name: str, place: Place, value: Evaluate | None, arguments: tuple[Any, ...]) -> Evaluate:
+def call_with_constants(known: Native, name: str, place: Place, value: Evaluate | None, arguments: tuple[object, ...]) -> Evaluate:
     """Make the closure of a call whose arguments are all constant."""
     if value is None:
         return _function_call(known, name, place, lambda _frame: arguments)
     call, takes_frame, takes_null = known.call, known.takes_frame, known.takes_null
 
-    def run(frame: Frame) -> Any:
+    def run(frame: Frame) -> object:
         operand = value(frame)
         if operand is None and not takes_null:
             return None
@@ -72,7 +71,7 @@ def call_with_computed(known: Native, name: str, place: Place, value: Evaluate |
         return _function_call(known, name, place, lambda frame: [argument(frame) for argument in arguments])
     call, takes_frame, takes_null = known.call, known.takes_frame, known.takes_null
 
-    def run(frame: Frame) -> Any:
+    def run(frame: Frame) -> object:
         operand = value(frame)
         if operand is None and not takes_null:
             return None
@@ -86,10 +85,10 @@ def call_with_computed(known: Native, name: str, place: Place, value: Evaluate |
     return run
 
 
-def _function_call(known: Native, name: str, place: Place, arguments: Callable[[Frame], Any]) -> Evaluate:
+def _function_call(known: Native, name: str, place: Place, arguments: Callable[[Frame], Sequence[object]]) -> Evaluate:
     call, takes_frame = known.call, known.takes_frame
 
-    def run(frame: Frame) -> Any:
+    def run(frame: Frame) -> object:
         given = arguments(frame)
         frame.charge(1)
         try:

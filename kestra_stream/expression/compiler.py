@@ -73,7 +73,7 @@ class ExpressionCompiler:
         self.source = source
         self.assigned: set[str] = set()
         self.bound: list[str] = []
-        self.macros: dict[str, Callable[[Frame, list[Any], dict[str, Any]], str]] = {}
+        self.macros: dict[str, Callable[[Frame, list[object], dict[str, object]], str]] = {}
         self.blocks: dict[str, Callable[[Frame], str]] = {}
         self.macro_names: set[str] = set()
         self.block_names: set[str] = set()
@@ -107,9 +107,10 @@ class ExpressionCompiler:
         if isinstance(root, Name) and root.name not in self.assigned:
             keys: list[str | int] = [root.name]
             for key, _ in items:
-                if not isinstance(key, Literal) or type(key.value) not in (str, int):
+                constant = _constant_key(key)
+                if constant is None:
                     break
-                keys.append(key.value)
+                keys.append(constant)
             start = len(keys) - 1
             value = follow(tuple(keys), self.place(root.position))
         else:
@@ -118,10 +119,8 @@ class ExpressionCompiler:
             self._refer(root.name, [key for key, _ in items])
         for key, position in items[start:]:
             place = self.place(position)
-            if isinstance(key, Literal) and type(key.value) in (str, int):
-                value = constant_item(value, key.value, place)
-            else:
-                value = dynamic_item(value, self.expression(key), place)
+            constant = _constant_key(key)
+            value = dynamic_item(value, self.expression(key), place) if constant is None else constant_item(value, constant, place)
         return value
 
     def _root(self, root: Expression) -> Evaluate:
@@ -136,8 +135,9 @@ class ExpressionCompiler:
     def _known(self, keys: "list[Expression] | tuple[()]") -> list[PathItem]:
         known: list[PathItem] = []
         for key in keys:
-            if isinstance(key, Literal) and type(key.value) in (str, int):
-                known.append(key.value)
+            constant = _constant_key(key)
+            if constant is not None:
+                known.append(constant)
             elif (reference := self._plain_path(key)) is not None:
                 known.append(DynamicItem(reference))
             else:
@@ -214,6 +214,13 @@ class ExpressionCompiler:
         return call_with_computed(known, name, self.place(position), value, arguments)
 
 
+def _constant_key(node: Expression) -> str | int | None:
+    """Give the key that is known after parsing: a text or an int."""
+    if isinstance(node, Literal) and isinstance(node.value, str | int) and not isinstance(node.value, bool):
+        return node.value
+    return None
+
+
 def _literal(_compiler: ExpressionCompiler, node: Literal) -> Evaluate:
     """Compile a constant."""
     value = node.value
@@ -224,7 +231,7 @@ def _list_literal(compiler: ExpressionCompiler, node: ListLiteral) -> Evaluate:
     """Compile `[a, b]`."""
     items = [compiler.expression(item) for item in node.items]
 
-    def build(frame: Frame) -> list[Any]:
+    def build(frame: Frame) -> list[object]:
         frame.charge(1)
         return [item(frame) for item in items]
 
@@ -236,7 +243,7 @@ def _map_literal(compiler: ExpressionCompiler, node: MapLiteral) -> Evaluate:
     pairs = [(compiler.expression(key), compiler.expression(value)) for key, value in node.items]
     place = compiler.place(node.position)
 
-    def build(frame: Frame) -> dict[Any, Any]:
+    def build(frame: Frame) -> dict[object, object]:
         frame.charge(1)
         built = {}
         for key, value in pairs:
@@ -252,9 +259,9 @@ def _map_literal(compiler: ExpressionCompiler, node: MapLiteral) -> Evaluate:
 def _unary(compiler: ExpressionCompiler, node: Unary) -> Evaluate:
     """Compile `not x`, `-x`, `+x`."""
     value, place = compiler.expression(node.value), compiler.place(node.position)
-    operate: Callable[[Any], Any] = {"-": negate, "+": plus, "not": lambda value: not truth(value)}[node.operator]
+    operate: Callable[[object], object] = {"-": negate, "+": plus, "not": lambda value: not truth(value)}[node.operator]
 
-    def run(frame: Frame) -> Any:
+    def run(frame: Frame) -> object:
         operand = value(frame)
         try:
             return operate(operand)
@@ -269,7 +276,7 @@ def _binary(compiler: ExpressionCompiler, node: Binary) -> Evaluate:
     left, right = compiler.expression(node.left), compiler.expression(node.right)
     operate, place = BINARY[node.operator], compiler.place(node.position)
 
-    def run(frame: Frame) -> Any:
+    def run(frame: Frame) -> object:
         one, other = left(frame), right(frame)
         try:
             return operate(one, other, frame)
@@ -341,7 +348,7 @@ def _lookup(compiler: ExpressionCompiler, node: Call) -> Evaluate:
     name, place = node.name, compiler.place(node.position)
     positional, named = _arguments(compiler, node.arguments)
 
-    def run(frame: Frame) -> Any:
+    def run(frame: Frame) -> object:
         supplied = frame.environment.functions.get(name)
         if supplied is None:
             raise ExpressionError(place.at(f"The '{name}' function can only be used in a task"))
@@ -381,7 +388,7 @@ def _block_call(compiler: ExpressionCompiler, node: Call) -> Evaluate:
 
 
 def _forgiving(value: Evaluate) -> Evaluate:
-    def run(frame: Frame) -> Any:
+    def run(frame: Frame) -> object:
         try:
             return value(frame)
         except Undefined:
@@ -400,7 +407,7 @@ def _concatenation(parts: list[Evaluate]) -> Evaluate:
 def _coalescing(parts: list[Evaluate], *, null_too: bool) -> Evaluate:
     *firsts, last = parts
 
-    def run(frame: Frame) -> Any:
+    def run(frame: Frame) -> object:
         for part in firsts:
             try:
                 value = part(frame)

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
-from typing import Any, Protocol
+from typing import Protocol
 
-IoFunction = Callable[..., Any]
+IoFunction = Callable[..., object]
 """A function that needs IO. It gets the arguments as the template wrote them (positional and named) and returns the value."""
 
 LOOKUP_FUNCTIONS = frozenset(

@@ -1,13 +1,13 @@
 """One render in progress: its variables, its scopes, and what is left of its budget."""
 
 from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from kestra_stream.errors import BudgetExceeded
 from kestra_stream.expression.environment import Environment
 from kestra_stream.expression.lexer import shorten
 
-Scope = dict[str, Any]
+Scope = dict[str, object]
 
 
 class Frame:
@@ -25,7 +25,7 @@ class Frame:
 
     __slots__ = ("characters", "environment", "nesting", "raws", "scopes", "source", "steps", "variables")
 
-    def __init__(self, variables: Mapping[str, Any], environment: Environment, source: str) -> None:
+    def __init__(self, variables: Mapping[str, object], environment: Environment, source: str) -> None:
         self.variables = variables
         self.environment = environment
         self.source = source
@@ -42,7 +42,7 @@ class Frame:
         if self.steps < 0:
             self.exceeded(f"more than {self.environment.budget.steps:,} steps")
 
-    def work_on(self, value: Any) -> None:
+    def work_on(self, value: object) -> None:
         """Use up as many steps as one pass over a value costs."""
         steps = 1
         if type(value) is str:
@@ -89,7 +89,7 @@ class Frame:
         """Raise BudgetExceeded."""
         raise BudgetExceeded(f"The expression `{shorten(self.source)}` needs {what}, which is more than one expression may use")
 
-    def assign(self, name: str, value: Any) -> None:
+    def assign(self, name: str, value: object) -> None:
         """Give a value to a name of the template: in the nearest scope that has it, else in the innermost one."""
         for scope in reversed(self.scopes):
             if name in scope:

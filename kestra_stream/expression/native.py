@@ -1,9 +1,8 @@
 """What a filter, function, test or method of the language is: the Python function behind it, and how its arguments are named."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from decimal import DecimalException
-from typing import Any
 
 FAULTS = (ValueError, TypeError, ArithmeticError, LookupError, AttributeError, OSError)
 """What a Python function raises when it is given a wrong value; the compiled call turns these into ExpressionError."""
@@ -22,9 +21,9 @@ class Native:
         variadic: any number of positional arguments.
     """
 
-    call: Callable[..., Any]
+    call: Callable[..., object]
     parameters: tuple[str, ...] = ()
-    defaults: tuple[Any, ...] = ()
+    defaults: tuple[object, ...] = ()
     takes_frame: bool = False
     takes_null: bool = False
     variadic: bool = False
@@ -35,7 +34,7 @@ class Native:
         return len(self.parameters) - len(self.defaults)
 
 
-def native(call: Callable[..., Any], *parameters: str, null: bool = False, variadic: bool = False) -> Native:
+def native(call: Callable[..., object], *parameters: str, null: bool = False, variadic: bool = False) -> Native:
     """Describe a Python function; whether it wants the frame, and its defaults, are read from the function itself."""
     code = call.__code__
     defaults = (call.__defaults__ or ())[-len(parameters) :] if parameters else ()
@@ -43,7 +42,7 @@ def native(call: Callable[..., Any], *parameters: str, null: bool = False, varia
     return Native(call, parameters, defaults, takes_frame, null, variadic)
 
 
-def nearest(name: str, known: "dict[str, Any] | list[str]") -> str:
+def nearest(name: str, known: Collection[str]) -> str:
     """Say which known name a wrong one is like, or which there are."""
     from difflib import get_close_matches  # noqa: PLC0415 - loaded where it is used: importing the language must be quick
 

@@ -3,12 +3,12 @@
 A value of the wrong kind raises TypeError or ValueError with a message; the compiled expression adds the place.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
-from math import fmod, inf, nan
-from typing import Any
+from math import fmod, inf, isnan, nan
+from typing import Any, TypeGuard
 
 from kestra_stream.expression.frame import Frame
 from kestra_stream.expression.printing import is_collection, is_list, is_map, text_of
@@ -21,7 +21,7 @@ _LEAST = -(2**63)
 _MOST = 2**63 - 1
 
 
-def is_number(value: Any) -> bool:
+def is_number(value: object) -> TypeGuard[Number]:
     """Tell whether a value is a number (a boolean is none)."""
     kind = type(value)
     if kind is int or kind is float:
@@ -29,7 +29,7 @@ def is_number(value: Any) -> bool:
     return isinstance(value, int | float | Decimal) and kind is not bool
 
 
-def kind_of(value: Any) -> str:
+def kind_of(value: object) -> str:
     """Name the kind of a value, for messages."""
     if value is None:
         return "null"
@@ -50,7 +50,7 @@ def to_long(value: int) -> int:
     return value - (1 << _BITS) if value > _MOST else value
 
 
-def truth(value: Any) -> bool:
+def truth(value: object) -> bool:
     """Tell whether a condition holds; null, lists and maps are refused."""
     if value is True or value is False:
         return value
@@ -65,7 +65,7 @@ def truth(value: Any) -> bool:
 # -- arithmetic --------------------------------------------------------------------------------------------------------
 
 
-def _numbers(left: Any, right: Any, action: str) -> tuple[Any, Any]:
+def _numbers(left: object, right: object, action: str) -> tuple[Any, Any]:
     """Widen two numbers to one kind: decimal beats double beats int."""
     if not (is_number(left) and is_number(right)):
         raise TypeError(f"Could not perform {action}: {kind_of(left)} and {kind_of(right)} are not both numbers")
@@ -80,7 +80,7 @@ def _decimal(value: Number) -> Decimal:
     return Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
 
 
-def _bounded(value: Any) -> Any:
+def _bounded(value: object) -> object:
     if type(value) is int:
         return to_long(value)
     if isinstance(value, Decimal) and abs(value.adjusted()) > _MAX_DECIMAL_DIGITS:
@@ -88,74 +88,74 @@ def _bounded(value: Any) -> Any:
     return value
 
 
-def add(left: Any, right: Any, frame: Frame) -> Any:
+def add(left: object, right: object, frame: Frame) -> object:
     """Add numbers; join when either side is text; append to a list."""
     if type(left) is int and type(right) is int:
         return to_long(left + right)
     if isinstance(left, str) or isinstance(right, str):
         return frame.text(text_of(left, frame) + text_of(right, frame))
     if is_list(left):
-        added: list[Any] = list(right) if is_list(right) else [right]
-        items: list[Any] = list(left)
+        added: list[object] = list(right) if is_list(right) else [right]
+        items: list[object] = list(left)
         frame.check_items(len(items) + len(added))
         return items + added
-    left, right = _numbers(left, right, "addition")
-    return _bounded(left + right)
+    one, other = _numbers(left, right, "addition")
+    return _bounded(one + other)
 
 
-def subtract(left: Any, right: Any, frame: Frame) -> Any:
+def subtract(left: object, right: object, frame: Frame) -> object:
     """Subtract numbers; take an item, or the items of a list, out of a list."""
     if type(left) is int and type(right) is int:
         return to_long(left - right)
     if is_list(left):
-        gone: list[Any] = list(right) if is_list(right) else [right]
-        items: list[Any] = list(left)
+        gone: list[object] = list(right) if is_list(right) else [right]
+        items: list[object] = list(left)
         frame.charge(len(items) * len(gone) >> 1)
         return [item for item in items if not any(equal(item, other, frame) for other in gone)]
-    left, right = _numbers(left, right, "subtraction")
-    return _bounded(left - right)
+    number, taken = _numbers(left, right, "subtraction")
+    return _bounded(number - taken)
 
 
-def multiply(left: Any, right: Any, _frame: Frame) -> Any:
+def multiply(left: object, right: object, _frame: Frame) -> object:
     """Multiply numbers."""
-    left, right = _numbers(left, right, "multiplication")
-    return _bounded(left * right)
+    one, other = _numbers(left, right, "multiplication")
+    return _bounded(one * other)
 
 
-def divide(left: Any, right: Any, _frame: Frame) -> Any:
+def divide(left: object, right: object, _frame: Frame) -> object:
     """Divide numbers; ints truncate toward zero, doubles by zero give infinity."""
-    left, right = _numbers(left, right, "division")
-    if type(left) is float and right == 0:
-        return nan if left == 0 or left != left else inf if (left > 0) == (str(right)[0] != "-") else -inf  # noqa: PLR0124 - NaN
-    if right == 0:
+    part, by = _numbers(left, right, "division")
+    if type(part) is float and by == 0:
+        return nan if part == 0 or isnan(part) else inf if (part > 0) == (str(by)[0] != "-") else -inf
+    if by == 0:
         raise ZeroDivisionError("Could not perform division: division by zero")
-    if type(left) is int:
-        quotient = abs(left) // abs(right)
-        return to_long(quotient if (left < 0) == (right < 0) else -quotient)
-    return _bounded(left / right)
+    if type(part) is int:
+        quotient = abs(part) // abs(by)
+        return to_long(quotient if (part < 0) == (by < 0) else -quotient)
+    return _bounded(part / by)
 
 
-def modulo(left: Any, right: Any, _frame: Frame) -> Any:
+def modulo(left: object, right: object, _frame: Frame) -> object:
     """Give the rest of a division; it has the sign of the left side."""
-    left, right = _numbers(left, right, "modulus")
-    if type(left) is float:
-        return nan if right == 0 or left in (inf, -inf) else fmod(left, right)
-    if right == 0:
+    part, by = _numbers(left, right, "modulus")
+    if type(part) is float:
+        return nan if by == 0 or part in (inf, -inf) else fmod(part, by)
+    if by == 0:
         raise ZeroDivisionError("Could not perform modulus: division by zero")
-    if type(left) is int:
-        rest = abs(left) % abs(right)
-        return -rest if left < 0 else rest
-    return left % right
+    if type(part) is int:
+        rest = abs(part) % abs(by)
+        return -rest if part < 0 else rest
+    return part % by
 
 
-def negate(value: Any) -> Any:
+def negate(value: object) -> object:
     """Change the sign of a number."""
     if not is_number(value):
         raise TypeError(f"Could not negate: {kind_of(value)} is not a number")
     return _bounded(-value)
 
 
-def plus(value: Any) -> Any:
+def plus(value: object) -> object:
     """Give a number as it is."""
     if not is_number(value):
         raise TypeError(f"Could not apply `+`: {kind_of(value)} is not a number")
@@ -165,7 +165,7 @@ def plus(value: Any) -> Any:
 # -- comparison --------------------------------------------------------------------------------------------------------
 
 
-def equal(left: Any, right: Any, frame: Frame, depth: int = 0) -> bool:
+def equal(left: object, right: object, frame: Frame, depth: int = 0) -> bool:
     """Tell whether two values are equal: numbers by value, an enum as its text, text and numbers never."""
     if left is right:
         return True
@@ -181,19 +181,21 @@ def equal(left: Any, right: Any, frame: Frame, depth: int = 0) -> bool:
     return bool(type(left) is type(right) and left == right)
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     return value.value if isinstance(value, Enum) else value
 
 
-def _equal_collections(left: Any, right: Any, frame: Frame, depth: int) -> bool:
+def _equal_collections(left: Collection[object], right: Collection[object], frame: Frame, depth: int) -> bool:
     """Compare item by item, each one a step: two values built by doubling would else take forever."""
     frame.charge(1)
-    if is_map(left) is not is_map(right) or len(left) != len(right):
+    if len(left) != len(right):
         return False
     if depth >= MAX_DEPTH:
         frame.exceeded(f"a comparison of more than {MAX_DEPTH} levels")
     frame.charge(len(left))
-    if is_map(left):
+    if is_map(left) or is_map(right):
+        if not (is_map(left) and is_map(right)):
+            return False
         return all(key in right and equal(item, right[key], frame, depth + 1) for key, item in left.items())
     return all(equal(one, other, frame, depth + 1) for one, other in zip(left, right, strict=True))
 
@@ -201,8 +203,8 @@ def _equal_collections(left: Any, right: Any, frame: Frame, depth: int) -> bool:
 _Order = Callable[[Any, Any], bool]
 
 
-def _comparison(name: str, order: _Order) -> Callable[[Any, Any, Frame], bool]:
-    def compare(left: Any, right: Any, _frame: Frame) -> bool:
+def _comparison(name: str, order: _Order) -> Callable[[object, object, Frame], bool]:
+    def compare(left: object, right: object, _frame: Frame) -> bool:
         if left is None or right is None:
             return False
         for kind in (datetime, date, time, timedelta):
@@ -220,7 +222,7 @@ greater = _comparison("greater", lambda left, right: left > right)
 greater_or_equal = _comparison("greater or equal", lambda left, right: left >= right)
 
 
-def unequal(left: Any, right: Any, frame: Frame) -> bool:
+def unequal(left: object, right: object, frame: Frame) -> bool:
     """Tell whether two values differ."""
     return not equal(left, right, frame)
 
@@ -228,7 +230,7 @@ def unequal(left: Any, right: Any, frame: Frame) -> bool:
 # -- containment and ranges --------------------------------------------------------------------------------------------
 
 
-def contains(left: Any, right: Any, frame: Frame) -> bool:
+def contains(left: object, right: object, frame: Frame) -> bool:
     """Tell whether a text has a part, a list an item (or all items of a list), a map a key."""
     if left is None:
         return False
@@ -242,40 +244,45 @@ def contains(left: Any, right: Any, frame: Frame) -> bool:
     raise TypeError(f"Could not perform contains: {kind_of(left)} is neither a text, a list nor a map")
 
 
-def _has(left: Any, right: Any, frame: Frame) -> bool:
+def _has(left: Collection[object], right: object, frame: Frame) -> bool:
     if is_map(left):
-        keys: Mapping[Any, Any] = left
-        return not is_collection(right) and (right in keys or text_of(right, frame) in keys)
+        return not is_collection(right) and (right in left or text_of(right, frame) in left)
     frame.work_on(left)
     return any(equal(item, right, frame) for item in left)
 
 
-def is_in(left: Any, right: Any, frame: Frame) -> bool:
+def is_in(left: object, right: object, frame: Frame) -> bool:
     """Tell whether the right side contains the left one."""
     return contains(right, left, frame)
 
 
-def is_not_in(left: Any, right: Any, frame: Frame) -> bool:
+def is_not_in(left: object, right: object, frame: Frame) -> bool:
     """Tell whether the right side does not contain the left one."""
     return not contains(right, left, frame)
 
 
-def interval(start: Any, end: Any, frame: Frame, step: Any = 1) -> list[Any]:
+def interval(start: object, end: object, frame: Frame, step: object = 1) -> list[object]:
     """List the ints, or the letters, from start to end, both included."""
-    if isinstance(start, str) and isinstance(end, str):
+    if isinstance(start, str) and isinstance(end, str) and type(step) is int:
         if len(start) != 1 or len(end) != 1:
             raise ValueError(f"Could not make a range from '{start}' to '{end}': a range of text is between two letters")
-        return [chr(code) for code in interval(ord(start), ord(end), frame, step)]
-    if not all(type(value) is int for value in (start, end, step)):
-        raise TypeError(f"Could not make a range from {kind_of(start)} to {kind_of(end)}: both must be ints, or both letters")
+        return [chr(code) for code in _ints(ord(start), ord(end), step, frame)]
+    if type(start) is not int or type(end) is not int or type(step) is not int:
+        raise TypeError(
+            f"Could not make a range from {kind_of(start)} to {kind_of(end)}: both are ints, or letters, and the step is an int"
+        )
+    return list(_ints(start, end, step, frame))
+
+
+def _ints(start: int, end: int, step: int, frame: Frame) -> range:
     if step == 0:
         raise ValueError("Could not make a range: the step is 0")
     numbers = range(start, end + (1 if step > 0 else -1), step)
     frame.check_items((numbers[-1] - numbers[0]) // step + 1 if numbers else 0)
-    return list(numbers)
+    return numbers
 
 
-BINARY: dict[str, Callable[[Any, Any, Frame], Any]] = {
+BINARY: dict[str, Callable[[object, object, Frame], object]] = {
     "+": add,
     "-": subtract,
     "*": multiply,

@@ -2,14 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from kestra_stream.errors import Undefined
 from kestra_stream.expression.frame import Frame
 from kestra_stream.expression.lexer import named, shorten
 
-Evaluate = Callable[[Frame], Any]
-MISSING: Any = object()
+Evaluate = Callable[[Frame], object]
+MISSING: object = object()
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +26,7 @@ WHOLE_CONTEXT: Reference = ("*",)
 """What a template needs that looks its names up while it renders (`render()`, `fetchContext()`)."""
 
 
-def attribute(value: Any, key: Any) -> Any:
+def attribute(value: object, key: object) -> object:
     """Follow one item: a map's key (an int also by its text), a list's index; MISSING when it is not there."""
     if isinstance(value, Mapping):
         return _entry(value, key)
@@ -39,7 +38,7 @@ def attribute(value: Any, key: Any) -> Any:
     return MISSING
 
 
-def _entry(value: Mapping[Any, Any], key: Any) -> Any:
+def _entry(value: Mapping[object, object], key: object) -> object:
     try:
         return value[key]
     except (KeyError, TypeError):
@@ -60,7 +59,7 @@ class Place:
         self.source = source
         self.line = line
 
-    def unfound(self, key: Any) -> Undefined:
+    def unfound(self, key: object) -> Undefined:
         """Make the error for a name, attribute, key or index that is not there."""
         return Undefined(f"Unable to find `{named(key)}` used in the expression `{shorten(self.source)}` at line {self.line}")
 
@@ -72,8 +71,8 @@ class Place:
 def follow(keys: tuple[str | int, ...], place: Place) -> Evaluate:
     """Compile a path of the context whose items are all constant."""
 
-    def walk(frame: Frame) -> Any:
-        value: Any = frame.variables
+    def walk(frame: Frame) -> object:
+        value: object = frame.variables
         for key in keys:
             if type(value) is dict and key in value:
                 value = value[key]
@@ -89,7 +88,7 @@ def follow(keys: tuple[str | int, ...], place: Place) -> Evaluate:
 def local(name: str, place: Place) -> Evaluate:
     """Compile a name that the template itself may have made; else it is the context's."""
 
-    def look_up(frame: Frame) -> Any:
+    def look_up(frame: Frame) -> object:
         for scope in reversed(frame.scopes):
             if name in scope:
                 return scope[name]
@@ -104,7 +103,7 @@ def local(name: str, place: Place) -> Evaluate:
 def constant_item(of: Evaluate, key: str | int, place: Place) -> Evaluate:
     """Compile `of.key`."""
 
-    def walk(frame: Frame) -> Any:
+    def walk(frame: Frame) -> object:
         value = of(frame)
         if type(value) is dict and key in value:
             return value[key]
@@ -119,7 +118,7 @@ def constant_item(of: Evaluate, key: str | int, place: Place) -> Evaluate:
 def dynamic_item(of: Evaluate, key: Evaluate, place: Place) -> Evaluate:
     """Compile `of[key]`."""
 
-    def walk(frame: Frame) -> Any:
+    def walk(frame: Frame) -> object:
         value = of(frame)
         index = key(frame)
         found = attribute(value, index)

@@ -11,7 +11,7 @@ from decimal import Decimal
 from enum import Enum
 from json.encoder import encode_basestring
 from math import isinf, isnan
-from typing import Any
+from typing import Any, TypeGuard
 
 from kestra_stream.expression.frame import Frame
 
@@ -20,12 +20,11 @@ _LEAST_SCIENTIFIC = 1e7
 MAX_DEPTH = 100
 
 
-def text_of(value: Any, frame: Frame) -> str:
+def text_of(value: object, frame: Frame) -> str:
     """Print a value as `{{ }}` does."""
     kind = type(value)
-    if kind is str:
-        text: str = value
-        return text
+    if isinstance(value, str) and kind is str:
+        return value
     if kind is int:
         return str(value)
     if value is None:
@@ -38,7 +37,7 @@ def text_of(value: Any, frame: Frame) -> str:
     return scalar_text(value)
 
 
-def is_list(value: Any) -> bool:
+def is_list(value: object) -> TypeGuard[Collection[object]]:
     """Tell whether a value is a list (any sequence that is no text and no bytes)."""
     kind = type(value)
     if kind is list or kind is tuple:
@@ -46,17 +45,17 @@ def is_list(value: Any) -> bool:
     return isinstance(value, Sequence | AbstractSet) and not isinstance(value, str | bytes | bytearray)
 
 
-def is_map(value: Any) -> bool:
+def is_map(value: object) -> TypeGuard[Mapping[object, object]]:
     """Tell whether a value is a map."""
     return type(value) is dict or isinstance(value, Mapping)
 
 
-def is_collection(value: Any) -> bool:
+def is_collection(value: object) -> TypeGuard[Collection[object]]:
     """Tell whether a value is a list or a map."""
     return is_map(value) or is_list(value)
 
 
-def scalar_text(value: Any) -> str:
+def scalar_text(value: object) -> str:
     """Print a value that is no list and no map."""
     for kind, show in _SCALARS:
         if isinstance(value, kind):
@@ -151,16 +150,16 @@ _SCALARS: tuple[tuple[type, Callable[[Any], str]], ...] = (
 # -- JSON --------------------------------------------------------------------------------------------------------------
 
 
-def json_text(value: Any, frame: Frame) -> str:
+def json_text(value: object, frame: Frame) -> str:
     """Print a value as compact JSON."""
     parts: list[str] = []
     _write_json(value, parts, frame, 0)
     return frame.text("".join(parts))
 
 
-def _write_json(value: Any, parts: list[str], frame: Frame, depth: int) -> None:
+def _write_json(value: object, parts: list[str], frame: Frame, depth: int) -> None:
     kind = type(value)
-    if kind is str:
+    if isinstance(value, str) and kind is str:
         parts.append(encode_basestring(value))
     elif kind is int:
         parts.append(str(value))
@@ -175,7 +174,7 @@ def _write_json(value: Any, parts: list[str], frame: Frame, depth: int) -> None:
         parts.append(_json_scalar(value))
 
 
-def _json_scalar(value: Any) -> str:
+def _json_scalar(value: object) -> str:
     text = scalar_text(value)
     is_plain = isinstance(value, int | float | Decimal) and text not in ("NaN", "Infinity", "-Infinity")
     if isinstance(value, timedelta):
@@ -191,7 +190,7 @@ def _descend(parts: list[str], frame: Frame, depth: int, items: int) -> None:
         frame.exceeded(f"a text of more than {frame.environment.budget.characters:,} characters")
 
 
-def _write_json_map(value: Mapping[Any, Any], parts: list[str], frame: Frame, depth: int) -> None:
+def _write_json_map(value: Mapping[object, object], parts: list[str], frame: Frame, depth: int) -> None:
     _descend(parts, frame, depth, len(value))
     separator = "{"
     for key, item in value.items():
@@ -208,7 +207,7 @@ def _write_json_map(value: Mapping[Any, Any], parts: list[str], frame: Frame, de
     parts.append("{}" if separator == "{" else "}")
 
 
-def _write_json_list(value: Collection[Any], parts: list[str], frame: Frame, depth: int) -> None:
+def _write_json_list(value: Collection[object], parts: list[str], frame: Frame, depth: int) -> None:
     _descend(parts, frame, depth, len(value))
     separator = "["
     for item in value:
@@ -225,7 +224,7 @@ def _write_json_list(value: Collection[Any], parts: list[str], frame: Frame, dep
 # -- Java's toString() -------------------------------------------------------------------------------------------------
 
 
-def java_text(value: Any, frame: Frame, depth: int = 0) -> str:
+def java_text(value: object, frame: Frame, depth: int = 0) -> str:
     """Print a value as Java's toString() does: `{a=1, b=[x, y]}`."""
     if not is_collection(value):
         return "null" if value is None else text_of(value, frame)

@@ -1,12 +1,12 @@
 """The tree of a parsed template: expressions give a value, statements write text. `position` is an offset in the source."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 
 class Literal(NamedTuple):
     """A text, number, boolean or null."""
 
-    value: Any
+    value: object
 
 
 class Name(NamedTuple):

@@ -1,7 +1,7 @@
 """Statements in, Python closures out: each takes the frame and the list of texts to write to."""
 
-from collections.abc import Callable, Iterator
-from typing import Any, assert_never
+from collections.abc import Callable, Collection, Iterator
+from typing import assert_never
 
 from kestra_stream.errors import ExpressionError, InvalidExpression
 from kestra_stream.expression.compiler import ExpressionCompiler
@@ -43,7 +43,7 @@ def statements_of(body: Body) -> Iterator[Statement]:
 
 def check_height(body: Body, source: str) -> None:
     """Refuse a tree so high that to evaluate it would use up Python's stack; a chain like `1 + 1 + …` makes one."""
-    waiting: list[tuple[Any, int]] = [(body, 0)]
+    waiting: list[tuple[object, int]] = [(body, 0)]
     while waiting:
         node, height = waiting.pop()
         if not isinstance(node, tuple):
@@ -212,7 +212,7 @@ class TagCompiler:
         del compiler.bound[len(compiler.bound) - len(names) :]
         name, place = statement.name, compiler.place(statement.position)
 
-        def call(frame: Frame, args: list[Any], kwargs: dict[str, Any]) -> str:
+        def call(frame: Frame, args: list[object], kwargs: dict[str, object]) -> str:
             unknown = [key for key in kwargs if key not in names]
             if unknown or len(args) > len(names):
                 surplus = unknown[0] if unknown else f"number {len(args)}"
@@ -267,7 +267,7 @@ def raw_mark(index: int) -> str:
     return f"\0raw {index}\0"
 
 
-def _loop(index: int, length: int, parent: Any) -> dict[str, Any]:
+def _loop(index: int, length: int, parent: object) -> dict[str, object]:
     return {
         "index": index,
         "length": length,
@@ -278,7 +278,7 @@ def _loop(index: int, length: int, parent: Any) -> dict[str, Any]:
     }
 
 
-def _entries(value: Any, frame: Frame) -> Any:
+def _entries(value: object, frame: Frame) -> Collection[object] | None:
     """Give what a loop goes over: a list itself, a map's entries, nothing for null; None for anything else."""
     if value is None:
         return ()

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Any
 
 from kestra_stream.errors import InvalidExpression
 from kestra_stream.expression.compiler import ExpressionCompiler
@@ -17,7 +16,6 @@ from kestra_stream.expression.tag_parser import parse
 
 MAX_ROUNDS = 100
 _CACHED_TEMPLATES = 8192
-_NOTHING: frozenset[Any] = frozenset()
 _FALSE_TEXTS = frozenset({"", "false", "0", "-0"})
 
 
@@ -41,8 +39,8 @@ class Template:
     def __init__(self, source: str) -> None:
         self.source = source
         self.is_constant = True
-        self.references: frozenset[Reference] = _NOTHING
-        self.functions: frozenset[str] = _NOTHING
+        self.references: frozenset[Reference] = frozenset()
+        self.functions: frozenset[str] = frozenset()
         self._single: Evaluate | None = None
         self._text: Callable[[Frame], str] = lambda _frame: source
         if has_expression(source):
@@ -67,7 +65,7 @@ class Template:
         self.references = frozenset(expressions.references)
         self.functions = frozenset(expressions.functions)
 
-    def render(self, variables: Mapping[str, Any], environment: Environment) -> str:
+    def render(self, variables: Mapping[str, object], environment: Environment) -> str:
         """Render to text.
 
         Raises:
@@ -84,7 +82,7 @@ class Template:
         except RecursionError:
             frame.exceeded("more levels of nesting than the stack has")
 
-    def evaluate(self, variables: Mapping[str, Any], environment: Environment) -> Any:
+    def evaluate(self, variables: Mapping[str, object], environment: Environment) -> object:
         """Give the native value if the whole text is one `{{ }}`, else the rendered text. Raises as `render`."""
         if self._single is None:
             return self.render(variables, environment)
@@ -166,7 +164,7 @@ def _compiled_within(text: str, frame: Frame) -> Template:
     return compile_template(text)
 
 
-def render_within(value: Any, frame: Frame, *, recursive: bool) -> Any:
+def render_within(value: object, frame: Frame, *, recursive: bool) -> object:
     """Render a text, or all texts of a structure, inside a render that is going on."""
     frame.enter()
     saved, frame.scopes = frame.scopes, []
@@ -179,7 +177,7 @@ def render_within(value: Any, frame: Frame, *, recursive: bool) -> Any:
         frame.leave()
 
 
-def _mapped(value: Any, render: Callable[[str], str], frame: Frame) -> Any:
+def _mapped(value: object, render: Callable[[str], str], frame: Frame) -> object:
     if isinstance(value, str):
         return render(value)
     if is_map(value):
@@ -194,7 +192,7 @@ def _mapped(value: Any, render: Callable[[str], str], frame: Frame) -> Any:
 # -- structures --------------------------------------------------------------------------------------------------------
 
 
-def render_structure(value: Any, variables: Mapping[str, Any], environment: Environment, *, typed: bool = False) -> Any:
+def render_structure(value: object, variables: Mapping[str, object], environment: Environment, *, typed: bool = False) -> object:
     """Render every text in a structure once: keys and values of maps, items of lists; other values stay as they are.
 
     Args:
@@ -218,17 +216,17 @@ def render_structure(value: Any, variables: Mapping[str, Any], environment: Envi
     return value
 
 
-def references_of(value: Any) -> frozenset[Reference]:
+def references_of(value: object) -> frozenset[Reference]:
     """Collect the references of all texts in a structure."""
     return frozenset().union(*(template.references for template in _templates(value)))
 
 
-def functions_of(value: Any) -> frozenset[str]:
+def functions_of(value: object) -> frozenset[str]:
     """Collect the names of the functions that the texts in a structure call."""
     return frozenset().union(*(template.functions for template in _templates(value)))
 
 
-def _templates(value: Any) -> list[Template]:
+def _templates(value: object) -> list[Template]:
     found: list[Template] = []
     waiting = [value]
     while waiting:

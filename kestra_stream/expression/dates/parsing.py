@@ -3,7 +3,7 @@
 import re
 from calendar import monthrange
 from datetime import MAXYEAR, MINYEAR, UTC, date, datetime, time, timedelta, tzinfo
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from kestra_stream.expression.dates.names import Width, names
 from kestra_stream.expression.dates.patterns import Field, Optional, Pattern, parse_pattern
@@ -17,7 +17,7 @@ _MAX_TEXT = 200
 _BASE_YEAR = 2000
 
 
-def to_moment(value: Any, zone: tzinfo, existing_format: str | None = None) -> datetime:
+def to_moment(value: object, zone: tzinfo, existing_format: str | None = None) -> datetime:
     """Turn a date of any kind into a moment with a zone.
 
     A number counts seconds since 1970; a date object without a time is at noon, a text without a time at midnight; what has no
@@ -76,7 +76,8 @@ class _Reader:
     def __init__(self, text: str) -> None:
         self.text = text
         self.position = 0
-        self.found: dict[str, Any] = {}
+        self.found: dict[str, int] = {}
+        self.zone: tzinfo | None = None
 
     def pattern(self, pattern: Pattern) -> None:
         for index, part in enumerate(pattern):
@@ -89,11 +90,11 @@ class _Reader:
                 self._field(part, is_adjacent=isinstance(following, Field) and following.letter in _NUMBERS)
 
     def _optional(self, part: Optional) -> None:
-        saved, found = self.position, dict(self.found)
+        saved, found, zone = self.position, dict(self.found), self.zone
         try:
             self.pattern(part.parts)
         except ValueError:
-            self.position, self.found = saved, found
+            self.position, self.found, self.zone = saved, found, zone
 
     def _literal(self, literal: str) -> None:
         if not self.text.startswith(literal, self.position):
@@ -120,9 +121,9 @@ class _Reader:
         elif field.letter in _NUMBERS:
             self._number(field, is_adjacent=is_adjacent)
         elif field.letter in "XxZO":
-            self.found["zone"] = zone_of(self.take(r"Z|(?:GMT|UTC)?[+-]\d{1,2}(?::?\d{2})?|GMT|UTC"))
+            self.zone = zone_of(self.take(r"Z|(?:GMT|UTC)?[+-]\d{1,2}(?::?\d{2})?|GMT|UTC"))
         elif field.letter in "Vzv":
-            self.found["zone"] = zone_of(self.take(r"[A-Za-z][\w/+:-]*|[+-]\d{2}:?\d{2}"))
+            self.zone = zone_of(self.take(r"[A-Za-z][\w/+:-]*|[+-]\d{2}:?\d{2}"))
         else:
             raise ValueError(f"The pattern letter {field.letter} can not be parsed")
 
@@ -164,10 +165,10 @@ def _by_pattern(text: str, pattern: str, zone: tzinfo) -> datetime:
         clock = time(_hour(found), found.get("minute", 0), found.get("second", 0), micros)
     except (ValueError, OverflowError) as error:
         raise ValueError(f"Text '{text}' could not be parsed: {error}") from None
-    return datetime.combine(day, clock, found.get("zone", zone))
+    return datetime.combine(day, clock, reader.zone or zone)
 
 
-def _day(found: dict[str, Any]) -> date:
+def _day(found: dict[str, int]) -> date:
     if "year" not in found:
         return date(1970, found.get("month", 1), found.get("day", 1))
     if "day_of_year" in found:
@@ -175,9 +176,9 @@ def _day(found: dict[str, Any]) -> date:
     return date(found["year"], found.get("month", 1), found.get("day", 1))
 
 
-def _hour(found: dict[str, Any]) -> int:
+def _hour(found: dict[str, int]) -> int:
     if "hour_of_half" in found:
-        return int(found["hour_of_half"] % 12 + 12 * found.get("half", 0))
+        return found["hour_of_half"] % 12 + 12 * found.get("half", 0)
     return int(found.get("hour", found.get("hour_of_24", 0) % 24))
 
 

@@ -10,14 +10,14 @@ from kestra_stream.expression.operators import MAX_DEPTH, is_number, kind_of
 from kestra_stream.expression.printing import is_collection, is_list, is_map, text_of
 
 
-def _list(value: Any) -> Sequence[Any]:
+def _list(value: object) -> Sequence[object]:
     """Give a value as a list, or raise TypeError."""
     if not is_list(value):
         raise TypeError(f"needs a list, not a {kind_of(value)}")
     return value if isinstance(value, Sequence) else list(value)
 
 
-def chunk(value: Any, frame: Frame, size: int) -> list[list[Any]]:
+def chunk(value: object, frame: Frame, size: int) -> list[list[object]]:
     """Cut a list into lists of so many items."""
     if size < 1:
         raise ValueError("the size of a chunk is 1 at least")
@@ -26,15 +26,15 @@ def chunk(value: Any, frame: Frame, size: int) -> list[list[Any]]:
     return [list(items[start : start + size]) for start in range(0, len(items), size)]
 
 
-def distinct(value: Any, frame: Frame) -> list[Any]:
+def distinct(value: object, frame: Frame) -> list[object]:
     """Drop the items that are equal to an earlier one."""
-    kept: dict[Any, Any] = {}
+    kept: dict[object, object] = {}
     for item in _list(value):
         kept.setdefault(_identity(item, frame, 0), item)
     return list(kept.values())
 
 
-def _identity(value: Any, frame: Frame, depth: int) -> Any:
+def _identity(value: object, frame: Frame, depth: int) -> object:
     """Give a key that equal values share, and no others."""
     frame.charge(1)
     if is_number(value):
@@ -48,7 +48,7 @@ def _identity(value: Any, frame: Frame, depth: int) -> Any:
     return (list, tuple(_identity(item, frame, depth + 1) for item in value))
 
 
-def first(value: Any) -> Any:
+def first(value: object) -> object:
     """Give the first item or character; null when there is none."""
     if isinstance(value, str):
         return value[:1]
@@ -56,7 +56,7 @@ def first(value: Any) -> Any:
     return items[0] if items else None
 
 
-def last(value: Any) -> Any:
+def last(value: object) -> object:
     """Give the last item or character; null when there is none."""
     if isinstance(value, str):
         return value[-1:]
@@ -64,9 +64,9 @@ def last(value: Any) -> Any:
     return items[-1] if items else None
 
 
-def flatten(value: Any, frame: Frame) -> list[Any]:
+def flatten(value: object, frame: Frame) -> list[object]:
     """Put the items of the lists in a list into one list; only one level."""
-    flat: list[Any] = []
+    flat: list[object] = []
     for item in _list(value):
         if is_list(item):
             frame.check_items(len(flat) + len(item))
@@ -76,7 +76,7 @@ def flatten(value: Any, frame: Frame) -> list[Any]:
     return flat
 
 
-def join(value: Any, frame: Frame, separator: str = "") -> str:
+def join(value: object, frame: Frame, separator: str = "") -> str:
     """Join the texts of the items."""
     parts: list[str] = []
     length = 0
@@ -88,24 +88,24 @@ def join(value: Any, frame: Frame, separator: str = "") -> str:
     return separator.join(parts)
 
 
-def keys(value: Any) -> list[Any]:
+def keys(value: object) -> list[object]:
     """List the keys of a map, or the indexes of a list."""
     return list(value) if is_map(value) else list(range(len(_list(value))))
 
 
-def values(value: Any) -> list[Any]:
+def values(value: object) -> list[object]:
     """List the values of a map."""
     if not is_map(value):
         raise TypeError(f"needs a map, not a {kind_of(value)}")
     return list(value.values())
 
 
-def length(value: Any) -> int:
+def length(value: object) -> int:
     """Count the characters of a text, the items of a list or map; 0 for anything else."""
     return len(value) if isinstance(value, str) or is_collection(value) else 0
 
 
-def merge(value: Any, frame: Frame, items: Any) -> Any:
+def merge(value: object, frame: Frame, items: object) -> object:
     """Join two maps (the second wins), two lists, or a list with the keys of a map."""
     if items is None:
         return value
@@ -121,23 +121,23 @@ def merge(value: Any, frame: Frame, items: Any) -> Any:
     return joined
 
 
-def reverse(value: Any) -> Any:
+def reverse(value: object) -> object:
     """Turn the order of a list or text around."""
     return value[::-1] if isinstance(value, str) else list(reversed(_list(value)))
 
 
-def sort(value: Any, frame: Frame) -> list[Any]:
+def sort(value: object, frame: Frame) -> list[object]:
     """Sort a list of numbers, texts, booleans or dates."""
     return _sorted(value, frame)
 
 
-def rsort(value: Any, frame: Frame) -> list[Any]:
+def rsort(value: object, frame: Frame) -> list[object]:
     """Sort a list the other way round."""
     return _sorted(value, frame)[::-1]
 
 
-def _sorted(value: Any, frame: Frame) -> list[Any]:
-    items = _list(value)
+def _sorted(value: object, frame: Frame) -> list[object]:
+    items: Sequence[Any] = _list(value)
     if all(isinstance(item, str) for item in items) or all(is_number(item) for item in items):
         frame.charge(len(items) >> 1)
         return sorted(items)
@@ -154,7 +154,7 @@ def _compare(left: Any, right: Any) -> int:
     return int(left > right) - int(left < right)
 
 
-def slice_(value: Any, start: int, end: int | None = None) -> Any:
+def slice_(value: object, start: int, end: int | None = None) -> object:
     """Cut a list or text from one index to before another."""
     items = value if isinstance(value, str) else _list(value)
     stop = len(items) if end is None else end

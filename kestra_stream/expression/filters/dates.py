@@ -1,7 +1,6 @@
 """Filters on dates."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from kestra_stream.expression.dates.parsing import add, to_moment
 from kestra_stream.expression.dates.printing import format_date
@@ -19,13 +18,13 @@ def shown(moment: datetime, frame: Frame, pattern: str | None, time_zone: str | 
     return format_date(moment.astimezone(zone), pattern or "iso", locale or "en")
 
 
-def read(value: Any, frame: Frame, existing_format: str | None, time_zone: str | None) -> datetime:
+def read(value: object, frame: Frame, existing_format: str | None, time_zone: str | None) -> datetime:
     """Read a date; what names no zone is in the given one (default: the environment's)."""
     return to_moment(value, zone_of(time_zone) if time_zone else frame.environment.zone, existing_format)
 
 
 def format_(
-    value: Any,
+    value: object,
     frame: Frame,
     pattern: str | None = None,
     existing_format: str | None = None,
@@ -37,9 +36,9 @@ def format_(
 
 
 def date_add(  # noqa: PLR0913, PLR0917 - the arguments that templates give
-    value: Any,
+    value: object,
     frame: Frame,
-    amount: Any,
+    amount: float | str,
     unit: str,
     pattern: str | None = None,
     existing_format: str | None = None,
@@ -51,26 +50,26 @@ def date_add(  # noqa: PLR0913, PLR0917 - the arguments that templates give
     return shown(moved, frame, pattern, time_zone, locale)
 
 
-def _since_1970(value: Any, frame: Frame, existing_format: str | None, time_zone: str | None) -> int:
+def _since_1970(value: object, frame: Frame, existing_format: str | None, time_zone: str | None) -> int:
     return (read(value, frame, existing_format, time_zone) - _EPOCH) // timedelta(microseconds=1)
 
 
-def timestamp(value: Any, frame: Frame, existing_format: str | None = None, time_zone: str | None = None) -> int:
+def timestamp(value: object, frame: Frame, existing_format: str | None = None, time_zone: str | None = None) -> int:
     """Give the seconds since 1970."""
     return _since_1970(value, frame, existing_format, time_zone) // 1_000_000
 
 
-def timestamp_milli(value: Any, frame: Frame, existing_format: str | None = None, time_zone: str | None = None) -> int:
+def timestamp_milli(value: object, frame: Frame, existing_format: str | None = None, time_zone: str | None = None) -> int:
     """Give the milliseconds since 1970."""
     return _since_1970(value, frame, existing_format, time_zone) // 1000
 
 
-def timestamp_micro(value: Any, frame: Frame, existing_format: str | None = None, time_zone: str | None = None) -> int:
+def timestamp_micro(value: object, frame: Frame, existing_format: str | None = None, time_zone: str | None = None) -> int:
     """Give the microseconds since 1970."""
     return _since_1970(value, frame, existing_format, time_zone)
 
 
-def timestamp_nano(value: Any, frame: Frame, existing_format: str | None = None, time_zone: str | None = None) -> int:
+def timestamp_nano(value: object, frame: Frame, existing_format: str | None = None, time_zone: str | None = None) -> int:
     """Give the nanoseconds since 1970."""
     return _since_1970(value, frame, existing_format, time_zone) * 1000
 

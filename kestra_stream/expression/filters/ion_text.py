@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Any
 
 from kestra_stream.expression.frame import Frame
 from kestra_stream.expression.native import Native, native
@@ -12,7 +11,7 @@ from kestra_stream.expression.printing import is_list, is_map, scalar_text, text
 _MAX_DEPTH = 100
 
 
-def to_ion(value: Any, frame: Frame) -> str:
+def to_ion(value: object, frame: Frame) -> str:
     """Print a value as Ion text on one line."""
     from amazon.ion import simpleion  # noqa: PLC0415 - loaded where it is used: importing the language must be quick
 
@@ -20,7 +19,7 @@ def to_ion(value: Any, frame: Frame) -> str:
     return frame.text(text.removeprefix("$ion_1_0 "))
 
 
-def _outgoing(value: Any, frame: Frame, depth: int) -> Any:
+def _outgoing(value: object, frame: Frame, depth: int) -> object:
     """Make plain dicts and lists, within the budget."""
     if depth > _MAX_DEPTH:
         frame.exceeded(f"a value of more than {_MAX_DEPTH} levels")
@@ -36,7 +35,7 @@ def _outgoing(value: Any, frame: Frame, depth: int) -> Any:
     return value
 
 
-def from_ion(frame: Frame, text: Any, allRows: Any = False) -> Any:  # noqa: FBT002, N803 - named and set as templates do
+def from_ion(frame: Frame, text: object, allRows: object = False) -> object:  # noqa: FBT002, N803 - named and set as templates do
     """Parse Ion text: its first value, or with `allRows` a list of all."""
     if text is None:
         return None
@@ -46,7 +45,7 @@ def from_ion(frame: Frame, text: Any, allRows: Any = False) -> Any:  # noqa: FBT
     frame.charge(len(source))
     _check_nesting(source, frame)
     try:
-        rows: Any = simpleion.loads(source, single_value=False)
+        rows: list[object] = simpleion.loads(source, single_value=False)
     except (exceptions.IonException, UnicodeError) as error:
         raise ValueError(f"the Ion does not parse: {error}") from None
     values = [_incoming(row, frame) for row in rows]
@@ -66,7 +65,7 @@ def _check_nesting(source: str, frame: Frame) -> None:
             depth -= 1
 
 
-def _incoming(value: Any, frame: Frame) -> Any:
+def _incoming(value: object, frame: Frame) -> object:
     """Turn Ion's own classes into Python's."""
     frame.charge(1)
     name = type(value).__name__
@@ -75,7 +74,7 @@ def _incoming(value: Any, frame: Frame) -> Any:
     if name == "IonPyBool" or isinstance(value, bool):
         return bool(value)
     if name in ("IonPySymbol", "SymbolToken"):
-        return str(value.text)
+        return str(getattr(value, "text", ""))
     if isinstance(value, Mapping):
         return {str(key): _incoming(item, frame) for key, item in value.items()}
     if is_list(value):
@@ -83,7 +82,7 @@ def _incoming(value: Any, frame: Frame) -> Any:
     return _incoming_scalar(value)
 
 
-def _incoming_scalar(value: Any) -> Any:
+def _incoming_scalar(value: object) -> object:
     if isinstance(value, datetime):
         return datetime(value.year, value.month, value.day, value.hour, value.minute, value.second, value.microsecond, value.tzinfo)
     if isinstance(value, Decimal):

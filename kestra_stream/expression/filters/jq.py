@@ -70,7 +70,7 @@ except ValueError as error:
 """
 
 
-def jq(value: Any, frame: Frame, expression: str) -> list[Any]:
+def jq(value: object, frame: Frame, expression: str) -> list[object]:
     """Run a jq program on a value and list all its results."""
     if not isinstance(expression, str):
         raise TypeError(f"the program is a text, not a {kind_of(expression)}")
@@ -110,7 +110,7 @@ def _shape(expression: str) -> tuple[int, int] | None:
     return generators, growers
 
 
-def _run_apart(expression: str, text: str, frame: Frame) -> list[Any]:
+def _run_apart(expression: str, text: str, frame: Frame) -> list[object]:
     import subprocess  # noqa: PLC0415 - as above
 
     if _MODULES.search(expression):

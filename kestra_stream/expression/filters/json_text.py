@@ -1,19 +1,18 @@
 """JSON between texts and values."""
 
 import json
-from typing import Any
 
 from kestra_stream.expression.frame import Frame
 from kestra_stream.expression.native import Native, native
 from kestra_stream.expression.printing import json_text, text_of
 
 
-def to_json(value: Any, frame: Frame) -> str:
+def to_json(value: object, frame: Frame) -> str:
     """Print a value as compact JSON; null as nothing."""
     return "" if value is None else json_text(value, frame)
 
 
-def from_json(frame: Frame, text: Any) -> Any:
+def from_json(frame: Frame, text: object) -> object:
     """Parse JSON text; null for null."""
     if text is None:
         return None
@@ -25,7 +24,7 @@ def from_json(frame: Frame, text: Any) -> Any:
         frame.exceeded("JSON nested deeper than Python's stack")
 
 
-def is_json(value: Any) -> bool:
+def is_json(value: object) -> bool:
     """Tell whether a value is a text that parses as JSON."""
     if not isinstance(value, str):
         return False

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
 from struct import pack, unpack
-from typing import Any
 
 from kestra_stream.expression.frame import Frame
 from kestra_stream.expression.native import Native, native
@@ -18,14 +17,14 @@ _LONG_LIMIT = 2**63
 _PLAIN_PATTERN = "#,##0.###"
 
 
-def absolute(value: Any) -> Any:
+def absolute(value: object) -> object:
     """Drop the sign of a number."""
     if not is_number(value):
         raise TypeError(f"needs a number, not a {kind_of(value)}")
     return to_long(abs(value)) if isinstance(value, int) else abs(value)
 
 
-def number(value: Any, frame: Frame, kind: str | None = None) -> Any:
+def number(value: object, frame: Frame, kind: str | None = None) -> object:
     """Parse a number of a kind (INT, LONG, FLOAT, DOUBLE, BIGINTEGER, BIGDECIMAL; default: the smallest that fits)."""
     text = text_of(value, frame).strip()
     if len(text) > _MAX_DIGITS:
@@ -38,7 +37,7 @@ def number(value: Any, frame: Frame, kind: str | None = None) -> Any:
         raise ValueError(f"{text[:100]} is not a valid number.") from None
 
 
-def _any_number(text: str) -> Any:
+def _any_number(text: str) -> object:
     try:
         return int(text)
     except ValueError:
@@ -68,7 +67,7 @@ def _decimal(text: str) -> Decimal:
     return found
 
 
-_PARSERS: dict[str, Callable[[str], Any]] = {
+_PARSERS: dict[str, Callable[[str], object]] = {
     "INT": _whole(_INT_LIMIT),
     "INTEGER": _whole(_INT_LIMIT),
     "LONG": _whole(_LONG_LIMIT),
@@ -79,7 +78,7 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
 }
 
 
-def number_format(value: Any, pattern: str = _PLAIN_PATTERN) -> str:
+def number_format(value: object, pattern: str = _PLAIN_PATTERN) -> str:
     """Print a number by a pattern of Java's DecimalFormat, as `#,##0.00`."""
     from babel.numbers import format_decimal  # noqa: PLC0415 - loaded where it is used: importing the language must be quick
 
@@ -90,12 +89,12 @@ def number_format(value: Any, pattern: str = _PLAIN_PATTERN) -> str:
     return str(format_decimal(value, format=pattern, locale="en_US"))
 
 
-def default(value: Any, otherwise: Any) -> Any:
+def default(value: object, otherwise: object) -> object:
     """Give another value for what is missing, null, blank or empty."""
     return otherwise if is_empty(value) else value
 
 
-def is_empty(value: Any) -> bool:
+def is_empty(value: object) -> bool:
     """Tell whether a value is null, a blank text, or a list or map without items."""
     if value is None:
         return True
@@ -116,7 +115,7 @@ _CLASSES: tuple[tuple[type, str], ...] = (
 )
 
 
-def class_name(value: Any) -> str:
+def class_name(value: object) -> str:
     """Name the Java class that such a value has in the reference."""
     if type(value) is int:
         return _class_of_int(value)

@@ -1,7 +1,6 @@
 """Filters on texts."""
 
 import re
-from typing import Any
 from unicodedata import normalize
 
 from kestra_stream.expression.filters import regexes
@@ -15,7 +14,7 @@ _ELLIPSIS = "..."
 _LEAST_ABBREVIATED = 4
 
 
-def abbreviate(value: Any, frame: Frame, length: int) -> str:
+def abbreviate(value: object, frame: Frame, length: int) -> str:
     """Shorten a text to so many characters, the last three of them dots."""
     text = text_of(value, frame)
     if length < 0:
@@ -25,45 +24,45 @@ def abbreviate(value: Any, frame: Frame, length: int) -> str:
     return text[:length] if length < _LEAST_ABBREVIATED else text[: length - len(_ELLIPSIS)] + _ELLIPSIS
 
 
-def capitalize(value: Any, frame: Frame) -> str:
+def capitalize(value: object, frame: Frame) -> str:
     """Make the first character a capital."""
     text = text_of(value, frame)
     return text[:1].upper() + text[1:]
 
 
-def lower(value: Any, frame: Frame) -> str:
+def lower(value: object, frame: Frame) -> str:
     """Make all characters small."""
     return text_of(value, frame).lower()
 
 
-def upper(value: Any, frame: Frame) -> str:
+def upper(value: object, frame: Frame) -> str:
     """Make all characters capitals."""
     return text_of(value, frame).upper()
 
 
-def title(value: Any, frame: Frame) -> str:
+def title(value: object, frame: Frame) -> str:
     """Make the first character of each word a capital."""
     text = text_of(value, frame)
     frame.charge(len(text) >> 2)
     return _WORD.sub(lambda word: word.group()[0].upper() + word.group()[1:], text)
 
 
-def trim(value: Any, frame: Frame) -> str:
+def trim(value: object, frame: Frame) -> str:
     """Take white space away at both ends."""
     return text_of(value, frame).strip()
 
 
-def nl2br(value: Any, frame: Frame) -> str:
+def nl2br(value: object, frame: Frame) -> str:
     """Turn line ends into `<br />`."""
     return frame.text(text_of(value, frame).replace("\r\n", "\n").replace("\n", "<br />"))
 
 
-def string(value: Any, frame: Frame) -> str:
+def string(value: object, frame: Frame) -> str:
     """Turn a value into text, as Java's toString() does."""
     return java_text(value, frame)
 
 
-def replace(value: Any, frame: Frame, pairs: Any, regexp: Any = False) -> str:  # noqa: FBT002 - the template's own default
+def replace(value: object, frame: Frame, pairs: object, regexp: object = False) -> str:  # noqa: FBT002 - the template's own default
     """Replace each key of a map by its value, one after the other; with `regexp` the keys are regular expressions."""
     if not is_map(pairs):
         raise TypeError(f"needs a map of replacements, not a {kind_of(pairs)}")
@@ -79,12 +78,12 @@ def replace(value: Any, frame: Frame, pairs: Any, regexp: Any = False) -> str:  
     return text
 
 
-def split(value: Any, frame: Frame, delimiter: str, limit: int = 0) -> list[str]:
+def split(value: object, frame: Frame, delimiter: str, limit: int = 0) -> list[str]:
     """Split a text at a regular expression, into `limit` parts at most."""
     return regexes.split(delimiter, text_of(value, frame), limit, frame)
 
 
-def slugify(value: Any, frame: Frame) -> str:
+def slugify(value: object, frame: Frame) -> str:
     """Turn a text into small letters, digits and single dashes."""
     text = text_of(value, frame)
     frame.charge(len(text) >> 2)
@@ -93,30 +92,30 @@ def slugify(value: Any, frame: Frame) -> str:
     return re.sub(r"-+", "-", text).strip("-").lower()
 
 
-def substring_before(value: Any, frame: Frame, separator: str) -> str:
+def substring_before(value: object, frame: Frame, separator: str) -> str:
     """Give what stands before the first separator; the whole text when there is none."""
     return text_of(value, frame).partition(separator)[0] if separator else ""
 
 
-def substring_before_last(value: Any, frame: Frame, separator: str) -> str:
+def substring_before_last(value: object, frame: Frame, separator: str) -> str:
     """Give what stands before the last separator; the whole text when there is none."""
     text = text_of(value, frame)
     return text.rpartition(separator)[0] if separator and separator in text else text
 
 
-def substring_after(value: Any, frame: Frame, separator: str) -> str:
+def substring_after(value: object, frame: Frame, separator: str) -> str:
     """Give what stands after the first separator; nothing when there is none."""
     text = text_of(value, frame)
     return text.partition(separator)[2] if separator else text
 
 
-def substring_after_last(value: Any, frame: Frame, separator: str) -> str:
+def substring_after_last(value: object, frame: Frame, separator: str) -> str:
     """Give what stands after the last separator; nothing when there is none."""
     text = text_of(value, frame)
     return text.rpartition(separator)[2] if separator and separator in text else ""
 
 
-def indent(value: Any, frame: Frame, amount: int, prefix: str = " ") -> str:
+def indent(value: object, frame: Frame, amount: int, prefix: str = " ") -> str:
     """Put so many prefixes before each line but the first."""
     text = text_of(value, frame)
     if amount < 0:
@@ -126,32 +125,32 @@ def indent(value: Any, frame: Frame, amount: int, prefix: str = " ") -> str:
     return text.replace("\n", "\n" + prefix * amount)
 
 
-def nindent(value: Any, frame: Frame, amount: int, prefix: str = " ") -> str:
+def nindent(value: object, frame: Frame, amount: int, prefix: str = " ") -> str:
     """Begin a new line, and put so many prefixes before each line."""
     return indent("\n" + text_of(value, frame), frame, amount, prefix)
 
 
-def starts_with(value: Any, frame: Frame, part: Any) -> bool:
+def starts_with(value: object, frame: Frame, part: object) -> bool:
     """Tell whether a text begins with another."""
     return text_of(value, frame).startswith(text_of(part, frame))
 
 
-def ends_with(value: Any, frame: Frame, part: Any) -> bool:
+def ends_with(value: object, frame: Frame, part: object) -> bool:
     """Tell whether a text ends with another."""
     return text_of(value, frame).endswith(text_of(part, frame))
 
 
-def regex_match(value: Any, frame: Frame, pattern: str) -> bool:
+def regex_match(value: object, frame: Frame, pattern: str) -> bool:
     """Tell whether a regular expression matches anywhere in a text; never in null."""
     return value is not None and regexes.search(pattern, text_of(value, frame), frame) is not None
 
 
-def regex_replace(value: Any, frame: Frame, pattern: str, replacement: str) -> str:
+def regex_replace(value: object, frame: Frame, pattern: str, replacement: str) -> str:
     """Replace every match of a regular expression."""
     return regexes.replace_all(pattern, text_of(value, frame), replacement, frame)
 
 
-def regex_extract(value: Any, frame: Frame, pattern: str, group: int = 0) -> str | None:
+def regex_extract(value: object, frame: Frame, pattern: str, group: int = 0) -> str | None:
     """Give the first match of a regular expression, or one of its groups; null when there is none."""
     found = regexes.search(pattern, text_of(value, frame), frame)
     return None if found is None else found.group(group)

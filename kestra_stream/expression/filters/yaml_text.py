@@ -14,17 +14,17 @@ from kestra_stream.expression.printing import is_list, is_map, text_of
 _MAX_DEPTH = 100
 _INT = re.compile(r"[-+]?[0-9]{1,19}")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-_WORDS: dict[str, Any] = {
+_WORDS: dict[str, object] = {
     "": None, "~": None, "null": None, "Null": None, "NULL": None,
     "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False,
 }  # fmt: skip
 _OTHER_NUMBER = re.compile(r"[-+]?(0x[0-9a-fA-F_]+|0b[01_]+|0o?[0-7_]+|[0-9][0-9_]*(:[0-5]?[0-9])*)")
 _RESERVED = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null", "~"})
 _PLAIN = re.compile(r"[^\s\-?:,\[\]{}#&*!|>'\"%@`=](?:[^:#\n]+|:(?=\S)|(?<=\S)#)*")
-_PLACEHOLDER: Any = object()
+_PLACEHOLDER: object = object()
 
 
-def from_yaml(frame: Frame, text: Any) -> Any:
+def from_yaml(frame: Frame, text: object) -> object:
     """Parse YAML text; null for null."""
     if text is None:
         return None
@@ -32,7 +32,7 @@ def from_yaml(frame: Frame, text: Any) -> Any:
 
     source = text_of(text, frame)
     frame.charge(len(source))
-    loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    loader = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
     builder = _Builder(frame)
     try:
         for event in yaml.parse(source, Loader=loader):
@@ -47,10 +47,10 @@ class _Builder:
 
     def __init__(self, frame: Frame) -> None:
         self.frame = frame
-        self.result: Any = None
-        self.open: list[tuple[Any, str | None]] = []
-        self.keys: list[Any] = []
-        self.anchors: dict[str, Any] = {}
+        self.result: object = None
+        self.open: list[tuple[list[object] | dict[object, object], str | None]] = []
+        self.keys: list[object] = []
+        self.anchors: dict[str, object] = {}
         self.documents = 0
 
     def take(self, event: Any) -> None:
@@ -75,17 +75,17 @@ class _Builder:
             case "DocumentStartEvent":
                 self.documents += 1
 
-    def _anchor(self, anchor: str | None, value: Any) -> None:
+    def _anchor(self, anchor: str | None, value: object) -> None:
         if anchor is not None:
             self.anchors[anchor] = value
 
-    def _open(self, value: Any, anchor: str | None) -> None:
+    def _open(self, value: list[object] | dict[object, object], anchor: str | None) -> None:
         if len(self.open) >= _MAX_DEPTH:
             self.frame.exceeded(f"YAML of more than {_MAX_DEPTH} levels")
         self.open.append((value, anchor))
         self.keys.append(_PLACEHOLDER)
 
-    def _put(self, value: Any) -> None:
+    def _put(self, value: object) -> None:
         if not self.open:
             if self.documents <= 1:
                 self.result = value
@@ -102,7 +102,7 @@ class _Builder:
             self.keys[-1] = _PLACEHOLDER
 
 
-def _scalar(event: Any) -> Any:
+def _scalar(event: Any) -> object:
     text: str = event.value
     if not event.implicit[0]:
         return text
@@ -116,14 +116,14 @@ def _scalar(event: Any) -> Any:
 # -- printing ----------------------------------------------------------------------------------------------------------
 
 
-def to_yaml(value: Any, frame: Frame) -> str:
+def to_yaml(value: object, frame: Frame) -> str:
     """Print a value as YAML blocks, quotes only where they are needed."""
     lines: list[str] = []
     _write(value, "", 0, lines, frame, 0)
     return frame.text("\n".join(lines) + "\n")
 
 
-def _write(value: Any, head: str, column: int, lines: list[str], frame: Frame, depth: int) -> None:
+def _write(value: object, head: str, column: int, lines: list[str], frame: Frame, depth: int) -> None:
     """Write a value after `head` (a key or a dash); what does not fit on that line goes below it, at the column."""
     if depth > _MAX_DEPTH:
         frame.exceeded(f"a value of more than {_MAX_DEPTH} levels")
@@ -147,7 +147,7 @@ def _write(value: Any, head: str, column: int, lines: list[str], frame: Frame, d
         lines.append(f"{head} {text}" if head else text)
 
 
-def _scalar_text(value: Any, frame: Frame, column: int) -> str:
+def _scalar_text(value: object, frame: Frame, column: int) -> str:
     if is_map(value):
         return "{}"
     if is_list(value):

@@ -1,7 +1,6 @@
 """Functions that look at the context as a whole."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from kestra_stream.expression.frame import Frame
 from kestra_stream.expression.lexer import named
@@ -16,14 +15,14 @@ def print_context(frame: Frame) -> str:
     return json_text(frame.variables, frame)
 
 
-def current_each_output(frame: Frame, outputs: Any) -> Any:
+def current_each_output(frame: Frame, outputs: object) -> object:
     """Give the outputs that a task made in this iteration, however deep the loops are."""
     if not is_map(outputs):
         raise TypeError(f"needs the outputs of a task, a map, not a {kind_of(outputs)}")
-    parents: Any = frame.variables.get("parents")
-    path = [_value(parent.get("taskrun")) for parent in reversed(parents) if is_map(parent)] if is_list(parents) else []
+    parents: object = frame.variables.get("parents")
+    path = [_value(parent.get("taskrun")) for parent in reversed(list(parents)) if is_map(parent)] if is_list(parents) else []
     path.append(_value(frame.variables.get("taskrun")))
-    found: Any = outputs
+    found: object = outputs
     for value in path:
         if value is None:
             continue
@@ -33,21 +32,21 @@ def current_each_output(frame: Frame, outputs: Any) -> Any:
     return found
 
 
-def _value(taskrun: Any) -> Any:
+def _value(taskrun: object) -> object:
     return taskrun.get("value") if is_map(taskrun) else None
 
 
-def tasks_with_state(frame: Frame, state: str) -> list[dict[str, Any]]:
+def tasks_with_state(frame: Frame, state: str) -> list[dict[str, object]]:
     """List the task runs in a state: `{taskId, state}`, and in iterations the `value` of the innermost loop."""
     wanted = text_of(state, frame).upper()
     tasks = frame.variables.get("tasks")
-    found: list[dict[str, Any]] = []
+    found: list[dict[str, object]] = []
     for task_id, task in tasks.items() if isinstance(tasks, Mapping) else ():
         _runs_in(wanted, {"taskId": task_id, "state": wanted}, task, frame, found)
     return found
 
 
-def _runs_in(wanted: str, run: dict[str, Any], entries: Any, frame: Frame, found: list[dict[str, Any]]) -> None:
+def _runs_in(wanted: str, run: dict[str, object], entries: object, frame: Frame, found: list[dict[str, object]]) -> None:
     """Walk down the values of the loops around the runs of one task."""
     frame.charge(2)
     for key, entry in entries.items() if is_map(entries) else ():

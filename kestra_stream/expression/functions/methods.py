@@ -1,7 +1,5 @@
 """The methods that templates may call on values, as Java has them: none of them can change or reach anything."""
 
-from typing import Any
-
 from kestra_stream.expression.filters import regexes
 from kestra_stream.expression.frame import Frame
 from kestra_stream.expression.native import Native, native
@@ -10,56 +8,58 @@ from kestra_stream.expression.paths import MISSING, attribute
 from kestra_stream.expression.printing import is_collection, is_map, java_text
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError(f"is a method of a text, not of a {kind_of(value)}")
     return value
 
 
-def _index(text: str, index: Any) -> int:
+def _index(text: str, index: object) -> int:
     if type(index) is not int or not 0 <= index <= len(text):
         raise ValueError(f"the index {index} is outside 0 to {len(text)}")
     return index
 
 
-def to_upper_case(value: Any) -> str:
+def to_upper_case(value: object) -> str:
     """Make all characters capitals."""
     return _text(value).upper()
 
 
-def to_lower_case(value: Any) -> str:
+def to_lower_case(value: object) -> str:
     """Make all characters small."""
     return _text(value).lower()
 
 
-def trim(value: Any) -> str:
+def trim(value: object) -> str:
     """Take white space away at both ends."""
     return _text(value).strip()
 
 
-def length(value: Any) -> int:
+def length(value: object) -> int:
     """Count the characters of a text."""
     return len(_text(value))
 
 
-def size(value: Any) -> int:
+def size(value: object) -> int:
     """Count the items of a list or map."""
     if not is_collection(value):
         raise TypeError(f"is a method of a list or map, not of a {kind_of(value)}")
     return len(value)
 
 
-def is_empty(value: Any) -> bool:
+def is_empty(value: object) -> bool:
     """Tell whether a text, list or map has nothing in it."""
+    if not isinstance(value, str) and not is_collection(value):
+        raise TypeError(f"is a method of a text, list or map, not of a {kind_of(value)}")
     return len(value) == 0
 
 
-def is_blank(value: Any) -> bool:
+def is_blank(value: object) -> bool:
     """Tell whether a text has nothing but white space in it."""
     return not _text(value).strip()
 
 
-def substring(value: Any, start: int, end: int | None = None) -> str:
+def substring(value: object, start: int, end: int | None = None) -> str:
     """Cut a text from one index to before another."""
     text = _text(value)
     first, stop = _index(text, start), _index(text, len(text) if end is None else end)
@@ -68,64 +68,65 @@ def substring(value: Any, start: int, end: int | None = None) -> str:
     return text[first:stop]
 
 
-def char_at(value: Any, index: int) -> str:
+def char_at(value: object, index: int) -> str:
     """Give one character."""
-    return _text(value)[_index(value, index)]
+    text = _text(value)
+    return text[_index(text, index)]
 
 
-def index_of(value: Any, part: Any) -> int:
+def index_of(value: object, part: object) -> int:
     """Find the first place of a text in another; -1 when there is none."""
-    return _text(value).find(part)
+    return _text(value).find(_text(part))
 
 
-def last_index_of(value: Any, part: Any) -> int:
+def last_index_of(value: object, part: object) -> int:
     """Find the last place of a text in another; -1 when there is none."""
-    return _text(value).rfind(part)
+    return _text(value).rfind(_text(part))
 
 
-def starts_with(value: Any, part: Any) -> bool:
+def starts_with(value: object, part: object) -> bool:
     """Tell whether a text begins with another."""
     return _text(value).startswith(_text(part))
 
 
-def ends_with(value: Any, part: Any) -> bool:
+def ends_with(value: object, part: object) -> bool:
     """Tell whether a text ends with another."""
     return _text(value).endswith(_text(part))
 
 
-def contains_(value: Any, frame: Frame, part: Any) -> bool:
+def contains_(value: object, frame: Frame, part: object) -> bool:
     """Tell whether a text has a part, or a list an item."""
     return contains(value, part, frame)
 
 
-def replace(value: Any, frame: Frame, old: Any, new: Any) -> str:
+def replace(value: object, frame: Frame, old: object, new: object) -> str:
     """Replace every place of a text by another."""
     text, part, put = _text(value), _text(old), _text(new)
     frame.check_characters(len(text) + text.count(part) * (len(put) - len(part)))
     return text.replace(part, put)
 
 
-def replace_all(value: Any, frame: Frame, pattern: Any, new: Any) -> str:
+def replace_all(value: object, frame: Frame, pattern: object, new: object) -> str:
     """Replace every match of a regular expression."""
     return regexes.replace_all(_text(pattern), _text(value), _text(new), frame)
 
 
-def split(value: Any, frame: Frame, pattern: Any, limit: int = 0) -> list[str]:
+def split(value: object, frame: Frame, pattern: object, limit: int = 0) -> list[str]:
     """Split a text at a regular expression."""
     return regexes.split(_text(pattern), _text(value), limit, frame)
 
 
-def matches(value: Any, frame: Frame, pattern: Any) -> bool:
+def matches(value: object, frame: Frame, pattern: object) -> bool:
     """Tell whether a regular expression matches a whole text."""
     return regexes.search(rf"\A(?:{_text(pattern)})\Z", _text(value), frame) is not None
 
 
-def concat(value: Any, frame: Frame, other: Any) -> str:
+def concat(value: object, frame: Frame, other: object) -> str:
     """Join two texts."""
     return frame.text(_text(value) + _text(other))
 
 
-def repeat(value: Any, frame: Frame, count: int) -> str:
+def repeat(value: object, frame: Frame, count: int) -> str:
     """Repeat a text."""
     text = _text(value)
     if type(count) is not int or count < 0:
@@ -134,22 +135,22 @@ def repeat(value: Any, frame: Frame, count: int) -> str:
     return text * count
 
 
-def equals(value: Any, frame: Frame, other: Any) -> bool:
+def equals(value: object, frame: Frame, other: object) -> bool:
     """Tell whether two values are equal."""
     return equal(value, other, frame)
 
 
-def equals_ignore_case(value: Any, other: Any) -> bool:
+def equals_ignore_case(value: object, other: object) -> bool:
     """Tell whether two texts are equal but for capitals."""
     return isinstance(other, str) and _text(value).casefold() == other.casefold()
 
 
-def to_string(value: Any, frame: Frame) -> str:
+def to_string(value: object, frame: Frame) -> str:
     """Turn a value into text as Java does."""
     return java_text(value, frame)
 
 
-def get(value: Any, key: Any) -> Any:
+def get(value: object, key: object) -> object:
     """Give a map's entry (null when there is none) or a list's item."""
     found = attribute(value, key)
     if found is not MISSING:
@@ -159,25 +160,25 @@ def get(value: Any, key: Any) -> Any:
     raise LookupError(f"the index {key} is outside")
 
 
-def get_or_default(value: Any, key: Any, otherwise: Any) -> Any:
+def get_or_default(value: object, key: object, otherwise: object) -> object:
     """Give a map's entry, or another value when there is none."""
     found = attribute(value, key)
     return otherwise if found is MISSING else found
 
 
-def contains_key(value: Any, key: Any) -> bool:
+def contains_key(value: object, key: object) -> bool:
     """Tell whether a map has a key."""
     return is_map(value) and attribute(value, key) is not MISSING
 
 
-def key_set(value: Any) -> list[Any]:
+def key_set(value: object) -> list[object]:
     """List the keys of a map."""
     if not is_map(value):
         raise TypeError(f"is a method of a map, not of a {kind_of(value)}")
     return list(value)
 
 
-def values(value: Any) -> list[Any]:
+def values(value: object) -> list[object]:
     """List the values of a map."""
     if not is_map(value):
         raise TypeError(f"is a method of a map, not of a {kind_of(value)}")

@@ -1,7 +1,5 @@
 """The tests of the language: what may stand after `is`."""
 
-from typing import Any
-
 from kestra_stream.expression.filters.json_text import is_json
 from kestra_stream.expression.filters.numbers import is_empty
 from kestra_stream.expression.frame import Frame
@@ -10,43 +8,43 @@ from kestra_stream.expression.operators import equal, kind_of
 from kestra_stream.expression.printing import is_collection, is_map
 
 
-def _int(value: Any) -> int:
+def _int(value: object) -> int:
     if type(value) is not int:
         raise TypeError(f"needs an int, not a {kind_of(value)}")
     return value
 
 
-def even(value: Any) -> bool:
+def even(value: object) -> bool:
     """Tell whether an int is even."""
     return _int(value) % 2 == 0
 
 
-def odd(value: Any) -> bool:
+def odd(value: object) -> bool:
     """Tell whether an int is odd."""
     return _int(value) % 2 == 1
 
 
-def iterable(value: Any) -> bool:
+def iterable(value: object) -> bool:
     """Tell whether a loop can go over a value."""
     return is_collection(value)
 
 
-def map_(value: Any) -> bool:
+def map_(value: object) -> bool:
     """Tell whether a value is a map."""
     return is_map(value)
 
 
-def null(value: Any) -> bool:
+def null(value: object) -> bool:
     """Tell whether a value is null."""
     return value is None
 
 
-def defined(value: Any) -> bool:
+def defined(value: object) -> bool:
     """Tell whether a value is there and not null."""
     return value is not None
 
 
-def equal_to(value: Any, frame: Frame, other: Any) -> bool:
+def equal_to(value: object, frame: Frame, other: object) -> bool:
     """Tell whether two values are equal."""
     return equal(value, other, frame)
 

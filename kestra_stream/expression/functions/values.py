@@ -1,7 +1,5 @@
 """Functions on values: numbers, ranges, dates of now, parsing."""
 
-from typing import Any
-
 from kestra_stream.expression.filters import dates
 from kestra_stream.expression.filters.ion_text import from_ion
 from kestra_stream.expression.filters.json_text import from_json
@@ -11,7 +9,7 @@ from kestra_stream.expression.native import Native, native
 from kestra_stream.expression.operators import greater, interval, less
 
 
-def max_(frame: Frame, *numbers: Any) -> Any:
+def max_(frame: Frame, *numbers: object) -> object:
     """Give the largest number; null when there is none."""
     best = None
     for number in numbers:
@@ -20,7 +18,7 @@ def max_(frame: Frame, *numbers: Any) -> Any:
     return best
 
 
-def min_(frame: Frame, *numbers: Any) -> Any:
+def min_(frame: Frame, *numbers: object) -> object:
     """Give the smallest number; null when there is none."""
     best = None
     for number in numbers:
@@ -29,7 +27,7 @@ def min_(frame: Frame, *numbers: Any) -> Any:
     return best
 
 
-def range_(frame: Frame, start: Any, end: Any, step: Any = 1) -> list[Any]:
+def range_(frame: Frame, start: object, end: object, step: object = 1) -> list[object]:
     """List ints or letters from start to end, both included."""
     return interval(start, end, frame, step)
 

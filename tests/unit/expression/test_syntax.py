@@ -2,6 +2,7 @@
 
 import inspect
 import sys
+from collections.abc import Callable
 
 import pytest
 
@@ -171,11 +172,12 @@ def test_a_stack_that_is_nearly_used_up_is_an_error_of_ours() -> None:
         if levels:
             return sink(levels - 1)
         caught = set()
-        for run in (
+        runs: tuple[Callable[[], object], ...] = (
             lambda: compile_template(fresh),
             lambda: template.render({}, surroundings),
             lambda: template.evaluate({}, surroundings),
-        ):
+        )
+        for run in runs:
             try:
                 run()
             except (InvalidExpression, BudgetExceeded) as error:
