@@ -8,6 +8,8 @@ from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
 from kestra_stream.models.sentences import shown
 
+DURATION_PATTERN = r"^[+-]?[Pp]([0-9.,]+[WwDd])*([Tt]([0-9.,]+[HhMmSs])+)?$"
+
 
 def parse_duration(value: Any) -> timedelta:
     """Turn ISO-8601 text (or a timedelta) into a timedelta.
@@ -50,5 +52,5 @@ Duration = Annotated[
     timedelta,
     BeforeValidator(parse_duration),
     PlainSerializer(format_duration, return_type=str),
-    WithJsonSchema({"type": "string", "format": "duration"}),
+    WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN}),
 ]

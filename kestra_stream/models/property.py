@@ -101,7 +101,9 @@ class Property(Generic[T_co]):
         inner = handler(cast("dict[str, Any]", schema)["metadata"]["property_schema"])
         if inner.get("type") == "string" and set(inner) <= {"type", "title"}:
             return {"type": "string", "x-dynamic": True}
-        return {"anyOf": [inner, {"type": "string", "pattern": r"\{[{%]"}], "x-dynamic": True}
+        is_structure = inner.get("type") in {"array", "object"} or "$ref" in inner
+        text = {"type": "string"} if is_structure else {"type": "string", "pattern": r"\{[{%]"}
+        return {"anyOf": [inner, text], "x-dynamic": True}
 
 
 def has_expression(value: Any) -> bool:
