@@ -120,6 +120,6 @@ def test_validate_names_every_fault_with_its_place(tmp_path: Path) -> None:
 def test_graph_schema_and_documentation_are_printed(tmp_path: Path) -> None:
     assert kestra("flow", "graph", EXAMPLES / "hello.yaml", cwd=tmp_path).stdout.startswith("flowchart TD")
     assert "digraph" in kestra("flow", "graph", EXAMPLES / "hello.yaml", "-o", "dot", cwd=tmp_path).stdout
-    assert "io.kestra.plugin.core.log.Log" in json.loads(kestra("plugin", "schema", cwd=tmp_path).stdout)["$defs"]
+    assert "io.kestra.plugin.core.log.Log" in json.loads(kestra("plugin", "schema", cwd=tmp_path).stdout)["definitions"]
     assert "| `message` |" in kestra("plugin", "doc", "io.kestra.plugin.core.log.Log", cwd=tmp_path).stdout
     assert "io.kestra.plugin.core.flow.ForEach" in kestra("plugin", "list", cwd=tmp_path).stdout

@@ -100,7 +100,7 @@ def test_a_class_without_a_name_has_that_of_its_entry_point(module: Module) -> N
     registry = Registry([point("com.example.Nameless", "plugin_nameless:Nameless")])
     assert registry.resolve("com.example.Nameless").canonical == "com.example.Nameless"
     assert documentation(registry.resolve("com.example.Nameless")).startswith("# com.example.Nameless")
-    assert flow_schema(registry)["$defs"]["com.example.Nameless"]["properties"]["type"] == {"enum": ["com.example.Nameless"]}
+    assert flow_schema(registry)["definitions"]["Task"]["properties"]["type"]["enum"] == ["com.example.Nameless"]
 
 
 def test_two_plugins_of_one_type_are_told_apart_by_nobody(module: Module) -> None:
@@ -120,7 +120,7 @@ def test_a_broken_plugin_costs_the_flow_that_names_it(module: Module) -> None:
     assert ["the plugin com.example.Good" in str(fault) for fault in bad.faults] == [True]
     (good,) = parse_flows(flow.format("io.kestra.plugin.core.log.Log"), registry=registry)
     assert good.faults == ()
-    assert "com.example.Good" not in flow_schema(registry)["$defs"]
+    assert "com.example.Good" not in flow_schema(registry)["definitions"]
 
 
 def default_points() -> list[EntryPoint]:
