@@ -145,8 +145,8 @@ ONE_TASK: list[tuple[str, Found]] = [
         (8, 14, "tasks[0].onResume[1].id", "duplicate input id `x`"),
     ),
     (
-        "type: io.kestra.plugin.scripts.shell.Commands\ncommands: [a]\ntaskRunner: {type: io.kestra.plugin.scripts.runner.docker.Docker}",
-        (7, 24, "tasks[0].taskRunner.type", "no plugin of io.kestra.plugin.scripts.runner.docker is installed"),
+        "type: io.kestra.plugin.scripts.shell.Commands\ncommands: [a]\ntaskRunner: {type: io.kestra.plugin.ee.kubernetes.runner.Kubernetes}",
+        (7, 24, "tasks[0].taskRunner.type", "no plugin of io.kestra.plugin.ee.kubernetes.runner is installed"),
     ),
 ]
 
