@@ -13,16 +13,35 @@ from kestra_stream.plugin.text import MAX_LINE
 
 _MAX_LINES = 500
 _MAX_CHARACTERS = 1024 * 1024
+MOST_CHARACTERS = 64 * 1024 * 1024
+"""Characters kept of the whole log of an attempt, unless they go to a file."""
+_LAST_ERRORS = 100
+_TOO_LONG = "The log of this attempt is full: further lines are left out. `logToFile: true` keeps all of them in a file"
 
 Emit = Callable[[Sequence[LogEntry]], None]
 
 
 class AttemptLog:
-    """Collects lines until somebody takes them; a big heap of lines is emitted at once, by the thread that writes. Thread-safe."""
+    """Collects lines until somebody takes them; a big heap of lines is emitted at once, by the thread that writes. Thread-safe.
 
-    __slots__ = ("_count", "_emit", "_entries", "_info", "_least", "_lock", "_now", "_size", "_spool", "masker")
+    Args:
+        least: lines that are less severe are dropped.
+        most: characters after which further lines are dropped, but for a few errors.
+    """
 
-    def __init__(self, info: TaskInfo, now: Callable[[], datetime], emit: Emit, masker: Masker, least: Level | None = None) -> None:
+    __slots__ = ("_count", "_emit", "_entries", "_info", "_least", "_left", "_left_errors", "_lock", "_now", "_size", "_spool", "masker")
+
+    def __init__(
+        self,
+        info: TaskInfo,
+        now: Callable[[], datetime],
+        emit: Emit,
+        masker: Masker,
+        least: Level | None = None,
+        most: int = MOST_CHARACTERS,
+    ) -> None:
+        self._left = most
+        self._left_errors = _LAST_ERRORS
         self._info = info
         self._now = now
         self._emit = emit
@@ -48,9 +67,12 @@ class AttemptLog:
             if self._spool is not None:
                 self._spool.write(f"{self._now().isoformat()} {level.value} {text}\n".encode(errors="replace"))
                 return
-            self._entries.append(self._entry(level, text))
-            self._count += 1
-            self._size += len(text)
+            if self._left < 0:
+                return
+            self._append(level, text)
+            self._left -= len(text) + 1
+            if self._left < 0:
+                self._append(Level.WARN, _TOO_LONG)
             if len(self._entries) >= _MAX_LINES or self._size >= _MAX_CHARACTERS:
                 full, self._entries, self._size = self._entries, [], 0
         if full:
@@ -73,7 +95,12 @@ class AttemptLog:
         self.log(Level.WARN, message)
 
     def error(self, message: str) -> None:
-        """Write one line at ERROR."""
+        """Write one line at ERROR; a few are kept even when the log is full, since they say how the attempt ended."""
+        with self._lock:
+            if self._left < 0 < self._left_errors and self._spool is None:
+                self._left_errors -= 1
+                self._append(Level.ERROR, shortened(self.masker.mask(str(message))))
+                return
         self.log(Level.ERROR, message)
 
     def take(self) -> Sequence[LogEntry]:
@@ -98,6 +125,11 @@ class AttemptLog:
         """Forget the file."""
         if self._spool is not None:
             self._spool.close()
+
+    def _append(self, level: Level, text: str) -> None:
+        self._entries.append(self._entry(level, text))
+        self._count += 1
+        self._size += len(text)
 
     def _entry(self, level: Level, text: str) -> LogEntry:
         info = self._info

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import json
 import os
 from collections.abc import Callable, Mapping
 
@@ -45,9 +46,13 @@ class Masker:
         self.longest = 0
 
     def add(self, secret: str) -> None:
-        """Mask this text from now on; of a text of several lines each longer line too, since logs are written line by line."""
-        lines = [line.strip() for line in secret.splitlines()]
-        new = {secret, *(line for line in lines if len(line) >= _SHORTEST_LINE)} - {""}
+        """Mask this text from now on, also as it stands inside of JSON.
+
+        Of a text of several lines each longer line too, since logs are written line by line.
+        """
+        lines = [line for written in secret.splitlines() if len(line := written.strip()) >= _SHORTEST_LINE]
+        texts = (secret, *lines)
+        new = {*texts, *(json.dumps(text)[1:-1] for text in texts), *(json.dumps(text, ensure_ascii=False)[1:-1] for text in texts)} - {""}
         if new <= set(self._secrets):
             return
         # The longest first, so that a secret which contains another one is masked as a whole.

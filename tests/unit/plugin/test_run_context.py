@@ -1,6 +1,7 @@
 """What a running attempt may touch, over local storage and the memory repository."""
 
 import io
+import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -110,6 +111,30 @@ def test_encryption_needs_a_key_and_notices_a_change() -> None:
     for problem in (lambda: Cipher(None).encrypt("x"), lambda: encrypt_text("short", "x"), lambda: decrypt_text(KEY, "AAAA")):
         with pytest.raises(Invalid):
             problem()
+
+
+@pytest.mark.parametrize("secret", ['pass"word', "back\\slash", "schlüssel", "tab\there", "two\nlines of it"])
+def test_a_secret_is_masked_also_inside_of_json(secret: str) -> None:
+    masker = Masker()
+    masker.add(secret)
+    for text in (json.dumps({"x": secret}), json.dumps({"x": secret}, ensure_ascii=False), f"it is {secret}."):
+        assert masker.mask(text).replace("x", "") in {'{"": "********"}', "it is ********."}
+
+
+def test_the_log_of_an_attempt_is_bounded_and_says_so() -> None:
+    entries: list[Any] = []
+    info = TaskInfo("main", "company.team", "f", 1, "e", "t", "r", 0)
+    lines = AttemptLog(info, now, entries.extend, Masker(), most=1000)
+    for number in range(1000):
+        lines.log(Level.INFO, f"line {number}")
+    for _ in range(1000):
+        lines.error("the end")
+    entries.extend(lines.take())
+    messages = [entry.message for entry in entries]
+    assert sum(message.startswith("line") for message in messages) < 130
+    assert [message for message in messages if message.startswith("The log of this attempt is full")] == [messages[-101]]
+    assert messages[-100:] == ["the end"] * 100
+    assert [entry.id for entry in entries] == [f"r-0-{number:06d}" for number in range(len(entries))]
 
 
 def test_a_secret_of_several_lines_is_masked_line_by_line() -> None:
