@@ -10,14 +10,25 @@ import typer
 from kestra_stream.cli.exit_codes import BAD_INPUT, FAILED
 from kestra_stream.errors import Invalid, KestraError
 
-app = typer.Typer(name="kestra-stream", no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-flow_app = typer.Typer(no_args_is_help=True, help="Look at flows.", rich_markup_mode=None)
-plugin_app = typer.Typer(no_args_is_help=True, help="Look at plugins.", rich_markup_mode=None)
+_HELP = {"help_option_names": ["-h", "--help"]}
+
+app = typer.Typer(
+    name="kestra-stream",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings=_HELP,
+)
+flow_app = typer.Typer(no_args_is_help=True, help="Check and draw flows.", rich_markup_mode=None)
+plugin_app = typer.Typer(no_args_is_help=True, help="Look up the types that a flow can name.", rich_markup_mode=None)
 app.add_typer(flow_app, name="flow")
 app.add_typer(plugin_app, name="plugin")
 
-Paths = Annotated[list[Path], typer.Argument(help="Flow files, or folders with flow files.", show_default=False)]
-Output = Annotated[str, typer.Option("-o", "--output", help="table or json.")]
+Paths = Annotated[
+    list[Path], typer.Argument(metavar="PATH...", help="Flow files, folders of them, or - for standard input.", show_default=False)
+]
+Output = Annotated[str, typer.Option("-o", "--output", metavar="table|json", help="For people, or for programs.")]
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 - the signature of a typer callback
@@ -35,26 +46,39 @@ def root(
     """Run flows written in Kestra's language."""
 
 
-@app.command()
+@app.command(short_help="Run a flow here and now.")
 def run(
     paths: Paths,
-    inputs: Annotated[list[str] | None, typer.Option("-i", "--input", help="name=value, or name=@file.", show_default=False)] = None,
-    labels: Annotated[list[str] | None, typer.Option("-l", "--label", help="key=value.", show_default=False)] = None,
-    timeout: Annotated[str | None, typer.Option(help="Kill the run after this time: PT30S, or seconds.")] = None,
-    storage: Annotated[Path, typer.Option(help="Folder of the internal storage.")] = Path(".storage"),
+    inputs: Annotated[
+        list[str] | None,
+        typer.Option("-i", "--input", metavar="NAME=VALUE", help="An input; NAME=@FILE takes it from a file.", show_default=False),
+    ] = None,
+    labels: Annotated[
+        list[str] | None, typer.Option("-l", "--label", metavar="KEY=VALUE", help="A label of the execution.", show_default=False)
+    ] = None,
+    timeout: Annotated[
+        str | None, typer.Option(metavar="DURATION", help="Kill the run after so many seconds, or PT30S.", show_default=False)
+    ] = None,
+    storage: Annotated[Path, typer.Option(metavar="FOLDER", help="Where files of executions are kept.")] = Path(".storage"),
     output: Output = "table",
-    on_pause: Annotated[str | None, typer.Option(help="At a pause: ask (in a terminal), stop, resume or wait.", show_default=False)] = None,
+    on_pause: Annotated[
+        str | None,
+        typer.Option(metavar="ask|stop|resume|wait", help="What to do at a pause; ask in a terminal, else stop.", show_default=False),
+    ] = None,
 ) -> None:
-    """Run the first flow given; the others are there for it to call.
+    """Run the first flow given; other files and folders hold flows for it to call.
 
     Ends with 0 for SUCCESS and WARNING, 1 for any other end, 2 for bad input, 3 for a timeout, 4 when it stops at a pause.
+    Ctrl-C kills the execution and all its processes.
+
+    Example: kestra-stream run hello.yaml -i name=Ada
     """
     from kestra_stream.cli.run import Request, run_flow  # noqa: PLC0415 - loads the engine
 
     raise typer.Exit(run_flow(Request(paths, inputs or [], labels or [], timeout, storage, output, on_pause)))
 
 
-@flow_app.command()
+@flow_app.command(short_help="Name every fault of every flow.")
 def validate(paths: Paths, output: Output = "table") -> None:
     """Name every fault of every flow: where it is, what is wrong and what would be right."""
     from kestra_stream.cli.flow import validate_paths  # noqa: PLC0415 - loads the flow language
@@ -64,8 +88,8 @@ def validate(paths: Paths, output: Output = "table") -> None:
 
 @flow_app.command()
 def graph(
-    path: Annotated[Path, typer.Argument(help="A flow file.")],
-    output: Annotated[str, typer.Option("-o", "--output", help="mermaid, dot or json.")] = "mermaid",
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="A flow file, or - for standard input.", show_default=False)],
+    output: Annotated[str, typer.Option("-o", "--output", metavar="mermaid|dot|json", help="The language of the drawing.")] = "mermaid",
 ) -> None:
     """Draw the tasks of a flow."""
     from kestra_stream.cli.flow import draw  # noqa: PLC0415 - loads the flow language
@@ -82,7 +106,9 @@ def list_plugins(output: Output = "table") -> None:
 
 
 @plugin_app.command()
-def doc(type_name: Annotated[str, typer.Argument(metavar="TYPE", help="A type's name.")]) -> None:
+def doc(
+    type_name: Annotated[str, typer.Argument(metavar="TYPE", help="A type's name, as io.kestra.plugin.core.log.Log.", show_default=False)],
+) -> None:
     """Show what a type does, its properties and outputs."""
     from kestra_stream.cli.plugin import show_documentation  # noqa: PLC0415 - loads the registry
 
