@@ -1,11 +1,12 @@
 """io.kestra.plugin.core.flow.EachParallel: deprecated; all pairs of value and task at once."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pydantic import Field
 
 from kestra_stream.models.behaviour import ForEach as Loop
 from kestra_stream.models.task import AnyTask, FlowableTask
+from kestra_stream.plugin.core.loop_values import LoopValues
 
 
 class EachParallel(FlowableTask):
@@ -26,7 +27,7 @@ class EachParallel(FlowableTask):
         """,
     )
 
-    value: str | list[Any] = Field(description="A list, or a template that renders to a JSON list.")
+    value: LoopValues = Field(description="A list, or a template that renders to a JSON list.")
     concurrent: int = Field(default=0, ge=0, description="How many pairs run at once; 0 for all.")
     tasks: tuple[AnyTask, ...] = Field(min_length=1, description="The tasks for each value.")
 

@@ -1,11 +1,12 @@
 """io.kestra.plugin.core.flow.EachSequential: deprecated form of ForEach, one value after the other."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pydantic import Field
 
 from kestra_stream.models.behaviour import ForEach as Loop
 from kestra_stream.models.task import AnyTask, FlowableTask
+from kestra_stream.plugin.core.loop_values import LoopValues
 
 
 class EachSequential(FlowableTask):
@@ -26,7 +27,7 @@ class EachSequential(FlowableTask):
         """,
     )
 
-    value: str | list[Any] = Field(description="A list, or a template that renders to a JSON list.")
+    value: LoopValues = Field(description="A list, or a template that renders to a JSON list.")
     tasks: tuple[AnyTask, ...] = Field(min_length=1, description="The tasks for each value.")
 
     def behaviour(self) -> Loop:

@@ -1,11 +1,12 @@
 """io.kestra.plugin.core.flow.ForEach: the same tasks for every value of a list."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pydantic import Field
 
 from kestra_stream.models.behaviour import ForEach as Loop
 from kestra_stream.models.task import AnyTask, FlowableTask
+from kestra_stream.plugin.core.loop_values import LoopValues
 
 
 class ForEach(FlowableTask):
@@ -28,7 +29,7 @@ class ForEach(FlowableTask):
         """,
     )
 
-    values: str | list[Any] = Field(description="A list, or a template that renders to a JSON list.")
+    values: LoopValues = Field(description="A list, or a template that renders to a JSON list.")
     concurrency_limit: int = Field(default=1, ge=0, description="How many values run at once; 0 for all.")
     tasks: tuple[AnyTask, ...] = Field(min_length=1, description="The tasks for each value.")
 

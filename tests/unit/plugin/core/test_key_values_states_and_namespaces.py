@@ -126,7 +126,7 @@ def test_purge_looks_everywhere_by_default(place: Place) -> None:
 
 
 def test_purge_removes_keys_and_not_versions() -> None:
-    assert "'key'" in task_faults("kv.PurgeKV", "behavior: {type: version, keepAmount: 1}")
+    assert "must be one of key, but is `version`" in task_faults("kv.PurgeKV", "behavior: {type: version, keepAmount: 1}")
 
 
 @pytest.mark.parametrize("choice", ["expiredOnly: false", "behavior: {type: key, expiredOnly: '{{ false }}'}"])
