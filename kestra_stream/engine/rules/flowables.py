@@ -64,6 +64,8 @@ def reopen(step: Step, run_id: str) -> None:
             scope = Scope(iteration=int(outputs.get("iterationCount", 1)), first_round=run.state.start_date)
         case b.Run():
             scope = scopes.after_attempt(run)
+        case b.Pause() if run.state.current is not S.RUNNING:
+            scope = Scope(section=Section.ON_PAUSE)
         case _:
             scope = Scope()
     scopes.open_scope(step, run_id, scope)

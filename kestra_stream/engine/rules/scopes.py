@@ -14,6 +14,9 @@ from kestra_stream.models.ids import derived_id
 from kestra_stream.models.state import CREATED_LIKE, S, State, StateType
 
 
+_OPEN = frozenset({S.RUNNING, S.PAUSED, S.KILLING})
+
+
 def owner_of(step: Step, scope_id: str) -> Node:
     """Return the node of the flowable whose scope this is."""
     return step.plan.root if scope_id == ROOT else step.plan.nodes[step.task_runs[scope_id].task_id]
@@ -90,8 +93,13 @@ def _adopt_run(step: Step, run: TaskRun) -> None:
         step.push(WorkKind.FOLD, run.id)
     elif run.state.current in CREATED_LIKE and not run.sent:
         step.push(WorkKind.DISPATCH, run.id)
-    elif not run.sent and step.node(run).is_group and run.state.current in {S.RUNNING, S.KILLING}:
+    elif not run.sent and run.state.current in _OPEN and _has_scope(step.node(run), run):
         step.push(WorkKind.REOPEN, run.id)
+
+
+def _has_scope(node: Node, run: TaskRun) -> bool:
+    """Whether an open run has children that the engine counts: those of a group, or what a Pause runs as it begins."""
+    return bool(node.children(Section.ON_PAUSE)) or (node.is_group and run.state.current is not S.PAUSED)
 
 
 # -- creating children -------------------------------------------------------------------------------------------------
@@ -203,14 +211,12 @@ def fold(step: Step, run_id: str) -> None:
         return
     node = step.node(run)
     step.put_scope(scope_id, _counted(scope, node, run))
-    if node.section is Section.ON_PAUSE:
-        return
     if step.is_killing:
         if step.scopes[scope_id].open == 0:
             close(step, scope_id)
     elif node.section is Section.MAIN:
         _after_main_child(step, scope_id, node, run)
-    elif node.section is step.scopes[scope_id].section:
+    elif node.section is not Section.ON_PAUSE and node.section is step.scopes[scope_id].section:
         _after_branch_child(step, scope_id, node)
 
 
