@@ -61,7 +61,8 @@ def reopen(step: Step, run_id: str) -> None:
             scope = Scope(values=known if known is not None else Chunked.of(loop_values(step, run, values)))
             step.set_loop_values(run_id, scope.values)
         case b.LoopUntil():
-            scope = Scope(iteration=int(outputs.get("iterationCount", 1)), first_round=run.state.start_date)
+            failed = int(_has_given_up(step, run, node.behaviour))
+            scope = Scope(iteration=int(outputs.get("iterationCount", 1)), first_round=run.state.start_date, failed=failed)
         case b.Run():
             scope = scopes.after_attempt(run)
         case b.Pause() if run.state.current is not S.RUNNING:
@@ -159,6 +160,17 @@ def end_round(step: Step, run_id: str) -> None:
         scopes.enter(step, run_id, Section.ERRORS)
     else:
         step.set_timer(f"loop:{run_id}", step.now + interval, TimerKind.LOOP, run_id)
+
+
+def _has_given_up(step: Step, run: TaskRun, loop: b.LoopUntil) -> bool:
+    """Whether a loop had failed by itself before its errors or finally branch began: the states of its children do not tell."""
+    sections = {step.node(child).section for child in (step.existing or {}).get(run.id, ())}
+    if Section.ERRORS in sections or Section.FINALLY not in sections:
+        return Section.ERRORS in sections
+    try:
+        return not is_truthy(render(step, run, _as_text(loop.condition))) and flag(step, run, loop.fail_on_max_reached)
+    except ExpressionError:
+        return True
 
 
 def _is_over(step: Step, run: TaskRun, loop: b.LoopUntil, scope: Scope, interval: timedelta) -> str:

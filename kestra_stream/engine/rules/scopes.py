@@ -13,7 +13,6 @@ from kestra_stream.models.execution import TaskRun
 from kestra_stream.models.ids import derived_id
 from kestra_stream.models.state import CREATED_LIKE, S, State, StateType
 
-
 _OPEN = frozenset({S.RUNNING, S.PAUSED, S.KILLING})
 
 
