@@ -254,11 +254,20 @@ class Driver:
         return True
 
     def _run(self, job: WorkerJob) -> None:
+        """Run a job; what it may look up has been indexed, so that a flow's story does not hang on the order of things."""
+        for loop in self.loops if self.worker.services is not None else ():
+            while isinstance(loop.processor, Indexer) and loop.step():
+                pass
         for record in self.worker.run(job):
             if record.topic is EXECUTION_INBOX:
                 self._report(record)
             else:
                 self.log.send((record,))
+
+    def equip(self, **changes: Any) -> None:
+        """Change what attempts and the engine see of the server: `globals`, `envs`, `kestra`, `zone`, ..."""
+        self.worker.equip(**changes)
+        self._replace(next(place for place, loop in enumerate(self.loops) if isinstance(loop.processor, Executor)))
 
     def release(self, task_id: str, value: str | None = None) -> None:
         """Let held attempts of a task (or of one loop value of it) run; `driver.worker.hold` holds them."""
