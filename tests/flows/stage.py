@@ -52,7 +52,7 @@ class Stage:
     def __init__(self, path: Path, folder: Path, seed: int | None = None) -> None:
         tricks = Mischief(reorder=0.3, double=0.2, delay=0.3, crash=0.02, rebalance=0.02) if seed is not None else None
         self.driver = Driver(seed=seed or 0, mischief=tricks, storage=LocalStorage(folder / "storage"))
-        self.driver.worker.equip(globals={"place": "here"}, kestra={"url": "http://kestra.test", "environment": "test"})
+        self.driver.equip(globals={"place": "here"}, kestra={"url": "http://kestra.test", "environment": "test"})
         self.folder = folder
         self._later: list[Flow] = []
         flows = [parsed(text) for text in documents(path)]

@@ -25,6 +25,7 @@ and of the runs of a task:
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import pytest
 import yaml
@@ -113,3 +114,9 @@ def test_the_set_is_complete() -> None:
     flows = {path.with_suffix("") for path in FLOWS}
     expectations = {path.with_name(path.name.removesuffix(".expected.yaml")) for path in HERE.glob("*/*.expected.yaml")}
     assert flows == expectations
+
+
+@pytest.mark.parametrize("path", FLOWS, ids=NAMES)
+def test_flow_under_mischief(path: Path, tmp_path: Path, server: Server) -> None:
+    """Late, doubled and reordered reports, processors that crash and executors that come and go change no story."""
+    play(path, tmp_path, server.url, seed=crc32(path.name.encode()))
