@@ -145,7 +145,7 @@ def _copies(step: Step, new_id: str, targets: list[TaskRun], kept: Iterable[Task
     copies = []
     for run in kept:
         state = run.state.to(S.RESTARTED, step.now) if run.id in chosen else run.state
-        state = state.to(S.RUNNING, step.now) if run.id in around else state
+        state = state.to(S.RUNNING, step.now) if run.id in around or state.current is S.KILLING else state
         parent_id = ids.get(run.parent_id) or new_run_id(by_id[run.parent_id]) if run.parent_id is not None else None
         copy = replace(run, id=new_run_id(run), parent_id=parent_id, state=state, epoch=0, sent=False)
         copies.append(replace(copy, state=State.created(step.now), attempts=(), outputs=None) if _begins_anew(step, run, chosen) else copy)
