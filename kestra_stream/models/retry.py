@@ -29,7 +29,7 @@ class RetryPolicy(Written):
     )
     max_duration: Duration | None = Field(default=None, description="No attempt starts later than this after the start of the first.")
     warning_on_retry: bool = Field(default=False, description="Success after a retry becomes WARNING.")
-    behavior: RetryBehavior = RetryBehavior.RETRY_FAILED_TASK
+    behavior: RetryBehavior = Field(default=RetryBehavior.RETRY_FAILED_TASK, description="Try the task again, or the whole execution.")
 
     def delay(self, attempts: int, fraction: float) -> timedelta:
         """Return the wait after so many attempts; `fraction` in [0, 1) is the chance that a random policy uses."""
@@ -61,8 +61,8 @@ Wait = Annotated[Duration, AfterValidator(_shorter)]
 class ConstantRetry(RetryPolicy):
     """Wait the same time before every attempt."""
 
-    type: Literal["constant"]
-    interval: Wait
+    type: Literal["constant"] = Field(description="constant.")
+    interval: Wait = Field(description="Time between two attempts.")
 
     def delay(self, attempts: int, fraction: float) -> timedelta:
         return self.interval
@@ -71,10 +71,10 @@ class ConstantRetry(RetryPolicy):
 class ExponentialRetry(RetryPolicy):
     """Wait `interval`, then each time `delayFactor` times longer, at most `maxInterval`."""
 
-    type: Literal["exponential"]
-    max_interval: Duration
-    interval: Wait
-    delay_factor: float = Field(default=2.0, gt=0)
+    type: Literal["exponential"] = Field(description="exponential.")
+    max_interval: Duration = Field(description="Longest time between two attempts.")
+    interval: Wait = Field(description="Time before the first retry.")
+    delay_factor: float = Field(default=2.0, gt=0, description="How many times longer each wait is.")
 
     def delay(self, attempts: int, fraction: float) -> timedelta:
         try:
@@ -86,9 +86,9 @@ class ExponentialRetry(RetryPolicy):
 class RandomRetry(RetryPolicy):
     """Wait somewhere between `minInterval` and `maxInterval`."""
 
-    type: Literal["random"]
-    max_interval: Duration
-    min_interval: Wait
+    type: Literal["random"] = Field(description="random.")
+    max_interval: Duration = Field(description="Longest time between two attempts.")
+    min_interval: Wait = Field(description="Shortest time between two attempts.")
 
     def delay(self, attempts: int, fraction: float) -> timedelta:
         return self.min_interval + (self.max_interval - self.min_interval) * fraction

@@ -24,15 +24,15 @@ TYPE_PATTERN = r"^[A-Za-z_$][A-Za-z0-9_$]*(\.[A-Za-z_$][A-Za-z0-9_$]*)*$"
 class WorkerGroup(Written):
     """Which workers may run a task, and what happens when none lives."""
 
-    key: str = Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_-]*$")
-    fallback: Literal["WAIT", "FAIL", "CANCEL"] = "WAIT"
+    key: str = Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_-]*$", description="Name of the group.")
+    fallback: Literal["WAIT", "FAIL", "CANCEL"] = Field(default="WAIT", description="What happens when none of its workers lives.")
 
 
 class TaskCache(Written):
     """Keep a task's outputs and do not run it again while nothing it names has changed."""
 
-    enabled: bool = False
-    ttl: Duration | None = None
+    enabled: bool = Field(default=False, description="Whether outputs are kept.")
+    ttl: Duration | None = Field(default=None, description="Older outputs are not used again.")
 
 
 class Plugin(Written):
