@@ -245,7 +245,7 @@ def _map_literal(compiler: ExpressionCompiler, node: MapLiteral) -> Evaluate:
 
     def build(frame: Frame) -> dict[object, object]:
         frame.charge(1)
-        built = {}
+        built: dict[object, object] = {}
         for key, value in pairs:
             name = key(frame)
             if is_collection(name):
@@ -256,10 +256,17 @@ def _map_literal(compiler: ExpressionCompiler, node: MapLiteral) -> Evaluate:
     return build
 
 
+def _not(value: object) -> bool:
+    return not truth(value)
+
+
+_UNARY: dict[str, Callable[[object], object]] = {"-": negate, "+": plus, "not": _not}
+
+
 def _unary(compiler: ExpressionCompiler, node: Unary) -> Evaluate:
     """Compile `not x`, `-x`, `+x`."""
     value, place = compiler.expression(node.value), compiler.place(node.position)
-    operate: Callable[[object], object] = {"-": negate, "+": plus, "not": lambda value: not truth(value)}[node.operator]
+    operate = _UNARY[node.operator]
 
     def run(frame: Frame) -> object:
         operand = value(frame)
@@ -377,7 +384,7 @@ def _macro_call(compiler: ExpressionCompiler, node: Call) -> Evaluate:
 def _block_call(compiler: ExpressionCompiler, node: Call) -> Evaluate:
     given = node.arguments.positional
     name = given[0].value if len(given) == 1 and isinstance(given[0], Literal) else None
-    if name not in compiler.block_names:
+    if not isinstance(name, str) or name not in compiler.block_names:
         fail(compiler.source, node.position, "`block` needs the name of a block of this template, as a text")
     blocks = compiler.blocks
 

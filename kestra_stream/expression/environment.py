@@ -59,6 +59,6 @@ class Environment:
     now: Callable[[], datetime]
     zone: tzinfo
     random: RandomSource
-    functions: Mapping[str, IoFunction] = field(default_factory=dict)
+    functions: Mapping[str, IoFunction] = field(default_factory=dict[str, IoFunction])
     recursive: bool = False
     budget: Budget = field(default_factory=Budget)

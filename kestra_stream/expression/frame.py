@@ -1,13 +1,17 @@
 """One render in progress: its variables, its scopes, and what is left of its budget."""
 
-from collections.abc import Mapping
-from typing import NoReturn
+from collections.abc import Mapping, Sized
+from typing import NoReturn, TypeGuard
 
 from kestra_stream.errors import BudgetExceeded
 from kestra_stream.expression.environment import Environment
 from kestra_stream.expression.lexer import shorten
 
 Scope = dict[str, object]
+
+
+def _is_sized(value: object) -> TypeGuard[Sized]:
+    return hasattr(value, "__len__")
 
 
 class Frame:
@@ -45,9 +49,9 @@ class Frame:
     def work_on(self, value: object) -> None:
         """Use up as many steps as one pass over a value costs."""
         steps = 1
-        if type(value) is str:
+        if isinstance(value, str):
             steps += len(value) >> 8
-        elif hasattr(value, "__len__"):
+        elif _is_sized(value):
             steps += len(value) >> 3
         self.charge(steps)
 

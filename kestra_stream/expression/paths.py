@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from kestra_stream.errors import Undefined
 from kestra_stream.expression.frame import Frame
 from kestra_stream.expression.lexer import named, shorten
+from kestra_stream.expression.printing import is_map
 
 Evaluate = Callable[[Frame], object]
 MISSING: object = object()
@@ -28,14 +30,18 @@ WHOLE_CONTEXT: Reference = ("*",)
 
 def attribute(value: object, key: object) -> object:
     """Follow one item: a map's key (an int also by its text), a list's index; MISSING when it is not there."""
-    if isinstance(value, Mapping):
+    if is_map(value):
         return _entry(value, key)
-    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+    if _is_sequence(value):
         if isinstance(key, str) and key.isdecimal():
             key = int(key) if len(key) < 20 else -1  # noqa: PLR2004 - more digits than any index has
         if type(key) is int and 0 <= key < len(value):
             return value[key]
     return MISSING
+
+
+def _is_sequence(value: object) -> TypeGuard[Sequence[object]]:
+    return isinstance(value, Sequence) and not isinstance(value, str | bytes)
 
 
 def _entry(value: Mapping[object, object], key: object) -> object:
@@ -74,13 +80,13 @@ def follow(keys: tuple[str | int, ...], place: Place) -> Evaluate:
     def walk(frame: Frame) -> object:
         value: object = frame.variables
         for key in keys:
-            if type(value) is dict and key in value:
-                value = value[key]
+            if type(value) is dict and key in value:  # pyright: ignore[reportUnknownArgumentType]  # a dict of whatever
+                value = value[key]  # pyright: ignore[reportUnknownVariableType]  # as above
                 continue
-            value = attribute(value, key)
+            value = attribute(value, key)  # pyright: ignore[reportUnknownArgumentType]  # as above
             if value is MISSING:
                 raise place.unfound(key)
-        return value
+        return value  # pyright: ignore[reportUnknownVariableType]  # as above
 
     return walk
 
@@ -106,8 +112,8 @@ def constant_item(of: Evaluate, key: str | int, place: Place) -> Evaluate:
     def walk(frame: Frame) -> object:
         value = of(frame)
         if type(value) is dict and key in value:
-            return value[key]
-        value = attribute(value, key)
+            return value[key]  # pyright: ignore[reportUnknownVariableType]  # as above
+        value = attribute(value, key)  # pyright: ignore[reportUnknownArgumentType]  # as above
         if value is MISSING:
             raise place.unfound(key)
         return value

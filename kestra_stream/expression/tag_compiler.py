@@ -1,7 +1,7 @@
 """Statements in, Python closures out: each takes the frame and the list of texts to write to."""
 
 from collections.abc import Callable, Collection, Iterator
-from typing import assert_never
+from typing import TypeGuard, assert_never
 
 from kestra_stream.errors import ExpressionError, InvalidExpression
 from kestra_stream.expression.compiler import ExpressionCompiler
@@ -39,6 +39,12 @@ def statements_of(body: Body) -> Iterator[Statement]:
                 yield from statements_of(otherwise)
             case Macro(body=inner) | Block(body=inner) | FilterBlock(body=inner):
                 yield from statements_of(inner)
+            case Text() | Print() | Assign():
+                pass
+
+
+def _is_node(value: object) -> TypeGuard[tuple[object, ...]]:
+    return isinstance(value, tuple)
 
 
 def check_height(body: Body, source: str) -> None:
@@ -46,7 +52,7 @@ def check_height(body: Body, source: str) -> None:
     waiting: list[tuple[object, int]] = [(body, 0)]
     while waiting:
         node, height = waiting.pop()
-        if not isinstance(node, tuple):
+        if not _is_node(node):
             continue
         if height > MAX_HEIGHT:
             raise InvalidExpression(f"The expression `{source[:200]}…` has more than {MAX_HEIGHT} operators inside each other")
@@ -75,6 +81,8 @@ class TagCompiler:
                     noted.assigned.update(parameter for parameter, _ in parameters)
                 case Block(name=name):
                     noted.block_names.add(name)
+                case Text() | Print() | If() | FilterBlock():
+                    pass
 
     def body(self, body: Body) -> Run:
         """Compile statements that follow each other."""

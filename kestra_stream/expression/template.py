@@ -218,12 +218,12 @@ def render_structure(value: object, variables: Mapping[str, object], environment
 
 def references_of(value: object) -> frozenset[Reference]:
     """Collect the references of all texts in a structure."""
-    return frozenset().union(*(template.references for template in _templates(value)))
+    return frozenset[Reference]().union(*(template.references for template in _templates(value)))
 
 
 def functions_of(value: object) -> frozenset[str]:
     """Collect the names of the functions that the texts in a structure call."""
-    return frozenset().union(*(template.functions for template in _templates(value)))
+    return frozenset[str]().union(*(template.functions for template in _templates(value)))
 
 
 def _templates(value: object) -> list[Template]:

@@ -50,7 +50,8 @@ def _foreign(kind: str, width: Width, locale: str) -> tuple[str, ...]:
             return tuple(dates.get_quarter_names(width, "format", found)[quarter] for quarter in range(1, 5))
         case "halves":
             periods = dates.get_period_names("abbreviated", "format", found)
-            return (str(periods.get("am", "AM")), str(periods.get("pm", "PM")))
+            half = periods.get  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  # babel says nothing of the names
+            return (f"{half('am', 'AM')}", f"{half('pm', 'PM')}")
         case _:
             eras = dates.get_era_names(width, found)
             return (eras[0], eras[1])

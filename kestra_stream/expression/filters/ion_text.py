@@ -1,6 +1,5 @@
 """Ion between texts and values."""
 
-from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 
@@ -75,7 +74,7 @@ def _incoming(value: object, frame: Frame) -> object:
         return bool(value)
     if name in ("IonPySymbol", "SymbolToken"):
         return str(getattr(value, "text", ""))
-    if isinstance(value, Mapping):
+    if is_map(value):
         return {str(key): _incoming(item, frame) for key, item in value.items()}
     if is_list(value):
         return [_incoming(item, frame) for item in value]

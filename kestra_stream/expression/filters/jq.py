@@ -11,12 +11,15 @@ import json
 import re
 import sys
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING
 
 from kestra_stream.expression.frame import Frame
 from kestra_stream.expression.native import Native, native
 from kestra_stream.expression.operators import kind_of
 from kestra_stream.expression.printing import json_text
+
+if TYPE_CHECKING:
+    import jq as jq_library
 
 _MAX_PROGRAM = 10_000
 _MAX_STEPS_HERE = 2_000_000
@@ -70,7 +73,7 @@ except ValueError as error:
 """
 
 
-def jq(value: object, frame: Frame, expression: str) -> list[object]:
+def jq(value: object, frame: Frame, expression: object) -> list[object]:
     """Run a jq program on a value and list all its results."""
     if not isinstance(expression, str):
         raise TypeError(f"the program is a text, not a {kind_of(expression)}")
@@ -87,7 +90,7 @@ def jq(value: object, frame: Frame, expression: str) -> list[object]:
 
 
 @lru_cache(maxsize=256)
-def _program(expression: str) -> Any:
+def _program(expression: str) -> "jq_library.Program":
     import jq as jq_library  # noqa: PLC0415 - loaded where it is used: importing the language must be quick
 
     return jq_library.compile(expression)

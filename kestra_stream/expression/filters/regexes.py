@@ -103,7 +103,7 @@ def matches(pattern: str, text: str, frame: Frame) -> "list[regex.Match[str]]":
     found = compiled(pattern)
 
     def collect(seconds: float) -> "list[regex.Match[str]]":
-        kept = []
+        kept: list[regex.Match[str]] = []
         for match in found.finditer(text, timeout=seconds):
             kept.append(match)
             if len(kept) > frame.environment.budget.items:

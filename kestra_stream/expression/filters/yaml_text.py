@@ -74,6 +74,8 @@ class _Builder:
                 self._put(value)
             case "DocumentStartEvent":
                 self.documents += 1
+            case _:
+                pass
 
     def _anchor(self, anchor: str | None, value: object) -> None:
         if anchor is not None:

@@ -1,7 +1,5 @@
 """Functions that look at the context as a whole."""
 
-from collections.abc import Mapping
-
 from kestra_stream.expression.frame import Frame
 from kestra_stream.expression.lexer import named
 from kestra_stream.expression.native import Native, native
@@ -41,7 +39,7 @@ def tasks_with_state(frame: Frame, state: str) -> list[dict[str, object]]:
     wanted = text_of(state, frame).upper()
     tasks = frame.variables.get("tasks")
     found: list[dict[str, object]] = []
-    for task_id, task in tasks.items() if isinstance(tasks, Mapping) else ():
+    for task_id, task in tasks.items() if is_map(tasks) else ():
         _runs_in(wanted, {"taskId": task_id, "state": wanted}, task, frame, found)
     return found
 

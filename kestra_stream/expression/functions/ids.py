@@ -21,7 +21,7 @@ def uuid(frame: Frame) -> str:
 def id_(frame: Frame) -> str:
     """Make an id of 22 letters and digits."""
     number = int.from_bytes(frame.environment.random.random_bytes(16), "big")
-    digits = []
+    digits: list[str] = []
     for _ in range(_ID_LENGTH):
         number, digit = divmod(number, len(_ALPHABET))
         digits.append(_ALPHABET[digit])
