@@ -137,7 +137,7 @@ def registry(tmp_path: Path) -> Iterator[Registry]:
         ("raises", "can not be loaded: RuntimeError: not today"),
         ("exits", "can not be loaded: SystemExit: 7"),
         ("broken", "can not be loaded: SyntaxError"),
-        ("other", "is not a plugin class"),
+        ("other", "which is no plugin class"),
         ("needs", "can not be loaded: ModuleNotFoundError"),
         ("empty", "can not be loaded: AttributeError"),
         ("recursive", "can not be loaded: RecursionError"),

@@ -1,5 +1,6 @@
 """Scripts that misbehave: processes that do not die, streams that do not end, bytes that are no text."""
 
+import psutil
 import pytest
 
 from kestra_stream.models.execution_input import Kill
@@ -68,6 +69,17 @@ def test_what_a_script_leaves_running_dies_with_it(bench: Bench, text: str) -> N
 
 def test_a_daemon_dies_with_its_script(bench: Bench) -> None:
     assert bench.end(bench.task(script(DAEMON, "", PYTHON))).state == "SUCCESS"
+
+
+def test_a_daemon_that_has_cleared_its_environment_dies_with_its_script(bench: Bench) -> None:
+    text = DAEMON.replace("        time.sleep(1000)", "        os.execve('/bin/sleep', ['sleep', '1000'], {})").replace(
+        "    if os.fork() == 0:", "    if (child := os.fork()) == 0:"
+    )
+    text = text.replace("    os._exit(0)", "    print('daemon', child, flush=True)\n    os._exit(0)")
+    story = bench.end(bench.task(script(text + "else:\n    os.wait()\n", "", PYTHON)))
+    (told,) = [line.message for line in story.lines if line.message.startswith("daemon ")]
+    assert story.state == "SUCCESS"
+    assert not psutil.pid_exists(int(told.split()[1]))
 
 
 def test_a_script_may_close_its_streams_and_run_on(bench: Bench) -> None:

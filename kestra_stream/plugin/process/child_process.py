@@ -10,7 +10,6 @@ import os
 import selectors
 import subprocess
 import time
-import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from threading import Lock
 
 from kestra_stream.plugin.api import TaskFailed
 from kestra_stream.plugin.process.line_splitter import Line, LineSplitter
-from kestra_stream.plugin.process.process_tree import MARK, ProcessTree
+from kestra_stream.plugin.process.process_tree import MARK, ProcessTree, new_mark
 
 _CHUNK = 64 * 1024
 _POLL = 0.05
@@ -47,7 +46,7 @@ class ChildProcess:
         Raises:
             TaskFailed: it cannot be started.
         """
-        mark = uuid.uuid4().hex
+        mark = new_mark()
         # the attempt counts as one that knows how to end itself until the last process is gone
         with _waker() as (woken, wake), on_stop(wake):
             process = self._start(mark)
