@@ -5,10 +5,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from kestra_stream.errors import Fault
+from kestra_stream.plugin.document.yaml_reader import MOST_CHARACTERS
 from kestra_stream.plugin.flow_source import ParsedFlow, parse_flows
 
 _SUFFIXES = frozenset({".yaml", ".yml"})
 _STDIN = Path("-")
+_MOST_BYTES = 4 * MOST_CHARACTERS
 
 
 def read_all(paths: Sequence[Path]) -> dict[Path, list[ParsedFlow]]:
@@ -43,6 +45,8 @@ def read_flows(path: Path) -> list[ParsedFlow]:
         data = _bytes(path)
     except OSError as error:
         return [_faulty(f"cannot be read: {error.strerror or error}", path)]
+    if len(data) > _MOST_BYTES:
+        return [_faulty(f"it has more than {_MOST_BYTES:,} bytes; a flow has fewer than {MOST_CHARACTERS:,} characters", path)]
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -54,10 +58,11 @@ def read_flows(path: Path) -> list[ParsedFlow]:
 
 def _bytes(path: Path) -> bytes:
     if path != _STDIN:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            return file.read(_MOST_BYTES + 1)
     if sys.stdin is None:
         raise OSError("standard input is closed")
-    return sys.stdin.buffer.read()
+    return sys.stdin.buffer.read(_MOST_BYTES + 1)
 
 
 def _name(path: Path) -> str:

@@ -96,7 +96,8 @@ class _Reader:
     def _noted(self, message: str, path: Path, *, key: bool) -> Fault:
         found = find(self.place, path, key=key)
         origin = f" (set by {found.origin})" if found.origin else ""
-        return Fault(f"{message}{origin}", path_text(path), self.file, *found.mark)
+        line = message.replace("\n", "\\n")  # one fault, one line
+        return Fault(f"{line}{origin}", path_text(path), self.file, *found.mark)
 
     def _canonical(self, name: str) -> str | None:
         try:

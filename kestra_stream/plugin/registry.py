@@ -18,7 +18,7 @@ from kestra_stream.plugin.api import RunnableTask
 from kestra_stream.storage.interface import Storage
 
 GROUP = "kestra_stream.plugins"
-_KESTRA = "io.kestra."
+_KESTRA, _OLD = "io.kestra.", "io.kestra.core."
 _LONGEST_NAME = 200
 _MOST_HINTS = 2
 _VERY_NEAR, _NEAR = 0.93, 0.7
@@ -80,7 +80,7 @@ class Registry:
         return cls
 
     def _hint(self, name: str) -> str:
-        names = self.names()
+        names = sorted(self.names(), key=lambda known: known.startswith(_OLD))
         group, _, last = name.rpartition(".")
         likely = get_close_matches(name[:_LONGEST_NAME], names, 2, _VERY_NEAR)
         near = likely or [known for known in names if known.rpartition(".")[2].lower() == last.lower()][:_MOST_HINTS]

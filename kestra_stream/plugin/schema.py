@@ -169,14 +169,15 @@ def _plain(value: Any) -> Any:
         return [_plain(item) for item in value]
     if not isinstance(value, dict):
         return value
-    found = {key: _plain(item) for key, item in value.items() if not (key == "title" and isinstance(item, str) and "$schema" not in value)}
+    noise = "title" if "$schema" not in value and isinstance(value.get("title"), str) else None
+    found: dict[str, Any] = {key: _plain(item) for key, item in value.items() if key != noise}
     if "discriminator" in found:
         return _chosen_by_tag(found)
     if found.get("format") == "duration":
         found = {"type": "string", "pattern": DURATION_PATTERN}
     if found.get("default", 0) is None:
         del found["default"]
-    choices = [one for one in found.get("anyOf", ()) if one != {"type": "null"}]
+    choices: list[dict[str, Any]] = [one for one in found.get("anyOf", ()) if one != {"type": "null"}]
     if "anyOf" in found and len(choices) < len(found["anyOf"]):
         del found["anyOf"]
         found = {**choices[0], **found} if len(choices) == 1 and "$ref" not in choices[0] else {**found, "anyOf": choices}

@@ -63,6 +63,12 @@ def test_a_file_that_is_no_text_is_a_fault_with_its_place(tmp_path: Path) -> Non
         assert "latin.yaml:3:6: this is not UTF-8 text" in kestra(*command, "latin.yaml", cwd=tmp_path, check=2).stderr
 
 
+def test_a_file_that_is_far_too_long_is_a_fault_and_not_read_whole(tmp_path: Path) -> None:
+    with (tmp_path / "long.yaml").open("wb") as file:
+        file.truncate(10**11)
+    assert "long.yaml: it has more than 20,000,000 bytes" in kestra("flow", "validate", "long.yaml", cwd=tmp_path, check=2).stderr
+
+
 @pytest.mark.parametrize("storage", ["/proc/nothing", str(HELLO)])
 def test_a_storage_that_takes_no_file_is_refused(tmp_path: Path, storage: str) -> None:
     assert "files cannot be written there" in kestra("run", HELLO, "--storage", storage, cwd=tmp_path, check=2).stderr

@@ -352,3 +352,13 @@ def test_the_revision_and_the_tenant_of_a_document_are_not_read() -> None:
     parsed = only(f"revision: 7\ntenantId: other\ndeleted: true\n{FLOW}")
     assert parsed.flow is not None
     assert (parsed.flow.revision, parsed.flow.tenant_id, parsed.flow.deleted) == (1, "main", False)
+
+
+def test_a_fault_stays_on_one_line() -> None:
+    (fault,) = only(task(f"type: {LOG}\nmessage: |\n  one\n  {{{{ x | uper }}}}")).faults
+    assert "\n" not in str(fault)
+
+
+def test_a_type_without_its_package_is_found_under_its_present_name() -> None:
+    (fault,) = only(FLOW.replace(LOG, "Log")).faults
+    assert fault.message.startswith(f"Invalid type: Log; did you mean {LOG}")
