@@ -3,20 +3,21 @@
 One document goes through: parse with places, inject plugin defaults, resolve plugins, check the rules of the whole.
 """
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from kestra_stream.errors import Fault, InvalidFlow, NotFound
+from kestra_stream.errors import Fault, InvalidExpression, InvalidFlow, NotFound
 from kestra_stream.models.document_model import inside
 from kestra_stream.models.flow import Flow
 from kestra_stream.models.sentences import joined, sentence, suggestion
 from kestra_stream.models.task import Plugin, Task
 from kestra_stream.plugin.document.defaults import inject
 from kestra_stream.plugin.document.notes import FoundPlugin
-from kestra_stream.plugin.document.places import Path, find, path_text
+from kestra_stream.plugin.document.places import Path, find, in_block, path_text
 from kestra_stream.plugin.document.properties import classes_at, properties
 from kestra_stream.plugin.document.rules import check_rules
 from kestra_stream.plugin.document.yaml_reader import Document, load_documents
@@ -70,6 +71,7 @@ class _Reader:
         self.paths: dict[int, Path] = {}
         self.place = document.place
         self.data: dict[str, Any] = {}
+        self._lines: list[str] = []
 
     def read(self) -> ParsedFlow:
         """Return the flow, or its faults in the order of the document."""
@@ -88,6 +90,16 @@ class _Reader:
     def fault(self, message: str, path: Path, *, key: bool = False) -> None:
         """Note a fault at a path."""
         self.faults.append(self._noted(message, path, key=key))
+
+    def broken(self, error: InvalidExpression, path: Path) -> None:
+        """Note a template that does not parse, at its line and column when it is a block of lines."""
+        fault = self._noted(str(error), path, key=False)
+        inner = _IN_TEMPLATE.search(str(error))
+        if inner is not None:
+            self._lines = self._lines or self.document.lines()
+            line, column = in_block(self._lines, (fault.line, fault.column), int(inner[1]), int(inner[2]))
+            fault = replace(fault, line=line, column=column)
+        self.faults.append(fault)
 
     def warn(self, message: str, path: Path) -> None:
         """Note something that does no harm yet."""
@@ -197,6 +209,7 @@ class _Reader:
             self.fault(joined(sentences), place)
 
 
+_IN_TEMPLATE = re.compile(r"at line (\d+), column (\d+)$")
 _IGNORED = frozenset({"revision", "tenantId", "taskDefaults", "deleted"})
 _BRANCHES = ("tasks", "then", "else", "defaults", "errors", "finally")
 _KIND_NAMES = {"TaskRunner": "task runner", "Task": "task", "Trigger": "trigger", "Condition": "condition"}

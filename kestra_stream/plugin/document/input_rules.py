@@ -116,7 +116,7 @@ def _check_templates(entry: Mapping[str, Any], place: Path, notes: Notes) -> Non
             try:
                 compile_template(text)
             except InvalidExpression as error:
-                notes.fault(str(error), (*place, *step))
+                notes.broken(error, (*place, *step))
 
 
 def _faults(one: Input) -> Iterator[tuple[str, Steps]]:

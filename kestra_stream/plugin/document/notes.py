@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from kestra_stream.errors import InvalidExpression
 from kestra_stream.models.task import Plugin
 from kestra_stream.plugin.document.places import Path
 
@@ -22,6 +23,10 @@ class Notes(Protocol):
 
     def fault(self, message: str, path: Path, *, key: bool = False) -> None:
         """Note a fault at the value of a path of the document, or at its key."""
+        ...
+
+    def broken(self, error: InvalidExpression, path: Path) -> None:
+        """Note a template that does not parse, at its line and column when it is a block of lines."""
         ...
 
     def warn(self, message: str, path: Path) -> None:

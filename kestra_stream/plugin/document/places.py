@@ -1,6 +1,6 @@
 """Places: where each value of a document stands in its text, as a tree beside the data."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -49,6 +49,15 @@ def find(root: Place, path: Path, *, key: bool = False) -> Found:
             return Found(place.keys[step], origin)
         place = child
     return Found(place.mark, origin)
+
+
+def in_block(lines: Sequence[str], block: Mark, line: int, column: int) -> Mark:
+    """Return where a line and column of a text stand when the text is a block after `|`; the mark of any other text as it is."""
+    head = lines[block[0] - 1][block[1] - 1 :]
+    first = next((one for one in lines[block[0] :] if one.strip()), "")
+    if not head.startswith("|") or any(character.isdigit() for character in head[:3]):
+        return block
+    return block[0] + line, len(first) - len(first.lstrip(" ")) + column
 
 
 def path_text(path: Path) -> str:

@@ -112,7 +112,7 @@ def _templates_parse(document: Mapping[str, Any], notes: Notes) -> None:
                 try:
                     compile_template(text)
                 except InvalidExpression as error:
-                    notes.fault(str(error), path)
+                    notes.broken(error, path)
 
 
 def _templates(value: Any, path: Path) -> Iterator[tuple[Path, str]]:

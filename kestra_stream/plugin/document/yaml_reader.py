@@ -33,6 +33,11 @@ class Document:
     source: str
     place: Place
     faults: list[Fault] = field(default_factory=list)
+    whole: str = ""
+
+    def lines(self) -> list[str]:
+        """Return the lines of the whole text that the document stands in; marks count these."""
+        return _BREAK.split(self.whole)
 
 
 class _Refused(Exception):
@@ -143,7 +148,7 @@ class _Builder:
         source = self.text[self._start : index]
         if self._root is not None and (self._root[0] is not None or self._faults):
             data, place = self._root
-            self.documents.append(Document(data, re.sub(r"\A---[ \t]*(\r?\n|\Z)", "", source), place, self._faults))
+            self.documents.append(Document(data, re.sub(r"\A---[ \t]*(\r?\n|\Z)", "", source), place, self._faults, self.text))
             self._begin(index)
         else:
             self._begin(self._start if not self.documents else index)

@@ -362,3 +362,10 @@ def test_a_fault_stays_on_one_line() -> None:
 def test_a_type_without_its_package_is_found_under_its_present_name() -> None:
     (fault,) = only(FLOW.replace(LOG, "Log")).faults
     assert fault.message.startswith(f"Invalid type: Log; did you mean {LOG}")
+
+
+def test_a_broken_expression_in_a_block_is_found_at_its_line() -> None:
+    text = task(f"type: {LOG}\nmessage: |\n\n  one\n    two {{{{ x | uper }}}}\n  three")
+    assert_found(only(text).faults, (9, 20, "tasks[0].message", "did you mean `upper`?"))
+    second = f"{FLOW}---\n{task(f'type: {LOG}{chr(10)}message: |-{chr(10)}  {{{{ x | uper }}}}')}"
+    assert_found(parse_flows(second, "flow.yaml")[1].faults, (12, 14, "tasks[0].message", "did you mean `upper`?"))
