@@ -201,8 +201,6 @@ class Driver:
         logs = self.repository.logs.search(Filter().where("execution_id", execution_id), Page(1, 10_000)).items
         return Story(head, self.repository.executions.task_runs(execution_id), logs)
 
-    short_wait = timedelta(0)
-
     # -- time ----------------------------------------------------------------------------------------------------------
 
     def settle(self, turns: int = 100_000, *, wait: timedelta | None = None) -> None:
