@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.bad_input.bench import Bench
+from tests.bad_input.bench import Bench, Does
 
 pytestmark = pytest.mark.slow
 
@@ -104,3 +104,38 @@ def test_a_claim_that_was_made_up_opens_nothing(bench: Bench) -> None:
     assert story.state == "FAILED"
     assert "names no value that was stored for being big" in story.errors[0]
     assert "hush" not in f"{story}"
+
+
+CHILD = """
+id: child
+namespace: tests.bad
+inputs: [{id: big, type: STRING}]
+tasks: [{id: same, type: io.kestra.plugin.core.debug.Return, format: "{{ inputs.big }}"}]
+outputs: [{id: back, type: STRING, value: "{{ outputs.same.value }}"}]
+"""
+EVERYWHERE = """
+  - {id: sub, type: io.kestra.plugin.core.flow.Subflow, namespace: tests.bad, flowId: child, inputs: {big: "{{ outputs.bad.v }}"}}
+  - {id: back, type: io.kestra.plugin.core.debug.Return, format: "{{ outputs.sub.outputs.back | length }}"}
+  - {id: run, type: io.kestra.plugin.core.debug.Return, runIf: "{{ (outputs.bad.v | length) == 300000 }}", format: yes}
+  - id: each
+    type: io.kestra.plugin.core.flow.ForEach
+    values: "{{ outputs.bad.rows }}"
+    tasks: [{id: one, type: io.kestra.plugin.core.debug.Return, format: "{{ outputs.bad.rows[2999] | length }}"}]
+  - {id: cached, type: tests.Does, work: big, taskCache: {enabled: true}}
+outputs:
+  - {id: size, type: INT, value: "{{ outputs.bad.v | length }}"}
+  - {id: text, type: STRING, value: "{{ outputs.bad.v }}"}
+"""
+
+
+def test_a_value_in_storage_is_used_like_any_other(bench: Bench) -> None:
+    bench.end(bench.start(CHILD, {"big": "x"}))
+    work = returning({"v": "x" * 300_000, "rows": ["y" * 100] * 3000})
+    Does.works["big"] = work
+    for _ in range(2):
+        story = bench.end(bench.does(work, after=EVERYWHERE))
+        assert story.state == "SUCCESS", story.errors
+        assert story.head.outputs == {"size": 300_000, "text": "x" * 300_000}
+        values = [(story.run(task).outputs or {})["value"] for task in ("back", "run", "one")]
+        assert values == ["300000", "yes", "100"]
+        assert set((story.run("cached").outputs or {})["v"]) == {"$spilled", "size"}

@@ -13,7 +13,7 @@ import pytest
 from kestra_stream.errors import InvalidFlow
 from kestra_stream.plugin.api import RunContext
 from kestra_stream.plugin.registry import GROUP, Registry
-from tests.bad_input.bench import Bench
+from tests.bad_input.bench import Bench, Does
 
 pytestmark = pytest.mark.slow
 
@@ -93,6 +93,25 @@ def test_a_task_that_never_stops_costs_its_thread_but_no_slot(bench: Bench) -> N
     story = bench.end(bench.does(work, "timeout: PT1S"))
     assert story.errors == ["bad: Timeout after PT1S; the task does not stop, its thread is given up"]
     assert bench.engine.busy_slots == 0
+    enough.set()
+    assert ended.wait(20)
+
+
+def test_what_runs_inside_of_a_directory_ends_with_it_also_when_its_thread_is_given_up(bench: Bench) -> None:
+    enough, ended = threading.Event(), threading.Event()
+
+    def stubborn(_: RunContext) -> None:
+        while not enough.is_set():
+            try:
+                enough.wait()
+            except BaseException:  # noqa: BLE001, S112 - what is tested
+                continue
+        ended.set()
+
+    Does.works["stubborn"] = stubborn
+    child = "{id: child, type: tests.Does, work: stubborn}"
+    story = bench.end(bench.task(f"type: io.kestra.plugin.core.flow.WorkingDirectory\ntimeout: PT1S\ntasks: [{child}]"))
+    assert (story.state, story.run("bad").state.current, story.run("child").state.current) == ("FAILED", "FAILED", "KILLED")
     enough.set()
     assert ended.wait(20)
 

@@ -14,6 +14,7 @@ from kestra_stream.engine.step import Step
 from kestra_stream.models import behaviour as b
 from kestra_stream.models.execution import Attempt, TaskRun
 from kestra_stream.models.execution_input import ChildTaskRunReported, TaskRunEnded, TaskRunStarted, WorkerLost
+from kestra_stream.models.ids import derived_id
 from kestra_stream.models.state import CREATED_LIKE, S, State, Transition
 
 
@@ -45,6 +46,7 @@ def task_run_ended(step: Step, message: TaskRunEnded) -> None:
         return
     for child in message.task_runs:
         _join_child(step, run, child)
+    _end_open_children(step, run)
     if run.state.current in CREATED_LIKE:
         run = _started(run, message.started_at, message.worker_id)
     last = run.attempts[-1]
@@ -61,6 +63,15 @@ def child_task_run_reported(step: Step, message: ChildTaskRunReported) -> None:
     around = awaited(step, parent_id, message.parent_epoch) if parent_id is not None else None
     if around is not None:
         _join_child(step, around, message.task_run)
+
+
+def _end_open_children(step: Step, around: TaskRun) -> None:
+    """What a worker ran inside has ended with it, also when it could not tell so (it gave up a thread that did not stop)."""
+    behaviour = step.node(around).behaviour
+    for task in behaviour.tasks if isinstance(behaviour, b.Run) else ():
+        child = step.task_runs.get(derived_id(step.execution.id, around.id, task.id, "", ""))
+        if child is not None and not child.state.is_terminal:
+            step.put(child.with_state(S.KILLED, max(step.now, child.state.histories[-1].date)))
 
 
 def _join_child(step: Step, around: TaskRun, child: TaskRun) -> None:
