@@ -24,7 +24,6 @@ NOT_IN_A_RUN: Mapping[Name, str] = {
     ("Flow", "tenant_id"): "never in a document: the server knows it",
     ("Flow", "revision"): "the server counts it; the document's line is ignored",
     ("Flow", "deleted"): "set by the server when a flow is deleted",
-    ("Backfill", "previous_next_execution_date"): "where a schedule goes on: the scheduler writes it",
 }
 
 

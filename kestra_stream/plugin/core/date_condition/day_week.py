@@ -5,6 +5,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from kestra_stream.models.conditions import Condition, ConditionContext
+from kestra_stream.models.property import Property
 from kestra_stream.plugin.core.date_condition.moments import TRIGGER_DATE, DayOfWeek, MomentText, moment_of
 
 
@@ -23,8 +24,8 @@ class DayWeek(Condition):
         """,
     )
 
-    day_of_week: DayOfWeek = Field(description="The day, MONDAY to SUNDAY.")
+    day_of_week: Property[DayOfWeek] = Field(description="The day, MONDAY to SUNDAY.")
     date: MomentText = Field(default=TRIGGER_DATE, description="The date to look at.")
 
     def test(self, context: ConditionContext) -> bool:
-        return DayOfWeek.of(moment_of(context, self.date)) is self.day_of_week
+        return DayOfWeek.of(moment_of(context, self.date)) is self.day_of_week.render(context.render)

@@ -7,6 +7,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from kestra_stream.models.conditions import Condition, ConditionContext
+from kestra_stream.models.property import Property
 from kestra_stream.plugin.core.date_condition.moments import TRIGGER_DATE, DayOfWeek, MomentText, moment_of
 
 _WEEK = timedelta(weeks=1)
@@ -38,14 +39,15 @@ class DayWeekInMonth(Condition):
         """,
     )
 
-    day_of_week: DayOfWeek = Field(description="The day, MONDAY to SUNDAY.")
-    day_in_month: DayInMonth = Field(description="Which one: FIRST, SECOND, THIRD, FOURTH or LAST.")
+    day_of_week: Property[DayOfWeek] = Field(description="The day, MONDAY to SUNDAY.")
+    day_in_month: Property[DayInMonth] = Field(description="Which one: FIRST, SECOND, THIRD, FOURTH or LAST.")
     date: MomentText = Field(default=TRIGGER_DATE, description="The date to look at.")
 
     def test(self, context: ConditionContext) -> bool:
         date = moment_of(context, self.date)
-        if DayOfWeek.of(date) is not self.day_of_week:
+        if DayOfWeek.of(date) is not self.day_of_week.render(context.render):
             return False
-        if self.day_in_month is DayInMonth.LAST:
+        which = self.day_in_month.render(context.render)
+        if which is DayInMonth.LAST:
             return (date + _WEEK).month != date.month
-        return tuple(DayInMonth)[(date.day - 1) // 7] is self.day_in_month
+        return tuple(DayInMonth)[(date.day - 1) // 7] is which

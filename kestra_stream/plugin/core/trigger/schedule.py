@@ -1,14 +1,13 @@
 """io.kestra.plugin.core.trigger.Schedule: executions at the dates of a cron line."""
 
 from enum import StrEnum
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pydantic import Field, ValidationInfo, field_validator
 
 from kestra_stream.models.conditions import AnyCondition
 from kestra_stream.models.duration import Duration
 from kestra_stream.models.trigger import Trigger
-from kestra_stream.plugin.core.trigger.backfill import Backfill
 from kestra_stream.plugin.core.trigger.cron import cron_line, zone_of
 
 
@@ -51,7 +50,7 @@ class Schedule(Trigger):
     recover_missed_schedules: RecoverMissedSchedules | None = Field(
         default=None, description="Dates to make up for after a standstill: ALL, LAST or NONE; the server's setting by default."
     )
-    backfill: Backfill | None = Field(default=None, description="Deprecated: a backfill is asked for by the API.")
+    backfill: dict[str, Any] | None = Field(default=None, description="Deprecated, without effect: a backfill is asked for by the API.")
 
     @field_validator("timezone")
     @classmethod

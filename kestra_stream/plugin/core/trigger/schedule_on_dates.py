@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from pydantic import Field, field_validator
 
-from kestra_stream.models.property import Property
+from kestra_stream.models.property import Property, has_expression
 from kestra_stream.models.trigger import Trigger
 from kestra_stream.plugin.core.trigger.cron import zone_of
 from kestra_stream.plugin.core.trigger.schedule import RecoverMissedSchedules
@@ -28,7 +28,7 @@ class ScheduleOnDates(Trigger):
     )
 
     dates: Property[list[datetime]] = Field(description="The dates; one without an offset is in `timezone`.")
-    timezone: str | None = Field(default=None, description="Zone of the dates; the server's by default.")
+    timezone: str | None = Field(default=None, description="Zone of the dates, or an expression that gives it; the server's by default.")
     recover_missed_schedules: RecoverMissedSchedules | None = Field(
         default=None, description="Dates to make up for after a standstill: ALL, LAST or NONE; the server's setting by default."
     )
@@ -36,7 +36,7 @@ class ScheduleOnDates(Trigger):
     @field_validator("timezone")
     @classmethod
     def _zone_is_known(cls, name: str | None) -> str | None:
-        if name is not None:
+        if name is not None and not has_expression(name):
             zone_of(name)
         return name
 

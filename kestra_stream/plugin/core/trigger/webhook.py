@@ -6,6 +6,7 @@ from pydantic import Field, field_validator
 
 from kestra_stream.models.conditions import AnyCondition
 from kestra_stream.models.document_model import misplaced
+from kestra_stream.models.property import Property
 from kestra_stream.models.trigger import Trigger
 from kestra_stream.plugin.core.condition.multiple_condition import MultipleCondition
 
@@ -29,6 +30,7 @@ class Webhook(Trigger):
     key: str = Field(min_length=1, max_length=256, description="The last part of the address; whoever knows it may call.")
     wait: bool = Field(default=False, description="Answer only when the execution has ended.")
     return_outputs: bool = Field(default=False, description="Answer with the outputs of the flow; only with `wait`.")
+    response_code: Property[int] | None = Field(default=None, description="Code of the answer, with `wait`; 200 or 500 by default.")
     response_content_type: str | None = Field(default=None, min_length=1, description="Content type of the answer.")
 
     @field_validator("conditions")

@@ -121,6 +121,10 @@ def test_an_unknown_country_is_refused(place: str) -> None:
 
 def test_another_date_than_that_of_the_trigger_can_be_asked() -> None:
     assert asked("DayWeek", "dayOfWeek: TUESDAY\ndate: '{{ day }}'", variables={"day": "2030-01-01"})
+    assert asked("DayWeek", "dayOfWeek: '{{ name }}'\ndate: 2030-01-01", variables={"name": "TUESDAY"})
+    which = "dayOfWeek: '{{ name }}'\ndayInMonth: '{{ place }}'\ndate: 2030-01-01"
+    assert asked("DayWeekInMonth", which, variables={"name": "TUESDAY", "place": "FIRST"})
+    assert not asked("DayWeekInMonth", which, variables={"name": "TUESDAY", "place": "LAST"})
 
 
 def test_text_that_is_no_date_is_refused_or_fails() -> None:

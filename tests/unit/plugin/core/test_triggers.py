@@ -7,7 +7,6 @@ import pytest
 
 from kestra_stream.models.state import StateType
 from kestra_stream.plugin.core.http.trigger import Trigger as HttpTrigger
-from kestra_stream.plugin.core.trigger.backfill import Backfill
 from kestra_stream.plugin.core.trigger.cron import cron_line, zone_of
 from kestra_stream.plugin.core.trigger.flow import Flow
 from kestra_stream.plugin.core.trigger.schedule import RecoverMissedSchedules, Schedule
@@ -107,10 +106,14 @@ def test_zones_are_names_or_offsets() -> None:
             zone_of(wrong)
 
 
-def test_a_backfill_goes_forward() -> None:
-    with pytest.raises(ValueError, match="start must not be later than end"):
-        Backfill.model_validate({"start": "2030-01-02T00:00:00Z", "end": "2030-01-01T00:00:00Z"})
-    assert Backfill.model_validate({"start": "2030-01-02T00:00:00Z", "labels": {"a": "b"}}).labels[0].value == "b"
+@pytest.mark.parametrize("backfill", ["{}", "{start: '2024-01-01T00:00:00Z'}", "{whatever: 1}"])
+def test_the_older_backfill_of_a_schedule_is_let_pass(backfill: str) -> None:
+    assert trigger_faults("trigger.Schedule", f"cron: '@daily'\nbackfill: {backfill}") == ""
+
+
+def test_the_zone_of_given_dates_may_be_an_expression() -> None:
+    assert trigger_faults("trigger.ScheduleOnDates", "dates: ['2030-01-01T00:00:00Z']\ntimezone: '{{ vars.zone }}'") == ""
+    assert "is no time zone" in trigger_faults("trigger.ScheduleOnDates", "dates: ['2030-01-01T00:00:00Z']\ntimezone: nowhere")
 
 
 def test_given_dates_are_dates() -> None:
