@@ -63,7 +63,7 @@ def used(paths: list[Path]) -> tuple[set[str], set[Name]]:
     for path in paths:
         for text in documents(path):
             for model in _parts(parsed(text)):
-                found |= {(_owner(type(model), name), name) for name in model.model_fields_set}
+                found |= {(_owner(type(model), name), name) for name in model.model_fields_set & set(type(model).model_fields)}
                 names |= {by_class[type(model)]} if type(model) in by_class else set()
     return names, found
 
