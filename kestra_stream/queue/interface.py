@@ -154,7 +154,7 @@ class Lease:
     job: Any
     expires_at: datetime
     deliveries: int = 1
-    details: Mapping[str, Any] = field(default_factory=dict)
+    details: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 class WorkQueue(Protocol):

@@ -1,10 +1,10 @@
 """What can be asked: the fields of each kind of entry, by name, with the operators that each understands."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeGuard, TypeVar
 
 from kestra_stream.errors import Invalid
 from kestra_stream.models.execution import Execution
@@ -135,9 +135,13 @@ def operand(field: Field[T], name: str, operator: str, value: object) -> tuple[O
     checked = Operator(operator)
     if checked not in {O.IN, O.NOT_IN}:
         return checked, _converted(field.kind, name, value)
-    if isinstance(value, str) or not isinstance(value, list | tuple | set | frozenset):
+    if not _is_several(value):
         raise Invalid(f"{operator} on {name} needs a list of values")
     return checked, frozenset(_converted(field.kind, name, item) for item in value)
+
+
+def _is_several(value: object) -> TypeGuard[Collection[object]]:
+    return isinstance(value, list | tuple | set | frozenset)
 
 
 def _converted(kind: Kind, name: str, value: object) -> Value:
@@ -150,5 +154,7 @@ def _converted(kind: Kind, name: str, value: object) -> Value:
             return Level(value).rank
         case Kind.DATE, datetime() if value.tzinfo is not None:
             return value
+        case _:
+            pass
     expected = {Kind.TEXT: "text", Kind.NUMBER: "a number", Kind.LEVEL: f"one of {', '.join(Level)}", Kind.DATE: "a moment with a zone"}
     raise Invalid(f"{name} is compared with {expected[kind]}, not with {value!r}")

@@ -156,7 +156,7 @@ class NamespaceFile:
     size: int
     version: int = 1
     updated_at: datetime | None = None
-    metadata: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 class NamespaceFiles(Protocol):

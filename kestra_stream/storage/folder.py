@@ -9,7 +9,7 @@ import errno
 import fcntl
 import os
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Self
@@ -108,7 +108,7 @@ class Folder:
         return [(text.removesuffix("/"), text.endswith("/")) for text in sorted(found)]
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self) -> Generator[None, None, None]:
         """Keep other writers of this folder out for the length of the block."""
         fcntl.flock(self._descriptor, fcntl.LOCK_EX)
         try:

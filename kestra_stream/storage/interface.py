@@ -14,7 +14,7 @@ class FileAttributes:
     size: int
     modified_at: datetime
     is_folder: bool = False
-    metadata: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 class Storage(Protocol):

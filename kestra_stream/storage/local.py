@@ -269,5 +269,5 @@ def _described(folder: Folder, path: StoragePath, found: os.stat_result | None, 
     modified_at = datetime.fromtimestamp(found.st_mtime, UTC)
     if stat.S_ISDIR(found.st_mode):
         return FileAttributes(StoragePath(path.names, is_folder=True).uri, 0, modified_at, is_folder=True)
-    metadata = folder.metadata(path.names[-1]) if has_metadata else {}
+    metadata: Mapping[str, str] = folder.metadata(path.names[-1]) if has_metadata else {}
     return FileAttributes(path.uri, found.st_size, modified_at, metadata=metadata)

@@ -170,7 +170,7 @@ class Group:
         """Share the numbers out evenly; everyone keeps what it has as far as that is fair."""
         owners = _fair_shares(range(self._count), self._members, self._owners)
         for member in self._members:
-            stays = {number for number, owner in owners.items() if owner is member} if self._incremental else set()
+            stays: set[int] = {number for number, owner in owners.items() if owner is member} if self._incremental else set()
             member.lose([cursor for cursor in member.cursors if cursor.partition.where.partition not in stays])
         self._owners = owners
         for member in self._members:

@@ -136,7 +136,7 @@ class MemoryExecutions:
         """Forget the oldest that have ended until the limit holds; one that runs again comes back to the line at its end."""
         if self._limit is None:
             return ()
-        gone = []
+        gone: list[str] = []
         while len(self._runs) > self._limit and self._ended:
             oldest = self._ended.popleft()
             head = self._heads.get(oldest)
@@ -164,4 +164,5 @@ def _keys(condition: Condition) -> _Keys | None:
             return lambda _: value
         case Operator.PREFIX:
             return lambda index: [key for key in index if key is not None and f"{key}.".startswith(f"{value}.")]
-    return None
+        case _:
+            return None

@@ -130,6 +130,8 @@ def _test(operator: Operator, wanted: Value) -> Test:
             return lambda value: bool(value.endswith(wanted))
         case Operator.CONTAINS:
             return lambda value: wanted in value
+        case _:
+            pass
     if operator in _COMPARISONS:
         compare = _COMPARISONS[operator]
         return lambda value: compare(value, wanted)
