@@ -96,6 +96,7 @@ class Standalone:
         liveness = Liveness(settings.engine.worker_timeout)
         processors = (self.executor, Limiter(), FlowLimits(self.parse), liveness, indexer)
         loops = [Loop(processor, log, self.clock, lambda record: to_bytes(record.value)) for processor in processors]
+        self._processing = loops
         self._indexing = loops[-1]
         self._loops = LoopGroup(loops)
         limits = WorkerLimits(
@@ -149,6 +150,11 @@ class Standalone:
     def busy_slots(self) -> int:
         """How many slots of the worker run a job."""
         return self._worker.busy_slots
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether the processors have taken in all that was sent so far."""
+        return all(loop.is_idle for loop in self._processing)
 
     def is_settled(self, execution_id: str, sequence: int) -> bool:
         """Whether the repository has caught up with an event of an execution."""

@@ -19,7 +19,10 @@ from kestra_stream.models.execution_input import Kill
 from kestra_stream.models.state import S
 
 _LOOK = 0.1
+_GLANCE = 0.001
 _KILL_PATIENCE = 60.0
+# What runs beside a pause may end, so that what is printed is whole; but nobody waits for long work.
+_PAUSE_PATIENCE = 5.0
 
 Visit = tuple[str, str, int]
 """One arrival at a pause: its execution, its task run, and how often that one has changed."""
@@ -48,6 +51,7 @@ class Session:
         self._interrupts = interrupts
         self._deadline = None if terms.timeout is None else time.monotonic() + terms.timeout
         self._killed_at: float | None = None
+        self._paused_at: float | None = None
         self._timed_out = False
         self._visited: set[Visit] = set()
 
@@ -57,8 +61,8 @@ class Session:
         Raises:
             Crashed: the engine can not go on.
         """
-        while not self._follower.is_done(self._id):
-            screen.show(self._follower.poll(_LOOK))
+        while not self._is_over(screen):
+            screen.show(self._follower.poll(_LOOK if not self._follower.is_done(self._id) else _GLANCE))
             self._engine.check()
             if self._wants_to_stop():
                 if not self._kill(screen):
@@ -71,6 +75,13 @@ class Session:
             return exit_codes.TIMEOUT
         known = self._follower.executions.get(self._id)
         return exit_codes.OK if known is not None and known.head.state.current in {S.SUCCESS, S.WARNING} else exit_codes.FAILED
+
+    def _is_over(self, screen: Screen) -> bool:
+        """Whether all has ended, executions that were started in passing and have not been heard of yet included."""
+        if not self._follower.is_done(self._id) or not self._engine.is_idle:
+            return False
+        screen.show(self._follower.poll(0))
+        return self._follower.is_done(self._id)
 
     # -- the end by force ----------------------------------------------------------------------------------------------
 
@@ -98,7 +109,8 @@ class Session:
             if not self._engine.is_settled(paused.head.id, paused.sequence):
                 continue
             if self._terms.on_pause == "stop":
-                return not self._follower.works()
+                self._paused_at = self._paused_at or time.monotonic()
+                return not self._follower.works() or time.monotonic() >= self._paused_at + _PAUSE_PATIENCE
             run = next(paused.paused_runs(), None)
             visit = (paused.head.id, run.id if run is not None else "", len((run or paused.head).state.histories))
             if visit not in self._visited:

@@ -8,6 +8,7 @@ from kestra_stream.models.execution import Execution, TaskRun
 from kestra_stream.models.execution_event import ExecutionEvent
 from kestra_stream.models.state import S
 
+_WAITING = frozenset({S.PAUSED, S.RETRYING})
 Round = tuple[str | None, int | None]
 """The value and iteration that runs of one round of a loop share; outside of loops all have the same."""
 
@@ -82,8 +83,8 @@ class Followed:
                 yield self.runs[run_id]
 
     def working_runs(self) -> Iterator[TaskRun]:
-        """Runs that are under way and wait neither for a person nor for runs below them."""
+        """Runs that are under way and wait neither for a person, nor for their next attempt, nor for runs below them."""
         for run_id in self.open:
             run, branch = self.runs[run_id], self.branches.get(run_id)
-            if run.state.current is not S.PAUSED and (branch is None or not branch.rounds.open):
+            if run.state.current not in _WAITING and (branch is None or not branch.rounds.open):
                 yield run

@@ -123,3 +123,68 @@ def test_graph_schema_and_documentation_are_printed(tmp_path: Path) -> None:
     assert "io.kestra.plugin.core.log.Log" in json.loads(kestra("plugin", "schema", cwd=tmp_path).stdout)["definitions"]
     assert "| `message` |" in kestra("plugin", "doc", "io.kestra.plugin.core.log.Log", cwd=tmp_path).stdout
     assert "io.kestra.plugin.core.flow.ForEach" in kestra("plugin", "list", cwd=tmp_path).stdout
+
+
+BESIDE = """
+tasks:
+  - id: side_by_side
+    type: io.kestra.plugin.core.flow.Parallel
+    tasks:
+      - {id: p, type: io.kestra.plugin.core.flow.Pause}
+      - {id: again, type: io.kestra.plugin.core.execution.Fail, retry: {type: constant, interval: PT1H}}
+      - {id: work, type: io.kestra.plugin.scripts.shell.Commands, commands: ["sleep 0.5"]}
+"""
+
+
+def test_what_works_beside_a_pause_may_end_before_the_run_stops(tmp_path: Path) -> None:
+    done = kestra("run", flow(tmp_path, BESIDE), "-o", "json", cwd=tmp_path, check=4)
+    runs = {run["taskId"]: run["state"]["current"] for run in json.loads(done.stdout)["execution"]["taskRunList"]}
+    assert runs == {"side_by_side": "RUNNING", "p": "PAUSED", "again": "RETRYING", "work": "SUCCESS"}
+
+
+def test_resume_without_the_values_that_a_pause_needs_stays_paused(tmp_path: Path) -> None:
+    text = "tasks: [{id: p, type: io.kestra.plugin.core.flow.Pause, onResume: [{id: n, type: INT}]}]"
+    done = kestra("run", flow(tmp_path, text), "--on-pause", "resume", cwd=tmp_path, check=4)
+    assert "`p` stays paused: Invalid input for `n`, missing required input" in done.stdout
+
+
+def test_wait_waits_for_a_pause_to_end_by_itself(tmp_path: Path) -> None:
+    text = "tasks: [{id: p, type: io.kestra.plugin.core.flow.Pause, pauseDuration: PT0.2S}]"
+    assert "SUCCESS" in kestra("run", flow(tmp_path, text), "--on-pause", "wait", cwd=tmp_path).stdout
+
+
+@pytest.mark.parametrize(("arguments", "code", "state"), [(("--timeout", "1"), 3, "KILLED"), ((), 4, "PAUSED")])
+def test_a_document_is_printed_however_the_run_ends(tmp_path: Path, arguments: tuple[str, ...], code: int, state: str) -> None:
+    text = PAUSE if code == 4 else SLOW
+    document = json.loads(kestra("run", flow(tmp_path, text), *arguments, "-o", "json", cwd=tmp_path, check=code).stdout)
+    assert set(document) == {"execution", "executions", "logs", "metrics"}
+    assert document["execution"]["state"]["current"] == state
+
+
+def test_an_execution_started_in_passing_is_waited_for(tmp_path: Path) -> None:
+    flow(tmp_path, "tasks: [{id: a, type: io.kestra.plugin.scripts.shell.Commands, commands: ['sleep 0.3']}]", "child.yaml")
+    parent = "tasks: [{id: a, type: io.kestra.plugin.core.flow.Subflow, namespace: tests.cli, flowId: child, wait: false}]"
+    document = json.loads(kestra("run", flow(tmp_path, parent), tmp_path, "-o", "json", cwd=tmp_path).stdout)
+    assert [child["state"]["current"] for child in document["executions"]] == ["SUCCESS"]
+
+
+@pytest.mark.parametrize(
+    ("files", "arguments", "message"),
+    [
+        (("a.yaml", "b.yaml"), ["."], "name the one that is to run first"),
+        (("a.yaml", "b.yaml"), ["a.yaml", "b.yaml"], "is in a.yaml and again in b.yaml"),
+        (("a.yaml",), ["a.yaml", "--on-pause", "ask"], "there is no terminal to ask in"),
+        ((), ["."], "there is no flow file"),
+        ((), ["nowhere.yaml"], "nowhere.yaml: cannot be read: No such file or directory"),
+    ],
+)
+def test_flows_that_cannot_be_told_apart_or_found_are_refused(
+    tmp_path: Path, files: tuple[str, ...], arguments: list[str], message: str
+) -> None:
+    for name in files:
+        (tmp_path / name).write_text(f"id: same\nnamespace: tests.cli\n{LOG}\n")
+    assert message in kestra("run", *arguments, cwd=tmp_path, check=2).stderr
+
+
+def test_a_disabled_flow_is_refused(tmp_path: Path) -> None:
+    assert "is disabled" in kestra("run", flow(tmp_path, f"disabled: true\n{LOG}"), cwd=tmp_path, check=2).stderr
