@@ -85,10 +85,23 @@ class Executor:
             return None
         known = self._history(execution_id)
         if known is None:
-            return None
+            return self._stays_away(execution_id, message, "it does not exist any more")
         head, runs, sequence = known
+        if not head.state.is_terminal:
+            return self._stays_away(execution_id, message, "the repository does not know of its end yet; try again")
         plan = self._plan(head)
-        return from_history(plan, head, runs, sequence) if isinstance(plan, Plan) else None
+        if isinstance(plan, Plan):
+            return from_history(plan, head, runs, sequence)
+        return self._stays_away(execution_id, message, plan)
+
+    def _stays_away(self, execution_id: str, message: ExecutionInput, why: str) -> ExecutionState | None:
+        """Nothing comes of the input; a task run that wants its child restarted, and would wait for its end, is told."""
+        link = message.parent if isinstance(message, i.Restart) else None
+        if link is not None:
+            error = f"execution `{execution_id}` can not be restarted: {why}"
+            ended = i.SubflowEnded(link.task_run_id, link.epoch, execution_id, S.FAILED, None, link.iteration, error)
+            self._outbox.tell(link.execution_id, ended)
+        return None
 
     def _born(self, message: i.Create, now: datetime) -> ExecutionState | None:
         head = message.execution

@@ -57,11 +57,12 @@ class Mischief:
     crash: float = 0.0
     lose_worker: float = 0.0
     rebalance: float = 0.0
+    slow: float = 0.0
 
     @classmethod
     def all(cls) -> "Mischief":
         """A bit of everything."""
-        return cls(reorder=0.5, double=0.2, delay=0.3, crash=0.03, lose_worker=0.03, rebalance=0.03)
+        return cls(reorder=0.5, double=0.2, delay=0.3, crash=0.03, lose_worker=0.03, rebalance=0.03, slow=0.5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,10 @@ class Driver:
         sources: flow documents.
         seed: what the scheduler draws from.
         outcomes: task id -> results of its attempts in place of really running it.
+
+    Attributes:
+        dispatched: task run id -> epochs that a worker took.
+        ends: task run id and epoch -> how the attempt ended, whether it counted or not.
     """
 
     def __init__(
@@ -141,7 +146,9 @@ class Driver:
         self._kills = self.log.consumer("~driver-kills", (KILL,))
         for factory in (self._executor, Limiter, self._flow_limits, self._liveness, self._indexer):
             self._join(factory)
-        self.started: dict[str, int] = {}
+        self._slow: list[TaskJob] = []
+        self.dispatched: dict[str, set[int]] = {}
+        self.ends: dict[tuple[str, int], i.TaskRunEnded] = {}
 
     # -- flows and commands --------------------------------------------------------------------------------------------
 
@@ -226,7 +233,7 @@ class Driver:
         self.clock.advance(timedelta(microseconds=1))
         self._play_tricks()
         actions: list[Callable[[], bool]] = [loop.step for loop in self.loops]
-        actions += [self._take_job, self._deliver_late, self._hear_kills]
+        actions += [self._take_job, self._end_slow_job, self._deliver_late, self._hear_kills]
         self.random.shuffle(actions)
         return any(action() for action in actions)
 
@@ -238,18 +245,28 @@ class Driver:
             return False
         lease = leases[0]
         job: WorkerJob = lease.job
+        if isinstance(job, TaskJob):
+            self.dispatched.setdefault(job.task_run_id, set()).add(job.epoch)
         if isinstance(job, TaskJob) and self._draws(self.mischief.lose_worker):
             self._lose_worker(job)
             self._queue.accept(lease)
             return True
         self._queue.accept(lease)
         if isinstance(job, TaskJob):
-            self.started[job.task_run_id] = self.started.get(job.task_run_id, 0) + 1
             self._report(self.worker.started(job))
             if self.worker.keeps(job):
                 return True
+            if self._draws(self.mischief.slow):
+                self._slow.append(job)
+                return True
         self._run(job)
         return True
+
+    def _end_slow_job(self) -> bool:
+        if self._slow:
+            self._run(self._slow.pop(self.random.randrange(len(self._slow))))
+            return True
+        return False
 
     def _run(self, job: WorkerJob) -> None:
         """Run a job; what it may look up has been indexed, so that a flow's story does not hang on the order of things."""
@@ -273,14 +290,18 @@ class Driver:
             self._run(job)
 
     def _lose_worker(self, job: TaskJob) -> None:
-        """A worker has told that it runs the job, and is never heard of again: its silence is noticed."""
+        """A worker has told that it runs the job, and its silence is noticed; it may be late only, and end what nobody waits for."""
         self._report(self.worker.started(job))
+        if self._draws(0.5):
+            self._slow.append(job)
         held = ((job.execution_id, job.task_run_id, job.epoch),)
         name = f"lost-{job.task_run_id}-{job.epoch}"
         self.log.send((Outgoing(SERVICE, name, ServiceHeartbeat(name, "WORKER", ServiceState.RUNNING, self.clock.now(), held)),))
 
     def _report(self, record: Outgoing) -> None:
         """Send a worker's report now, later, or twice."""
+        if isinstance(record.value, i.TaskRunEnded):
+            self.ends[record.value.task_run_id, record.value.epoch] = record.value
         if self._draws(self.mischief.delay) or self._draws(self.mischief.reorder):
             self._late.append(record)
         else:

@@ -1,5 +1,6 @@
 """The driver's worker: runs a job at once in the calling thread, really or with an outcome that the test has set."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -71,6 +72,7 @@ class DriverWorker:
         self._clock = clock
         self._outcomes = outcomes
         self._kills = Kills()
+        self._tries: Counter[str] = Counter()
         self._sent: list[Outgoing] = []
         self._flows = flows
         self._held_tasks: set[str] = set()
@@ -120,7 +122,8 @@ class DriverWorker:
                 return (self._ended(job, S.KILLED),)
             results = self._outcomes.get(job.task_id)
             if results is not None or self._runner is None:
-                result = results[min(job.attempt, len(results) - 1)] if results else S.SUCCESS
+                self._tries[job.task_run_id] += 1
+                result = results[min(self._tries[job.task_run_id], len(results)) - 1] if results else S.SUCCESS
                 return (self._ended(job, result),)
         if self._runner is None:
             raise AssertionError("this flow looks something up: give the driver a storage")

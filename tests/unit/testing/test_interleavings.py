@@ -1,21 +1,23 @@
 """Nasty flows under a seeded scheduler that reorders, doubles, delays, loses workers, crashes and rebalances.
 
-Whatever the seed: every execution ends in a terminal state, no task run stays open, each dispatch of a run counts once, nothing is
-left in memory. `KESTRA_INTERLEAVINGS` sets how many seeds each story gets (the default makes ten thousand stories in about a minute).
+Whatever the seed: every execution ends in a terminal state, no task run stays open, each dispatch of a run counts once, the limit of
+a flow is kept and its slots come back, nothing is left in memory. `KESTRA_INTERLEAVINGS` sets how many seeds each story gets (the
+default makes ten thousand stories in all).
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import pytest
 
 from kestra_stream.executor.processor import Executor
 from kestra_stream.models import execution_input as i
 from kestra_stream.models.state import S
-from kestra_stream.testing.driver import Driver, Mischief, Outcomes
+from kestra_stream.testing.driver import Driver, Mischief, Outcomes, Story
 
-SEEDS = int(os.environ.get("KESTRA_INTERLEAVINGS", "1000"))
+SEEDS = int(os.environ.get("KESTRA_INTERLEAVINGS", "560"))
 CHUNKS = 4
 LOG = "type: io.kestra.plugin.core.log.Log, message: x"
 
@@ -113,6 +115,45 @@ tasks:
   - {{id: label, type: io.kestra.plugin.core.execution.Labels, labels: {{a: b}}}}
   - {{id: approve, type: io.kestra.plugin.core.flow.Pause, pauseDuration: PT2S}}
 """
+BATCHES = f"""
+id: main
+namespace: t.t
+tasks:
+  - id: items
+    type: io.kestra.plugin.core.flow.ForEachItem
+    items: "kestra:///rows.ion"
+    namespace: t.t
+    flowId: child
+    errors:
+      - {{id: local, {LOG}}}
+  - {{id: last, {LOG}}}
+errors:
+  - {{id: handle, {LOG}}}
+"""
+APPROVALS = f"""
+id: main
+namespace: t.t
+tasks:
+  - id: p
+    type: io.kestra.plugin.core.flow.Parallel
+    tasks:
+      - id: first
+        type: io.kestra.plugin.core.flow.Pause
+        pauseDuration: PT10S
+        behavior: WARN
+        onPause: {{id: told, {LOG}}}
+        tasks: [{{id: inside, {LOG}}}]
+      - {{id: second, type: io.kestra.plugin.core.flow.Pause, timeout: PT30S, allowFailure: true}}
+      - {{id: flaky, {LOG}, retry: {{type: random, minInterval: PT1S, maxInterval: PT3S, maxAttempts: 2}}}}
+  - {{id: last, {LOG}}}
+"""
+NEW_EXECUTION = f"""
+id: main
+namespace: t.t
+concurrency: {{limit: 1}}
+tasks:
+  - {{id: bad, {LOG}, retry: {{type: constant, interval: PT1S, maxAttempts: 3, behavior: CREATE_NEW_EXECUTION}}}}
+"""
 
 
 @dataclass(frozen=True)
@@ -136,6 +177,29 @@ def pause_and_resume(driver: Driver, execution_id: str) -> None:
     driver.tell(execution_id, i.Resume())
 
 
+def pause_and_kill(driver: Driver, execution_id: str) -> None:
+    driver.tell(execution_id, i.Pause())
+    for _ in range(driver.random.randrange(20)):
+        driver.turn()
+    driver.tell(execution_id, i.Kill())
+
+
+def restart(driver: Driver, execution_id: str) -> None:
+    """Once while it runs (which means nothing, or the end of a pause), and again after the end."""
+    driver.tell(execution_id, i.Restart())
+    driver.settle()
+    driver.tell(execution_id, i.Restart())
+
+
+def kill_in_line(driver: Driver, execution_id: str) -> None:
+    """Of three in a line for one slot, two are killed at some time."""
+    others = [driver.create("main"), driver.create("main")]
+    for victim in (execution_id, others[0]):
+        for _ in range(driver.random.randrange(30)):
+            driver.turn()
+        driver.tell(victim, i.Kill())
+
+
 def run_twice(driver: Driver, execution_id: str) -> None:
     assert execution_id
     driver.create("main")
@@ -144,6 +208,8 @@ def run_twice(driver: Driver, execution_id: str) -> None:
 FLAKY: Outcomes = {"flaky": [S.FAILED, S.SUCCESS]}
 BREAKS: Outcomes = {"breaks": [S.FAILED]}
 BAD: Outcomes = {"bad": [S.FAILED]}
+RECOVERS: Outcomes = {"bad": [S.FAILED, S.FAILED, S.SUCCESS], "c1": [S.SUCCESS]}
+SPLIT: Outcomes = {"items_split": [(S.SUCCESS, {"numberOfBatches": 3, "base": "kestra:///rows", "splits": "kestra:///splits"})]}
 TALES = {
     "parallel": Tale(PARALLEL, FLAKY, "SUCCESS"),
     "kill while retrying and paused": Tale(PARALLEL, FLAKY, "KILLED or SUCCESS", kill),
@@ -155,6 +221,14 @@ TALES = {
     "subflow fails while the parent is killed": Tale(FAILING, {"c1": [S.FAILED]}, "KILLED or FAILED", kill),
     "slow retry in a line": Tale(SLOW_RETRY, FLAKY, "SUCCESS", run_twice),
     "paused by hand": Tale(NESTED, BREAKS, "WARNING", pause_and_resume),
+    "killed while paused": Tale(PARALLEL, FLAKY, "KILLED or SUCCESS", pause_and_kill),
+    "restart while it runs and after the end": Tale(FAILING, RECOVERS, "SUCCESS", restart),
+    "three in a line, two killed": Tale(SLOW_RETRY, FLAKY, "KILLED or SUCCESS", kill_in_line),
+    "batches": Tale(BATCHES, SPLIT, "SUCCESS"),
+    "batches fail while they are killed": Tale(BATCHES, {**SPLIT, "c1": [S.FAILED]}, "KILLED or FAILED", kill),
+    "batches restarted": Tale(BATCHES, {**SPLIT, "c1": [S.FAILED]}, "FAILED", restart),
+    "pauses with and without an end": Tale(APPROVALS, FLAKY, "WARNING"),
+    "new executions in a line": Tale(NEW_EXECUTION, BAD, "RETRIED", run_twice),
 }
 
 
@@ -166,16 +240,43 @@ def tell(tale: Tale, seed: int) -> None:
             driver.turn()
         tale.act(driver, main)
     driver.settle()
-    for execution_id in driver.executions():
-        story = driver.story(execution_id)
-        assert story.execution.state.is_terminal, (execution_id, story.history)
-        assert [(run.task_id, run.state.current) for run in story.task_runs if not run.state.is_terminal] == []
-        for run in story.task_runs:
-            ended = [attempt for attempt in run.attempts if attempt.state.current is not S.RESUBMITTED]
-            assert len(ended) <= 4, (run.task_id, "an attempt was counted twice")
+    stories = [driver.story(execution_id) for execution_id in driver.executions()]
+    for story in stories:
+        assert_ended_well(driver, story)
     assert driver.story(main).state.value in tale.end
+    for flow_id in ("main", "child"):
+        flow = driver.find_flow("main", "t.t", flow_id)
+        if flow is not None and flow.concurrency is not None:
+            assert_limit_was_kept([story for story in stories if story.execution.flow_id == flow_id])
+    assert driver.run("child").state.is_terminal, "a slot of the child's flow leaked"
     live = [loop.processor.live_executions for loop in driver.loops if isinstance(loop.processor, Executor)]
     assert sum(live) == 0, "an execution was not let go"
+
+
+def assert_ended_well(driver: Driver, story: Story) -> None:
+    """Everything has ended, and each dispatch has made one attempt at most; of a run that was well, one attempt was."""
+    assert story.execution.state.is_terminal, (story.execution.id, story.history)
+    assert [(run.task_id, run.state.current) for run in story.task_runs if not run.state.is_terminal] == []
+    for run in story.task_runs:
+        dispatches = driver.dispatched.get(run.id)
+        assert dispatches is None or len(run.attempts) <= len(dispatches), (run.task_id, "an attempt was counted twice")
+        good = [attempt for attempt in run.attempts if attempt.state.current is S.SUCCESS]
+        assert len(good) <= 1, (run.task_id, "ran again after it was well")
+        assert all(attempt.state.is_terminal for attempt in run.attempts), (run.task_id, "an attempt stayed open")
+        end = driver.ends.get((run.id, run.epoch))
+        if end is not None and good:
+            assert good[0].state.histories[-1].date == end.ended_at, (run.task_id, "the result of an older dispatch was taken")
+
+
+def assert_limit_was_kept(stories: Iterable[Story]) -> None:
+    """Of a flow with one slot, no two executions ran at the same time."""
+    spans = []
+    for story in stories:
+        dates = {transition.state: transition.date for transition in story.execution.state.histories}
+        if S.RUNNING in dates and S.RESTARTED not in story.history:
+            spans.append((dates[S.RUNNING], story.execution.state.histories[-1].date))
+    spans.sort()
+    assert all(ended <= began for (_, ended), (began, _) in pairwise(spans)), "more ran at once than the limit allows"
 
 
 @pytest.mark.parametrize("name", TALES)
