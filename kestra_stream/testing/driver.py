@@ -5,8 +5,8 @@ arrives (late, doubled, out of order), a processor or worker dies and another ta
 draws the same history, so a failure can be replayed by its number.
 
     driver = Driver(FLOW, seed=7, mischief=Mischief.all())
-    execution = driver.run("my-flow", {"name": "x"})
-    assert execution.state == "SUCCESS"
+    story = driver.run("my-flow", {"name": "x"})
+    assert story.state == "SUCCESS"
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -25,7 +25,6 @@ from kestra_stream.models import execution_input as i
 from kestra_stream.models.execution import Execution, Label, TaskRun
 from kestra_stream.models.flow import Flow
 from kestra_stream.models.flow_source import FlowSource
-from kestra_stream.models.messages import KillRequest, ServiceHeartbeat, ServiceState, TaskJob, WorkerJob
 from kestra_stream.models.records import LogEntry
 from kestra_stream.models.state import State, StateType
 from kestra_stream.plugin.context.encryption import Vault
@@ -42,27 +41,10 @@ from kestra_stream.settings import EngineSettings
 from kestra_stream.storage.interface import Storage
 from kestra_stream.testing.clock import ManualClock
 from kestra_stream.testing.workers import ENCRYPTION_KEY, DriverWorker, Outcomes
-from kestra_stream.topics import EXECUTION_INBOX, FLOW, KILL, SERVICE
+from kestra_stream.testing.workplace import Mischief, Workplace, drawn
+from kestra_stream.topics import EXECUTION_INBOX, FLOW
 
 __all__ = ["Driver", "Mischief", "Outcomes", "Story"]
-
-
-@dataclass(frozen=True, slots=True)
-class Mischief:
-    """Chances, for each turn or report, of the things that go wrong in real life."""
-
-    reorder: float = 0.0
-    double: float = 0.0
-    delay: float = 0.0
-    crash: float = 0.0
-    lose_worker: float = 0.0
-    rebalance: float = 0.0
-    slow: float = 0.0
-
-    @classmethod
-    def all(cls) -> "Mischief":
-        """A bit of everything."""
-        return cls(reorder=0.5, double=0.2, delay=0.3, crash=0.03, lose_worker=0.03, rebalance=0.03, slow=0.5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +96,6 @@ class Driver:
         sources: flow documents.
         seed: what the scheduler draws from.
         outcomes: task id -> results of its attempts in place of really running it.
-
-    Attributes:
-        dispatched: task run id -> epochs that a worker took.
-        ends: task run id and epoch -> how the attempt ended, whether it counted or not.
     """
 
     def __init__(
@@ -140,15 +118,10 @@ class Driver:
         for source in sources:
             self.add_flow(parse_flow(source, registry=registry))
         self.loops: list[Loop] = []
-        self._late: list[Outgoing] = []
         self.worker = DriverWorker(self.find_flow, self.repository, storage, self.clock, outcomes or {}, self._vault)
-        self._queue = self.log.work_queue()
-        self._kills = self.log.consumer("~driver-kills", (KILL,))
+        self.workplace = Workplace(self.worker, self.log, self.log.work_queue(), self.clock, self.random, self.mischief, self._index)
         for factory in (self._executor, Limiter, self._flow_limits, self._liveness, self._indexer):
             self._join(factory)
-        self._slow: list[TaskJob] = []
-        self.dispatched: dict[str, set[int]] = {}
-        self.ends: dict[tuple[str, int], i.TaskRunEnded] = {}
 
     # -- flows and commands --------------------------------------------------------------------------------------------
 
@@ -233,51 +206,19 @@ class Driver:
         self.clock.advance(timedelta(microseconds=1))
         self._play_tricks()
         actions: list[Callable[[], bool]] = [loop.step for loop in self.loops]
-        actions += [self._take_job, self._end_slow_job, self._deliver_late, self._hear_kills]
+        actions += self.workplace.actions
         self.random.shuffle(actions)
         return any(action() for action in actions)
 
-    # -- workers -------------------------------------------------------------------------------------------------------
+    # -- people and workers --------------------------------------------------------------------------------------------
 
-    def _take_job(self) -> bool:
-        leases = self._queue.take(1, 0)
-        if not leases:
-            return False
-        lease = leases[0]
-        job: WorkerJob = lease.job
-        if isinstance(job, TaskJob):
-            self.dispatched.setdefault(job.task_run_id, set()).add(job.epoch)
-        if isinstance(job, TaskJob) and self._draws(self.mischief.lose_worker):
-            self._lose_worker(job)
-            self._queue.accept(lease)
-            return True
-        self._queue.accept(lease)
-        if isinstance(job, TaskJob):
-            self._report(self.worker.started(job))
-            if self.worker.keeps(job):
-                return True
-            if self._draws(self.mischief.slow):
-                self._slow.append(job)
-                return True
-        self._run(job)
-        return True
+    def kill(self, execution_id: str) -> None:
+        """Kill an execution and those it has called."""
+        self.tell(execution_id, i.Kill())
 
-    def _end_slow_job(self) -> bool:
-        if self._slow:
-            self._run(self._slow.pop(self.random.randrange(len(self._slow))))
-            return True
-        return False
-
-    def _run(self, job: WorkerJob) -> None:
-        """Run a job; what it may look up has been indexed, so that a flow's story does not hang on the order of things."""
-        for loop in self.loops if self.worker.services is not None else ():
-            while isinstance(loop.processor, Indexer) and loop.step():
-                pass
-        for record in self.worker.run(job):
-            if record.topic is EXECUTION_INBOX:
-                self._report(record)
-            else:
-                self.log.send((record,))
+    def resume(self, execution_id: str, inputs: Mapping[str, Any] | None = None) -> None:
+        """Resume a paused execution; the inputs are those that the Pause asks for."""
+        self.tell(execution_id, i.Resume(inputs or {}))
 
     def equip(self, **changes: Any) -> None:
         """Change what attempts and the engine see of the server: `globals`, `envs`, `kestra`, `zone`, ..."""
@@ -286,43 +227,7 @@ class Driver:
 
     def release(self, task_id: str, value: str | None = None) -> None:
         """Let held attempts of a task (or of one loop value of it) run; `driver.worker.hold` holds them."""
-        for job in self.worker.release(task_id, value):
-            self._run(job)
-
-    def _lose_worker(self, job: TaskJob) -> None:
-        """A worker has told that it runs the job, and its silence is noticed; it may be late only, and end what nobody waits for."""
-        self._report(self.worker.started(job))
-        if self._draws(0.5):
-            self._slow.append(job)
-        held = ((job.execution_id, job.task_run_id, job.epoch),)
-        name = f"lost-{job.task_run_id}-{job.epoch}"
-        self.log.send((Outgoing(SERVICE, name, ServiceHeartbeat(name, "WORKER", ServiceState.RUNNING, self.clock.now(), held)),))
-
-    def _report(self, record: Outgoing) -> None:
-        """Send a worker's report now, later, or twice."""
-        if isinstance(record.value, i.TaskRunEnded):
-            self.ends[record.value.task_run_id, record.value.epoch] = record.value
-        if self._draws(self.mischief.delay) or self._draws(self.mischief.reorder):
-            self._late.append(record)
-        else:
-            self.log.send((record,))
-        if self._draws(self.mischief.double):
-            self._late.append(record)
-
-    def _deliver_late(self) -> bool:
-        if not self._late:
-            return False
-        record = self._late.pop(self.random.randrange(len(self._late)))
-        self.log.send((record,))
-        return True
-
-    def _hear_kills(self) -> bool:
-        records = self._kills.poll(100, 0)
-        for record in records:
-            request: KillRequest = record.value
-            for ended in self.worker.kill(request):
-                self._report(ended)
-        return bool(records)
+        self.workplace.release(task_id, value)
 
     # -- processors ----------------------------------------------------------------------------------------------------
 
@@ -333,6 +238,12 @@ class Driver:
         executions = self.repository.executions
         head = executions.get(execution_id)
         return None if head is None else (head, executions.task_runs(execution_id), executions.sequence(execution_id))
+
+    def _index(self) -> None:
+        """What a job may look up has been indexed, so that a flow's story does not hang on the order of things."""
+        for loop in self.loops if self.worker.services is not None else ():
+            while isinstance(loop.processor, Indexer) and loop.step():
+                pass
 
     def _indexer(self) -> Indexer:
         return Indexer(self.repository.executions, self.repository.logs, self.repository.metrics)
@@ -348,9 +259,9 @@ class Driver:
         self.loops.append(Loop(processor, self.log, self.clock, lambda record: to_bytes(record.value)))
 
     def _play_tricks(self) -> None:
-        if self._draws(self.mischief.crash):
+        if drawn(self.random, self.mischief.crash):
             self._replace(self.random.randrange(len(self.loops)))
-        if self._draws(self.mischief.rebalance):
+        if drawn(self.random, self.mischief.rebalance):
             self._rebalance()
 
     def _replace(self, place: int) -> None:
@@ -373,6 +284,3 @@ class Driver:
             self.loops.pop(executors[0]).consumer.close()
         else:
             self._join(self._executor)
-
-    def _draws(self, chance: float) -> bool:
-        return chance > 0 and self.random.random() < chance

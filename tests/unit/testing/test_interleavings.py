@@ -258,12 +258,12 @@ def assert_ended_well(driver: Driver, story: Story) -> None:
     assert story.execution.state.is_terminal, (story.execution.id, story.history)
     assert [(run.task_id, run.state.current) for run in story.task_runs if not run.state.is_terminal] == []
     for run in story.task_runs:
-        dispatches = driver.dispatched.get(run.id)
+        dispatches = driver.workplace.dispatched.get(run.id)
         assert dispatches is None or len(run.attempts) <= len(dispatches), (run.task_id, "an attempt was counted twice")
         good = [attempt for attempt in run.attempts if attempt.state.current is S.SUCCESS]
         assert len(good) <= 1, (run.task_id, "ran again after it was well")
         assert all(attempt.state.is_terminal for attempt in run.attempts), (run.task_id, "an attempt stayed open")
-        end = driver.ends.get((run.id, run.epoch))
+        end = driver.workplace.ends.get((run.id, run.epoch))
         if end is not None and good:
             assert good[0].state.histories[-1].date == end.ended_at, (run.task_id, "the result of an older dispatch was taken")
 
