@@ -28,7 +28,7 @@ from kestra_stream.engine.rules import (
     start,
     subflows,
 )
-from kestra_stream.engine.rules.outcomes import fail
+from kestra_stream.engine.rules.outcomes import cut_off, fail
 from kestra_stream.engine.state import ExecutionState, Phase, TimerKind, WorkKind
 from kestra_stream.engine.step import Decision, Step
 from kestra_stream.errors import LookupNeeded
@@ -61,7 +61,7 @@ def fail_execution(state: ExecutionState, message: str, now: datetime) -> Decisi
     step.stop_jobs()
     step.change_head(replace(step.execution.with_state(S.FAILED, now), error=message))
     for run_id in sorted(step.open_runs):
-        step.put(replace(step.task_runs[run_id].with_state(S.FAILED, now), sent=False))
+        cut_off(step, step.task_runs[run_id], S.FAILED)
     step.queue.clear()
     end.finish(step)
     return step.decision()

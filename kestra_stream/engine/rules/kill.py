@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from kestra_stream.engine.plan import ROOT
 from kestra_stream.engine.rules import scopes
+from kestra_stream.engine.rules.outcomes import cut_off
 from kestra_stream.engine.state import Phase, TimerKind
 from kestra_stream.engine.step import Step
 from kestra_stream.models import behaviour as b
@@ -49,12 +50,12 @@ def _stop(step: Step, run: TaskRun, *, cascade: bool) -> None:
     elif not run.sent or (calls and not cascade):
         if run.state.current is S.PAUSED:
             run = run.with_state(S.KILLING, step.now)
-        step.put(run.with_state(S.KILLED, step.now))
+        cut_off(step, run, S.KILLED)
 
 
 def give_up(step: Step) -> None:
     """Workers had their time to report: whatever is still open counts as killed."""
     if step.is_killing:
         for run_id in sorted(step.open_runs):
-            step.put(step.task_runs[run_id].with_state(S.KILLED, step.now))
+            cut_off(step, step.task_runs[run_id], S.KILLED)
         step.end_at_once(S.KILLED)

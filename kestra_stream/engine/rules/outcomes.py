@@ -1,5 +1,7 @@
 """Outcomes: what the end of an attempt, or of a flowable, means for its task run."""
 
+from dataclasses import replace
+
 from kestra_stream.engine.step import Step
 from kestra_stream.models import behaviour as b
 from kestra_stream.models.execution import Attempt, TaskRun
@@ -48,6 +50,14 @@ def note_failure(step: Step, run: TaskRun, message: str | None) -> None:
     """Keep what `error` shows in the branches for errors: the first failure."""
     if step.failure is None:
         step.failure = {"taskId": run.task_id, "taskRunId": run.id, "message": message or "", "stackTrace": message or ""}
+
+
+def cut_off(step: Step, run: TaskRun, state: StateType) -> None:
+    """End a run that nobody waits for any more, and the attempt that still ran."""
+    attempts = run.attempts
+    if attempts and not attempts[-1].state.is_terminal:
+        attempts = (*attempts[:-1], replace(attempts[-1], state=attempts[-1].state.to(state, step.now)))
+    step.put(replace(run.with_state(state, step.now), attempts=attempts, sent=False))
 
 
 def with_attempt(run: TaskRun, state: StateType, step: Step) -> TaskRun:

@@ -154,6 +154,9 @@ def _copies(step: Step, new_id: str, targets: list[TaskRun], kept: Iterable[Task
 
 def _begins_anew(step: Step, run: TaskRun, targets: Container[str]) -> bool:
     """Whether nothing of a run is taken over: it had not ended, or its child executions belong to the old execution."""
-    if isinstance(step.node(run).behaviour, b.CallFlow) and run.id in targets:
+    behaviour = step.node(run).behaviour
+    if isinstance(behaviour, b.CallFlow) and run.id in targets:
         return True
-    return run.state.current is S.PAUSED or not (run.state.is_terminal or step.node(run).is_flowable)
+    if run.state.is_terminal:
+        return False
+    return not step.node(run).is_flowable or (isinstance(behaviour, b.Pause) and run.state.current is not S.RUNNING)

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from kestra_stream.engine.context import render
+from kestra_stream.engine.rules.outcomes import cut_off
 from kestra_stream.engine.rules.updates import merged_labels
 from kestra_stream.engine.state import Phase, Timer
 from kestra_stream.engine.step import Step
@@ -58,6 +59,6 @@ def violate(step: Step, agreement: Sla) -> None:
     leaves = [run_id for run_id in step.open_runs if run_id not in step.scopes]
     for run_id in sorted(leaves):
         run = step.task_runs[run_id]
-        step.put(replace(run.with_state(state, step.now), sent=False))
+        cut_off(step, run, state)
     step.phase = Phase.ALIVE
     step.cancel_execution(state)
