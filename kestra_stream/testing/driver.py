@@ -225,10 +225,6 @@ class Driver:
         self.worker.equip(**changes)
         self._replace(next(place for place, loop in enumerate(self.loops) if isinstance(loop.processor, Executor)))
 
-    def release(self, task_id: str, value: str | None = None) -> None:
-        """Let held attempts of a task (or of one loop value of it) run; `driver.worker.hold` holds them."""
-        self.workplace.release(task_id, value)
-
     # -- processors ----------------------------------------------------------------------------------------------------
 
     def _executor(self) -> Executor:

@@ -43,7 +43,16 @@ class Workplace:
         ends: task run id and epoch -> how the attempt ended, whether it counted or not.
     """
 
-    def __init__(self, worker: DriverWorker, log: Log, queue: WorkQueue, clock: ManualClock, random: Random, mischief: Mischief) -> None:
+    def __init__(
+        self,
+        worker: DriverWorker,
+        log: Log,
+        queue: WorkQueue,
+        clock: ManualClock,
+        random: Random,
+        mischief: Mischief,
+        index: Callable[[], None],
+    ) -> None:
         self.worker = worker
         self.log = log
         self.clock = clock

@@ -124,7 +124,7 @@ class Stage:
                 self.driver.worker.hold(*details)
             case "release":
                 asked = details if isinstance(details, dict) else {"task": details}
-                self.driver.release(asked["task"], asked.get("value"))
+                self.driver.workplace.release(asked["task"], asked.get("value"))
             case "wait":
                 return self.settle(parse_duration(str(details)) if details else None)
             case _:
