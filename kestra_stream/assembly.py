@@ -43,7 +43,7 @@ from kestra_stream.worker.processor import Worker
 from kestra_stream.worker.task_table import all_tasks
 
 # Live executions are trees without cycles that reference counts free: see docs/decisions/0004-the-garbage-collector.md.
-_COLLECTOR = (200_000, 50, 1_000)
+_COLLECTOR = (200_000, 500, 1_000)
 
 
 @dataclass(frozen=True, slots=True)

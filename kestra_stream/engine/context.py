@@ -121,7 +121,8 @@ def _asking(step: Step, run_id: str, name: str) -> Callable[..., Any]:
 
 def _answer(step: Step, run_id: str, name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
     key = call_key(name, args, kwargs)
-    found = step.answers.get((run_id, key))
+    known = step.answers.get(run_id)
+    found = known.get(key) if known is not None else None
     if found is None:
         raise LookupNeeded(name, args, kwargs)
     value, error = found

@@ -13,7 +13,14 @@ import orjson
 
 from kestra_stream.engine import commands as c
 from kestra_stream.engine.context import call_key
+from kestra_stream.engine.draft.freezing import decision_of
+from kestra_stream.engine.draft.jobs import stop_jobs
+from kestra_stream.engine.draft.kept import forget_answers, set_answer
+from kestra_stream.engine.draft.timers import take_timer
+from kestra_stream.engine.draft.work import postpone, take_todo
+from kestra_stream.engine.plan import ROOT
 from kestra_stream.engine.rules import (
+    deadlines,
     dispatch,
     end,
     flowables,
@@ -24,14 +31,14 @@ from kestra_stream.engine.rules import (
     results,
     retries,
     scopes,
-    sla,
     start,
     subflows,
 )
 from kestra_stream.engine.rules.outcomes import cut_off, fail
 from kestra_stream.engine.state import ExecutionState, Phase, TimerKind, WorkKind
 from kestra_stream.engine.step import Decision, Step
-from kestra_stream.errors import LookupNeeded
+from kestra_stream.errors import ExpressionError, InvalidExpression, LookupNeeded
+from kestra_stream.models import behaviour as b
 from kestra_stream.models import execution_input as i
 from kestra_stream.models.execution_input import ExecutionInput
 from kestra_stream.models.messages import LookupCall, LookupJob
@@ -43,28 +50,35 @@ def decide(state: ExecutionState, message: ExecutionInput, now: datetime) -> Dec
     """Fold the input into the state, then let the rules speak until none has anything to add."""
     step = Step(state, now)
     fold_in(step, message)
-    sla.check_assertions(step)
+    deadlines.check_assertions(step)
     return settle(step)
 
 
 def settle(step: Step) -> Decision:
     """Apply the rules in order, from the top again after each that did something, until none does."""
-    while any(rule(step) for rule in RULES):
+    while _apply_one(step):
         pass
-    return step.decision()
+    return decision_of(step)
+
+
+def _apply_one(step: Step) -> bool:
+    for rule in RULES:  # noqa: SIM110 - a generator would cost more than most rules
+        if rule(step):
+            return True
+    return False
 
 
 def fail_execution(state: ExecutionState, message: str, now: datetime) -> Decision:
     """End an execution that the engine itself could not go on with."""
     step = Step(state, now)
     step.log(Level.ERROR, f"the engine failed on this execution: {message}")
-    step.stop_jobs()
+    stop_jobs(step)
     step.change_head(replace(step.execution.with_state(S.FAILED, now), error=message))
     for run_id in sorted(step.open_runs):
         cut_off(step, step.task_runs[run_id], S.FAILED)
     step.queue.clear()
     end.finish(step)
-    return step.decision()
+    return decision_of(step)
 
 
 def fold_in(step: Step, message: ExecutionInput) -> None:
@@ -75,7 +89,8 @@ def fold_in(step: Step, message: ExecutionInput) -> None:
 def continued(step: Step, _: i.Continued) -> None:
     """Go on with a long piece of work that was cut."""
     step.is_continuing = False
-    step.take_todo_when_running()
+    if step.is_running:
+        take_todo(step)
 
 
 def set_labels(step: Step, message: i.SetLabels) -> None:
@@ -91,7 +106,7 @@ def force_run(step: Step, message: i.ForceRun) -> None:
 
 def timer_fired(step: Step, message: i.TimerFired) -> None:
     """Wake what asked for it; a timer that was cancelled meanwhile wakes nobody."""
-    timer = step.take_timer(message.timer_id)
+    timer = take_timer(step, message.timer_id)
     if timer is None:
         return
     match timer.kind:
@@ -106,7 +121,9 @@ def timer_fired(step: Step, message: i.TimerFired) -> None:
         case TimerKind.LOOP:
             flowables.next_round(step, timer.subject)
         case TimerKind.SLA:
-            sla.deadline_passed(step, timer)
+            deadlines.deadline_passed(step, timer)
+        case TimerKind.TIMEOUT:
+            deadlines.timed_out(step, timer.subject)
         case TimerKind.KILL_GRACE:
             kill.give_up(step)
         case _:
@@ -123,13 +140,27 @@ def do_next_work(step: Step) -> bool:
     kind, subject = work = step.queue.popleft()
     if not _may_work(step, kind, subject):
         if step.phase is not Phase.FINISHED:
-            step.postpone(work)
+            postpone(step, work)
         return True
     try:
         WORK[kind](step, subject)
     except LookupNeeded as needed:
         _look_up(step, kind, subject, needed)
+    else:
+        if step.answers and not _asks_again(step, subject):
+            forget_answers(step, _asker(kind, subject))
     return True
+
+
+def _asks_again(step: Step, subject: str) -> bool:
+    """Tell whether a run that is open evaluates the same once more: a Pause, at the end of its duration."""
+    run = step.task_runs.get(subject)
+    return run is not None and not run.state.is_terminal and isinstance(step.node(run).behaviour, b.Pause)
+
+
+def _asker(kind: WorkKind, subject: str) -> str:
+    """Name whose answers a piece of work uses: a run's, or the execution's."""
+    return ROOT if kind is WorkKind.AFTER else subject
 
 
 def _may_work(step: Step, kind: WorkKind, subject: str) -> bool:
@@ -155,6 +186,15 @@ def advance(step: Step, scope_id: str) -> None:
         scopes.close_when_done(step, scope_id)
 
 
+def reopen(step: Step, run_id: str) -> None:
+    """Take an open flowable up again."""
+    try:
+        flowables.reopen(step, run_id)
+        deadlines.watch_again(step, run_id)
+    except (ExpressionError, InvalidExpression) as error:
+        fail(step, step.task_runs[run_id], str(error))
+
+
 # Opening a flowable again only takes note of what is there: it must happen in the step that restores, whatever the state.
 _ALWAYS = frozenset({WorkKind.BEGIN, WorkKind.OUTPUTS, WorkKind.AFTER, WorkKind.REOPEN})
 
@@ -162,7 +202,7 @@ WORK: dict[WorkKind, Callable[[Step, str], None]] = {
     WorkKind.DISPATCH: dispatch.dispatch,
     WorkKind.FOLD: scopes.fold,
     WorkKind.ADVANCE: advance,
-    WorkKind.REOPEN: flowables.reopen,
+    WorkKind.REOPEN: reopen,
     WorkKind.LOOP: flowables.end_round,
     WorkKind.AFTER: lambda step, place: end.start_after_task(step, int(place)),
     WorkKind.OUTPUTS: lambda step, _: end.give_outputs(step),
@@ -180,9 +220,11 @@ def _look_up(step: Step, kind: WorkKind, subject: str, needed: LookupNeeded) -> 
     """Ask a worker for what the expression needs; the work is done again when the answer comes."""
     name, args, kwargs = needed.call
     head = step.execution
-    known = sum(1 for run_id, _ in step.answers if run_id == subject) if len(step.answers) >= MOST_LOOK_UPS else 0
-    if known >= MOST_LOOK_UPS:
-        return fail(step, step.task_runs[subject], f"an expression asks for more than {MOST_LOOK_UPS} values")
+    if len(step.answers.get(_asker(kind, subject), ())) >= MOST_LOOK_UPS:
+        message = f"an expression asks for more than {MOST_LOOK_UPS} values"
+        if subject not in step.task_runs:
+            raise ExpressionError(message)
+        return fail(step, step.task_runs[subject], message)
     key = call_key(name, args, kwargs)
     if step.revealed or name in _SECRET_ARGUMENTS:
         call = LookupCall(key, name, sealed=step.plan.vault.seal(orjson.dumps([args, kwargs], default=str).decode(), key))
@@ -194,10 +236,11 @@ def _look_up(step: Step, kind: WorkKind, subject: str, needed: LookupNeeded) -> 
 
 def looked_up(step: Step, message: i.LookedUp) -> None:
     """Remember the answers and take the work up again."""
-    kind, _, subject = message.lookup_id.partition("|")
+    name, _, subject = message.lookup_id.partition("|")
+    kind = WorkKind(name)
     for answer in message.answers:
-        step.set_answer(subject, answer.key, (answer.value, answer.error))
-    step.push(WorkKind(kind), subject)
+        set_answer(step, _asker(kind, subject), answer.key, (answer.value, answer.error))
+    step.push(kind, subject)
 
 
 # What each kind of input does to the draft; a test holds this table against the closed union.
@@ -208,6 +251,7 @@ FOLDS: dict[type[Any], Callable[[Step, Any], None]] = {
     i.ChildTaskRunReported: results.child_task_run_reported,
     i.WorkerLost: results.worker_lost,
     i.SubflowEnded: subflows.subflow_ended,
+    i.SubflowRetried: subflows.subflow_retried,
     i.Admitted: start.admitted,
     i.Refused: start.refused,
     i.TimerFired: timer_fired,

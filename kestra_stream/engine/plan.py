@@ -11,7 +11,7 @@ from kestra_stream.expression import Reference, Template, compile_template, func
 from kestra_stream.models import behaviour as b
 from kestra_stream.models.behaviour import Behaviour
 from kestra_stream.models.flow import Flow
-from kestra_stream.models.retry import RetryPolicy
+from kestra_stream.models.retry import Retry
 from kestra_stream.models.task import FlowableTask, Task
 
 ROOT = ""
@@ -33,6 +33,7 @@ class Node:
 
     Attributes:
         index: place among the enabled tasks of the same branch.
+        order: place in the document.
         branches: enabled children by branch: a `Section`, `then`/`else`, or `case:KEY`.
         retry: the task's own policy, else the nearest ancestor's, else the flow's.
         is_after: whether the task runs after the end of the execution.
@@ -51,6 +52,7 @@ class Node:
         "is_after",
         "is_in_loop",
         "listener",
+        "order",
         "parent",
         "retry",
         "run_if",
@@ -67,13 +69,14 @@ class Node:
         self.index = index
         self.behaviour = behaviour
         self.branches: dict[str, tuple[Node, ...]] = {}
-        self.retry: RetryPolicy | None = None
+        self.retry: Retry | None = None
         self.is_after: bool = section is Section.AFTER or (parent is not None and parent.is_after)
         self.is_in_loop: bool = parent is not None and (parent.is_in_loop or isinstance(parent.behaviour, b.LoopUntil))
         self.run_if: Template | None = None
         self.waits_for: tuple[str, ...] = ()
         self.blocks: tuple[Node, ...] = ()
         self.listener: int | None = None
+        self.order = 0
         self._references: frozenset[Reference] | None = None
 
     def children(self, branch: str) -> "tuple[Node, ...]":
@@ -168,6 +171,7 @@ class Plan:
             node.retry = task.retry or parent.retry
             run_if = str(task.run_if).lower() if isinstance(task.run_if, bool) else task.run_if
             node.run_if = None if run_if == "true" else compile_template(run_if)
+            node.order = len(self.nodes)
             self.nodes[task.id] = node
             nodes.append(node)
             for name, children in _branches(node.behaviour):
@@ -204,6 +208,10 @@ def _link(dag: Node, depends_on: Mapping[str, tuple[str, ...]]) -> None:
     children = dag.children(Section.MAIN)
     enabled = {child.id for child in children}
     for child in children:
-        child.waits_for = tuple(name for name in depends_on.get(child.id, ()) if name in enabled)
+        child.waits_for = tuple(name for name in dict.fromkeys(depends_on.get(child.id, ())) if name in enabled)
+    blocked: dict[str, list[Node]] = {}
     for child in children:
-        child.blocks = tuple(other for other in children if child.id in other.waits_for)
+        for name in child.waits_for:
+            blocked.setdefault(name, []).append(child)
+    for child in children:
+        child.blocks = tuple(blocked.get(child.id, ()))

@@ -56,6 +56,7 @@ class Scope:
         branch: name of the branch of main children (`then`, `case:a`, ... ).
         values: of a ForEach.
         ready: of a Dag: indexes that may start as soon as there is a place, in order.
+        met: of a Dag: how many dependencies of the other indexes have ended.
         open_flowables: ids of children that are flowables and have not ended.
         iteration: round of a LoopUntil, 1-based; `round_started` when its first round began.
         batches: of a ForEachItem: how many, which have ended and how many in each state.
@@ -73,11 +74,57 @@ class Scope:
     branch: str = Section.MAIN
     values: Chunked | None = None
     ready: tuple[int, ...] = ()
+    met: Map[int, int] = field(default_factory=Map)
     open_flowables: Map[str, None] = field(default_factory=Map)
     iteration: int = 1
     first_round: datetime | None = None
     batches: "Batches | None" = None
     kept: Map[str, None] = field(default_factory=Map)
+
+    def moved(self, created: int, running: int, opened: int = 0, flowables: Map[str, None] | None = None) -> "Scope":
+        """Move the counts of what has been created, takes a place and is open."""
+        # spelled out, as below: `replace` costs ten times as much, and these run several times a task
+        return Scope(
+            self.section,
+            self.created + created,
+            self.open + opened,
+            self.ended,
+            self.running + running,
+            self.failed,
+            self.killed,
+            self.warned,
+            self.branch,
+            self.values,
+            self.ready,
+            self.met,
+            self.open_flowables if flowables is None else flowables,
+            self.iteration,
+            self.first_round,
+            self.batches,
+            self.kept,
+        )
+
+    def with_ended(self, state: StateType, running: int, flowables: Map[str, None]) -> "Scope":
+        """Count the end of a main child, which gives back `running` places."""
+        return Scope(
+            self.section,
+            self.created,
+            self.open - 1,
+            self.ended + 1,
+            self.running - running,
+            self.failed + (state is StateType.FAILED),
+            self.killed + (state is StateType.KILLED),
+            self.warned + (state is StateType.WARNING),
+            self.branch,
+            self.values,
+            self.ready,
+            self.met,
+            flowables,
+            self.iteration,
+            self.first_round,
+            self.batches,
+            self.kept,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +147,7 @@ class TimerKind(StrEnum):
     LOOP = "loop"
     SLA = "sla"
     KILL_GRACE = "kill_grace"
+    TIMEOUT = "timeout"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +195,9 @@ class Backlog:
 EMPTY_BACKLOG = Backlog()
 
 
+Answers = Map[str, tuple[Any, str | None]]
+
+
 class Phase(StrEnum):
     """Where the life of an execution stands, beyond its state.
 
@@ -167,15 +218,16 @@ class ExecutionState:
     Attributes:
         sequence: number of the last event.
         open_runs: ids of runs that have not ended.
-        paused, retrying: runs in that state, in order of arrival.
+        paused, retrying: ids of runs in that state.
         todo: work that must wait (for a resume, a retry, the next slice of a fan-out), by arrival number.
         children: open child executions -> the run (and 1-based batch) that waits for them.
-        answers: what look-ups found: (run id or "", call key) -> (value, error).
+        answers: what look-ups found for a piece of work: run id or "" -> call key -> (value, error); forgotten once it is done.
         end: the state to end with, once the root has been resolved.
         violated: ids of agreements that were violated already.
         inside_loops: ids of child runs by parent, for runs inside a LoopUntil.
         batch_outputs: flow outputs of the child executions of a ForEachItem, by run and 1-based batch.
         loop_values: rendered values of open ForEach runs, kept so that a restore does not render them again.
+        broken: open flowables that have failed though none of their children has (a timeout, a LoopUntil without end).
         failure: task id and message of the first failure, for `error` in expressions.
         newest: the newest revision of the flow, where that is another; told anew for each input while the execution waits.
     """
@@ -189,12 +241,12 @@ class ExecutionState:
     outputs: Collected = field(default_factory=Collected)
     task_states: Collected = field(default_factory=Collected)
     open_runs: Map[str, None] = field(default_factory=Map)
-    paused: tuple[str, ...] = ()
+    paused: Map[str, None] = field(default_factory=Map)
     retrying: Map[str, None] = field(default_factory=Map)
     todo: Backlog = EMPTY_BACKLOG
     timers: Map[str, Timer] = field(default_factory=Map)
     children: Map[str, tuple[str, int | None]] = field(default_factory=Map)
-    answers: Map[tuple[str, str], tuple[Any, str | None]] = field(default_factory=Map)
+    answers: Map[str, Answers] = field(default_factory=Map)
     parent: ParentLink | None = None
     has_slot: bool = False
     is_continuing: bool = False
@@ -207,6 +259,7 @@ class ExecutionState:
     batch_outputs: Map[str, Map[int, Mapping[str, Any]]] = field(default_factory=Map)
     loop_values: Map[str, Chunked] = field(default_factory=Map)
     newest: Flow | None = None
+    broken: Map[str, None] = field(default_factory=Map)
 
     @property
     def is_finished(self) -> bool:

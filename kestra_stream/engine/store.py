@@ -5,6 +5,7 @@
     timer/ID                   a pending timer
     child/ID                   an open child execution -> (run, batch)
     answer/RUN/KEY             what a look-up found
+    broken/RUN                 True for an open flowable that has failed by itself
     values/RUN/NUMBER          a chunk of the values of an open ForEach
     batches/RUN                batches of an open ForEachItem -> (how many in all, how many created)
     batch/RUN/NUMBER           the end of one batch of a ForEachItem -> (state, outputs)
@@ -20,9 +21,10 @@ from typing import Any
 from immutables import Map
 
 from kestra_stream.engine.decide import settle
+from kestra_stream.engine.draft.runs import path_of
 from kestra_stream.engine.plan import ROOT, Plan
 from kestra_stream.engine.rules.restart import rebuild
-from kestra_stream.engine.state import Batches, Chunked, ExecutionState, Phase, Scope, WorkKind
+from kestra_stream.engine.state import Answers, Batches, Chunked, ExecutionState, Phase, Scope, WorkKind
 from kestra_stream.engine.step import Decision, Step
 from kestra_stream.models.execution import Execution, TaskRun
 from kestra_stream.models.execution_input import ParentLink
@@ -85,11 +87,11 @@ def restored(plan: Plan, parts: Mapping[str, Any], now: datetime, newest: Flow |
         sequence=head.sequence,
         task_runs=Map(runs),
         open_runs=Map({run.id: None for run in ordered if not run.state.is_terminal}),
-        paused=tuple(run.id for run in ordered if run.state.current is S.PAUSED),
+        paused=Map({run.id: None for run in ordered if run.state.current is S.PAUSED}),
         retrying=Map({run.id: None for run in ordered if run.state.current is S.RETRYING}),
         timers=Map(groups.get("timer", {})),
         children=Map(groups.get("child", {})),
-        answers=Map({(key.partition("/")[0], key.partition("/")[2]): value for key, value in groups.get("answer", {}).items()}),
+        answers=_answers(groups.get("answer", {})),
         parent=head.parent,
         has_slot=head.has_slot,
         end=head.end,
@@ -101,6 +103,7 @@ def restored(plan: Plan, parts: Mapping[str, Any], now: datetime, newest: Flow |
         loop_values=_loop_values(groups.get("values", {})),
         batch_outputs=_batch_outputs(groups.get("batch", {})),
         newest=newest,
+        broken=Map(dict.fromkeys(groups.get("broken", ()))),
     )
     step = Step(state, now)
     _reopen(step, ordered)
@@ -144,9 +147,9 @@ def from_history(plan: Plan, head: Execution, runs: Iterable[TaskRun], sequence:
 def _show_outputs(step: Step, ordered: list[TaskRun]) -> None:
     for run in ordered:
         if run.outputs:
-            step.outputs = step.outputs.with_value(step.path(run), run.outputs)
+            step.outputs = step.outputs.with_value(path_of(step, run), run.outputs)
         if step.plan.uses_task_states:
-            step.task_states = step.task_states.with_value(step.path(run), {"state": run.state.current.value})
+            step.task_states = step.task_states.with_value(path_of(step, run), {"state": run.state.current.value})
 
 
 def _inside_loops(plan: Plan, ordered: list[TaskRun]) -> Map[str, Map[str, None]]:
@@ -155,6 +158,14 @@ def _inside_loops(plan: Plan, ordered: list[TaskRun]) -> Map[str, Map[str, None]
         if plan.nodes[run.task_id].is_in_loop:
             found.setdefault(run.parent_id or "", {})[run.id] = None
     return Map({parent: Map(children) for parent, children in found.items()})
+
+
+def _answers(stored_answers: Mapping[str, Any]) -> Map[str, Answers]:
+    found: dict[str, dict[str, Any]] = {}
+    for name, answer in stored_answers.items():
+        run_id, _, key = name.partition("/")
+        found.setdefault(run_id, {})[key] = answer
+    return Map({run_id: Map(answers) for run_id, answers in found.items()})
 
 
 def _loop_values(chunks: Mapping[str, Any]) -> Map[str, Chunked]:

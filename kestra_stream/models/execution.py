@@ -72,6 +72,22 @@ class TaskRun:
             self.dynamic,
         )
 
+    def dispatched(self) -> "TaskRun":
+        """Put the run under its next epoch, in other hands."""
+        return TaskRun(
+            self.id,
+            self.task_id,
+            self.state,
+            self.parent_id,
+            self.value,
+            self.iteration,
+            self.attempts,
+            self.outputs,
+            self.epoch + 1,
+            sent=True,
+            dynamic=self.dynamic,
+        )
+
     def with_result(self, state: State, attempts: tuple[Attempt, ...], outputs: Mapping[str, Any] | None) -> "TaskRun":
         """Take over the result of an attempt."""
         sent = self.sent and state.current not in TERMINAL

@@ -114,6 +114,17 @@ class SubflowEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class SubflowRetried:
+    """A child execution was given up for a new one, which goes on in its place."""
+
+    task_run_id: str
+    epoch: int
+    child_id: str
+    new_child_id: str
+    kind: Literal["subflow_retried"] = "subflow_retried"
+
+
+@dataclass(frozen=True, slots=True)
 class Admitted:
     """The limiter gave a slot."""
 
@@ -269,6 +280,7 @@ ExecutionInput = (
     | ChildTaskRunReported
     | WorkerLost
     | SubflowEnded
+    | SubflowRetried
     | Admitted
     | Refused
     | TimerFired

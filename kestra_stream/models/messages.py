@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from pydantic import Base64Bytes
 
+from kestra_stream.models.retry import Retry
 from kestra_stream.models.state import StateType
 
 
@@ -23,8 +24,7 @@ class TaskJob:
         variables: what the task's expressions name, and nothing else (`outputs`, `inputs`, `vars`, ... pruned).
         created_at: when the run began to exist, for `taskrun.startDate`.
         sequence: number of the execution's event that tells of this dispatch; a kill covers what was dispatched before it.
-        parents: values of the loops around the run, nearest first (for `parents` and `currentEachOutput`).
-        timeout: seconds that the attempt may take at most, when the engine knows (the task's own `timeout` comes on top).
+        retry: what children that the worker runs itself inherit (WorkingDirectory).
     """
 
     execution_id: str
@@ -43,6 +43,7 @@ class TaskJob:
     worker_group: str | None = None
     tenant_id: str = "main"
     sequence: int = 0
+    retry: Retry | None = None
     kind: Literal["task"] = "task"
 
 

@@ -137,13 +137,13 @@ class ExecutionService:
 
         Raises:
             NotFound: there is no such execution.
-            IllegalTransition: it is not paused.
+            IllegalTransition: it is not paused, and none of its tasks after the end is.
             InvalidInputs: a value does not fit; the execution stays paused.
         """
         head = self._head(execution_id)
-        if head.state.current is not S.PAUSED:
-            raise IllegalTransition(f"execution {execution_id} is {head.state.current.value}, not PAUSED")
         run, pause = self.paused_task(head)
+        if head.state.current is not S.PAUSED and run is None:
+            raise IllegalTransition(f"execution {execution_id} is {head.state.current.value}, not PAUSED")
         values: Mapping[str, Any] = {}
         if pause is not None and pause.on_resume:
             door = self._door

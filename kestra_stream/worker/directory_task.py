@@ -14,6 +14,7 @@ from kestra_stream.models.execution_input import ChildTaskRunReported
 from kestra_stream.models.ids import derived_id
 from kestra_stream.models.messages import TaskJob
 from kestra_stream.models.records import Level
+from kestra_stream.models.retry import Retry, RetryBehavior
 from kestra_stream.models.state import State, StateType
 from kestra_stream.models.task import Task
 from kestra_stream.plugin.api import DirectoryTask, Outcome, Outputs, Stopped
@@ -77,7 +78,7 @@ class DirectoryRun:
         run = self._report(run.with_state(S.RUNNING, now))
         ended = self._attempts_of(child, run, context)
         run = replace(run, attempts=ended[1], outputs=ended[0].outputs)
-        state = _allowed(child, ended[0].state, len(ended[1]))
+        state = _allowed(child, ended[0].state, _policy(child, self._job) if len(ended[1]) > 1 else None)
         self._learn(child, run.outputs)
         return self._report(run.with_state(state, self._services.now()), ended[0].records)
 
@@ -108,10 +109,11 @@ class DirectoryRun:
             context.sleep(max(next_start - self._services.now(), next_start - next_start))
 
     def _next_start(self, child: Task, ended: Ended, attempts: Sequence[Attempt], first_start: datetime) -> datetime | None:
-        if ended.state is not S.FAILED or child.retry is None:
+        policy = _policy(child, self._job)
+        if ended.state is not S.FAILED or policy is None:
             return None
         last_end = attempts[-1].state.histories[-1].date
-        return child.retry.next_attempt(len(attempts), first_start, last_end, random.random())  # noqa: S311 - jitter
+        return policy.next_attempt(len(attempts), first_start, last_end, random.random())  # noqa: S311 - jitter
 
     def _frame_of(self, child: Task, run: TaskRun, attempt: int, context: AttemptContext, control: Control) -> Frame:
         info = replace(context.info, task_id=child.id, task_run_id=run.id, attempt=attempt, value=self._value())
@@ -182,8 +184,14 @@ def _pass_on(parent: Control, child: Control) -> None:
     child.stop(StopReason.ABANDONED if parent.reason is StopReason.ABANDONED else StopReason.KILLED)
 
 
-def _allowed(child: Task, state: StateType, attempts: int) -> StateType:
-    if state is S.SUCCESS and attempts > 1 and child.retry is not None and child.retry.warning_on_retry:
+def _policy(child: Task, job: TaskJob) -> Retry | None:
+    """The child's own policy, else what it inherits; a new execution is the engine's to create."""
+    policy = child.retry or job.retry
+    return policy if policy is not None and policy.behavior is RetryBehavior.RETRY_FAILED_TASK else None
+
+
+def _allowed(child: Task, state: StateType, retried: Retry | None) -> StateType:
+    if state is S.SUCCESS and retried is not None and retried.warning_on_retry:
         state = S.WARNING
     if state is S.FAILED and child.allow_failure:
         state = S.WARNING

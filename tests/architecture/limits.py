@@ -45,11 +45,9 @@ LIMITS = {
 EXCEPTIONS: dict[str, dict[str, str]] = {
     "file lines, longest": {},
     "class lines": {
-        "kestra_stream/engine/step.py:Step": "the draft of one step: every rule changes it, and its parts refer to each other (0003)",
         "kestra_stream/testing/contracts/log.py:LogContract": "one test for each promise of the port (0003)",
     },
     "public methods of a class": {
-        "kestra_stream/engine/step.py:Step": "the words in which the rules are written (0003)",
         "kestra_stream/plugin/context/functions.py:IoFunctions": "one method for each function of the flow language (0003)",
         "kestra_stream/plugin/context/run_context.py:AttemptContext": "the page for plugin authors, as one object (0003)",
         "kestra_stream/storage/folder.py:Folder": "one method for each call of the operating system (0003)",

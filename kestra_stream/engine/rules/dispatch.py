@@ -1,11 +1,10 @@
 """Dispatch: a created task run becomes a worker's job, an open flowable, a child execution or an immediate result."""
 
-from dataclasses import replace
-
 from kestra_stream.engine import commands as c
 from kestra_stream.engine.context import pruned, render
+from kestra_stream.engine.draft.runs import put
 from kestra_stream.engine.plan import Node
-from kestra_stream.engine.rules import flowables, pauses, subflows, updates
+from kestra_stream.engine.rules import deadlines, flowables, pauses, subflows, updates
 from kestra_stream.engine.rules.outcomes import end, fail
 from kestra_stream.engine.state import Phase
 from kestra_stream.engine.step import Step
@@ -28,14 +27,16 @@ def dispatch(step: Step, run_id: str) -> None:
         return None
     node = step.node(run)
     if step.is_killing or not is_live(step, run, node):
-        return step.put(run.with_state(S.KILLED, step.now))
+        return put(step, run.with_state(S.KILLED, step.now))
     if node.id in step.execution.breakpoints:
         return _stop_at_breakpoint(step, run)
     try:
         if node.run_if is not None and not is_truthy(render(step, run, node.run_if.source)):
             end(step, run, S.SKIPPED)
         else:
+            limit = deadlines.limit_of(step, node, run)
             start(step, node, run)
+            deadlines.watch(step, step.task_runs[run_id], limit)
     except (ExpressionError, InvalidExpression) as error:
         fail(step, step.task_runs[run_id], str(error))
     return None
@@ -53,7 +54,7 @@ def start(step: Step, node: Node, run: TaskRun) -> None:
     """Do what the task's behaviour asks for."""
     match node.behaviour:
         case b.Run():
-            offer(step, node, run)
+            offer(step, node, run, node.behaviour)
         case b.CallFlow():
             subflows.call(step, node, run, node.behaviour)
         case b.Pause():
@@ -64,7 +65,7 @@ def start(step: Step, node: Node, run: TaskRun) -> None:
             flowables.start_flowable(step, node, run)
 
 
-def offer(step: Step, node: Node, run: TaskRun) -> None:
+def offer(step: Step, node: Node, run: TaskRun, work: b.Run) -> None:
     """Offer the next attempt of a run to the workers, under a new epoch."""
     task, head = node.task, step.execution
     assert task is not None  # noqa: S101 - the root has no runs
@@ -82,21 +83,17 @@ def offer(step: Step, node: Node, run: TaskRun) -> None:
         value=run.value,
         iteration=run.iteration,
         parent_id=run.parent_id,
+        retry=node.retry if work.tasks else None,
         variables={**pruned(step, run, node.references), **subflows.merge_variables(step, node, run)},
         worker_group=group.key if group is not None else None,
         tenant_id=head.tenant_id,
         sequence=step.state.sequence + 1,
     )
     step.offered.append((run.id, run.epoch + 1))
-    step.put(sent(run))
+    put(step, run.dispatched())
     step.command(c.Offer(job))
 
 
-def sent(run: TaskRun) -> TaskRun:
-    """Return the run under its next epoch, in other hands."""
-    return replace(run, epoch=run.epoch + 1, sent=True)
-
-
 def _stop_at_breakpoint(step: Step, run: TaskRun) -> None:
-    step.put(run.with_state(S.BREAKPOINT, step.now))
+    put(step, run.with_state(S.BREAKPOINT, step.now))
     step.enter(S.BREAKPOINT)

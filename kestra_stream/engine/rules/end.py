@@ -6,6 +6,8 @@ from typing import Any
 
 from kestra_stream.engine import commands as c
 from kestra_stream.engine.context import evaluate, pruned, render
+from kestra_stream.engine.draft.runs import put
+from kestra_stream.engine.draft.timers import cancel_timer
 from kestra_stream.engine.inputs import coerce_output
 from kestra_stream.engine.plan import ROOT, Section
 from kestra_stream.engine.rules import scopes
@@ -81,12 +83,13 @@ def _sweep(step: Step) -> None:
     for run_id in sorted(step.open_runs):
         run = step.task_runs[run_id]
         if not run.sent:
-            step.put(run.with_state(S.FAILED if run.state.current is S.RETRYING else S.KILLED, step.now))
+            put(step, run.with_state(S.FAILED if run.state.current is S.RETRYING else S.KILLED, step.now))
 
 
 def start_after_task(step: Step, place: int) -> None:
     """Start the next task that runs after the end; without one, finish."""
-    if step.phase is not Phase.AFTER:
+    root = step.scopes.get(ROOT)
+    if step.phase is not Phase.AFTER or root is None or root.open:
         return
     children = step.plan.root.children(Section.AFTER)
     while place < len(children) and not _is_wanted(step, children[place].listener):
@@ -124,7 +127,7 @@ def finish(step: Step) -> None:
     head = step.execution
     for timer_id in sorted(step.timers):
         if timer_id != "new-execution":
-            step.cancel_timer(timer_id)
+            cancel_timer(step, timer_id)
     if step.has_slot:
         step.command(c.AskLimiter(ReleaseSlot(scope_of(head), head.id)))
         step.has_slot = False

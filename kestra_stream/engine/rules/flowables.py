@@ -8,10 +8,13 @@ from typing import Any
 import orjson
 
 from kestra_stream.engine.context import evaluate, flag, render
+from kestra_stream.engine.draft.kept import set_loop_values
+from kestra_stream.engine.draft.runs import drop, put_with_outputs, with_outputs
+from kestra_stream.engine.draft.timers import set_timer
 from kestra_stream.engine.plan import Node, Section
 from kestra_stream.engine.rules import scopes
 from kestra_stream.engine.state import Chunked, Scope, TimerKind
-from kestra_stream.engine.step import Step, with_outputs
+from kestra_stream.engine.step import Step
 from kestra_stream.errors import ExpressionError
 from kestra_stream.expression import is_truthy
 from kestra_stream.models import behaviour as b
@@ -34,21 +37,21 @@ def start_flowable(step: Step, node: Node, run: TaskRun) -> None:
             outputs, scope = _choose(step, run, node.behaviour)
         case b.ForEach(values=values):
             scope = Scope(values=Chunked.of(loop_values(step, run, values)))
-            step.set_loop_values(run.id, scope.values)
+            set_loop_values(step, run.id, scope.values)
         case b.LoopUntil():
             outputs = {"iterationCount": 1}
         case _:
             pass
     run = run.with_state(S.RUNNING, step.now)
-    step.put_with_outputs(with_outputs(run, outputs) if outputs else run)
+    put_with_outputs(step, with_outputs(run, outputs) if outputs else run)
     scopes.open_scope(step, run.id, scope)
 
 
 def reopen(step: Step, run_id: str) -> None:
     """Take an open flowable up again after a restart or restore: what it had decided at its start still holds."""
-    run = step.task_runs[run_id]
-    if run.state.is_terminal:
-        return
+    run = step.task_runs.get(run_id)
+    if run is None or run.state.is_terminal or run_id in step.scopes:
+        return  # an answer that came twice: it is open already
     node = step.node(run)
     outputs = run.outputs or {}
     match node.behaviour:
@@ -59,17 +62,16 @@ def reopen(step: Step, run_id: str) -> None:
         case b.ForEach(values=values):
             known = step.loop_values.get(run_id)
             scope = Scope(values=known if known is not None else Chunked.of(loop_values(step, run, values)))
-            step.set_loop_values(run_id, scope.values)
+            set_loop_values(step, run_id, scope.values)
         case b.LoopUntil():
-            failed = int(_has_given_up(step, run, node.behaviour))
-            scope = Scope(iteration=int(outputs.get("iterationCount", 1)), first_round=run.state.start_date, failed=failed)
+            scope = Scope(iteration=int(outputs.get("iterationCount", 1)), first_round=run.state.start_date)
         case b.Run():
             scope = scopes.after_attempt(run)
         case b.Pause() if run.state.current is not S.RUNNING:
             scope = Scope(section=Section.ON_PAUSE)
         case _:
             scope = Scope()
-    scopes.open_scope(step, run_id, scope)
+    scopes.open_scope(step, run_id, replace(scope, failed=1) if run_id in step.broken else scope)
 
 
 def _as_text(raw: Any) -> Any:
@@ -138,9 +140,11 @@ def _plain(value: Any) -> Any:
 
 def end_round(step: Step, run_id: str) -> None:
     """All children of a round have ended well: stop when the condition holds, else wait for the next round."""
-    run = step.task_runs[run_id]
-    loop, scope = step.node(run).behaviour, step.scopes.get(run_id)
-    if not isinstance(loop, b.LoopUntil) or scope is None or f"loop:{run_id}" in step.timers:
+    run, scope = step.task_runs.get(run_id), step.scopes.get(run_id)
+    loop = step.node(run).behaviour if run is not None else None
+    if run is None or scope is None or not isinstance(loop, b.LoopUntil):
+        return
+    if f"loop:{run_id}" in step.timers or not scopes.is_done(step, run_id):
         return
     try:
         holds = is_truthy(render(step, run, _as_text(loop.condition)))
@@ -149,28 +153,17 @@ def end_round(step: Step, run_id: str) -> None:
         fails = bool(over) and flag(step, run, loop.fail_on_max_reached)
     except ExpressionError as error:
         step.log(Level.ERROR, str(error), run)
-        step.put_scope(run_id, replace(scope, failed=1))
+        scopes.break_scope(step, run_id)
         scopes.enter(step, run_id, Section.ERRORS)
         return
     if holds or (over and not fails):
         scopes.enter(step, run_id, Section.FINALLY)
     elif over:
         step.log(Level.ERROR, f"the condition did not hold within {over}", run)
-        step.put_scope(run_id, replace(scope, failed=1))
+        scopes.break_scope(step, run_id)
         scopes.enter(step, run_id, Section.ERRORS)
     else:
-        step.set_timer(f"loop:{run_id}", step.now + interval, TimerKind.LOOP, run_id)
-
-
-def _has_given_up(step: Step, run: TaskRun, loop: b.LoopUntil) -> bool:
-    """Whether a loop had failed by itself before its errors or finally branch began: the states of its children do not tell."""
-    sections = {step.node(child).section for child in (step.existing or {}).get(run.id, ())}
-    if Section.ERRORS in sections or Section.FINALLY not in sections:
-        return Section.ERRORS in sections
-    try:
-        return not is_truthy(render(step, run, _as_text(loop.condition))) and flag(step, run, loop.fail_on_max_reached)
-    except ExpressionError:
-        return True
+        set_timer(step, f"loop:{run_id}", step.now + interval, TimerKind.LOOP, run_id)
 
 
 def _is_over(step: Step, run: TaskRun, loop: b.LoopUntil, scope: Scope, interval: timedelta) -> str:
@@ -189,7 +182,7 @@ def next_round(step: Step, run_id: str) -> None:
         return
     drop_children(step, run_id)
     following = scope.iteration + 1
-    step.put_with_outputs(with_outputs(run, {"iterationCount": following}))
+    put_with_outputs(step, with_outputs(run, {"iterationCount": following}))
     scopes.open_scope(step, run_id, Scope(iteration=following, first_round=scope.first_round))
 
 
@@ -197,7 +190,7 @@ def drop_children(step: Step, run_id: str) -> None:
     """Remove all that came of a run inside a LoopUntil."""
     for child_id in sorted(step.inside_loops.get(run_id, ())):
         drop_children(step, child_id)
-        step.drop(step.task_runs[child_id])
+        drop(step, step.task_runs[child_id])
     if run_id in step.inside_loops:
         step.inside_loops = step.inside_loops.delete(run_id)
 

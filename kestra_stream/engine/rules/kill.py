@@ -2,9 +2,13 @@
 
 from datetime import timedelta
 
+from kestra_stream.engine.draft.jobs import stop_jobs
+from kestra_stream.engine.draft.runs import put
+from kestra_stream.engine.draft.timers import cancel_timer, set_timer
+from kestra_stream.engine.draft.work import take_todo
 from kestra_stream.engine.plan import ROOT
-from kestra_stream.engine.rules import scopes
-from kestra_stream.engine.rules.outcomes import cut_off
+from kestra_stream.engine.rules import retries, scopes
+from kestra_stream.engine.rules.outcomes import cut_off, end_at_once
 from kestra_stream.engine.state import Phase, TimerKind
 from kestra_stream.engine.step import Step
 from kestra_stream.models import behaviour as b
@@ -18,33 +22,34 @@ GRACE = timedelta(seconds=60)
 def kill(step: Step, message: Kill) -> None:
     """Begin to kill; does nothing to an execution that has ended or is being killed."""
     if step.execution.state.is_terminal or step.is_killing:
-        return
+        return retries.forget_new_execution(step)
     waiting = step.phase is Phase.WAITING
     step.enter(S.KILLING)
     for timer_id in sorted(step.timers):
-        step.cancel_timer(timer_id)
+        cancel_timer(step, timer_id)
     if waiting:
-        step.end_at_once(S.KILLED)
+        end_at_once(step, S.KILLED)
         step.phase = Phase.ALIVE
-        return
-    step.stop_jobs()
+        return None
+    stop_jobs(step)
     if message.cascade:
         for child_id in sorted(step.children):
             step.tell(child_id, Kill())
     for run_id in sorted(step.open_runs):
         _stop(step, step.task_runs[run_id], cascade=message.cascade)
-    step.take_todo()
+    take_todo(step)
     if step.open_runs:
-        step.set_timer("kill-grace", step.now + GRACE, TimerKind.KILL_GRACE, "")
+        set_timer(step, "kill-grace", step.now + GRACE, TimerKind.KILL_GRACE, "")
     if ROOT in step.scopes and step.scopes[ROOT].open == 0:
         scopes.close(step, ROOT)
+    return None
 
 
 def _stop(step: Step, run: TaskRun, *, cascade: bool) -> None:
     node = step.plan.nodes.get(run.task_id)
     calls = node is not None and isinstance(node.behaviour, b.CallFlow)
     if run.id in step.scopes and not calls:
-        step.put(run.with_state(S.KILLING, step.now))
+        put(step, run.with_state(S.KILLING, step.now))
         if step.scopes[run.id].open == 0:
             scopes.close(step, run.id)
     elif not run.sent or (calls and not cascade):
@@ -58,4 +63,4 @@ def give_up(step: Step) -> None:
     if step.is_killing:
         for run_id in sorted(step.open_runs):
             cut_off(step, step.task_runs[run_id], S.KILLED)
-        step.end_at_once(S.KILLED)
+        end_at_once(step, S.KILLED)

@@ -2,6 +2,9 @@
 
 from dataclasses import replace
 
+from immutables import Map
+
+from kestra_stream.engine.draft.runs import put, put_with_outputs
 from kestra_stream.engine.step import Step
 from kestra_stream.models import behaviour as b
 from kestra_stream.models.execution import Attempt, TaskRun
@@ -43,7 +46,7 @@ def end(step: Step, run: TaskRun, state: StateType, message: str | None = None) 
     state = final_state(step, run, state)
     if state is S.FAILED:
         note_failure(step, run, message)
-    step.put_with_outputs(run.with_state(state, step.now))
+    put_with_outputs(step, run.with_state(state, step.now))
 
 
 def note_failure(step: Step, run: TaskRun, message: str | None) -> None:
@@ -57,10 +60,24 @@ def cut_off(step: Step, run: TaskRun, state: StateType) -> None:
     attempts = run.attempts
     if attempts and not attempts[-1].state.is_terminal:
         attempts = (*attempts[:-1], replace(attempts[-1], state=attempts[-1].state.to(state, step.now)))
-    step.put(replace(run.with_state(state, step.now), attempts=attempts, sent=False))
+    put(step, replace(run.with_state(state, step.now), attempts=attempts, sent=False))
 
 
 def with_attempt(run: TaskRun, state: StateType, step: Step) -> TaskRun:
     """Add an attempt that began and ended in this step."""
     transitions = (Transition(S.CREATED, step.now), Transition(S.RUNNING, step.now), Transition(state, step.now))
     return run.with_result(run.state, (*run.attempts, Attempt(State(state, transitions))), run.outputs)
+
+
+def end_at_once(step: Step, state: StateType) -> None:
+    """End the execution without resolving its root: nothing more of its main part starts."""
+    step.scopes = Map()
+    step.end = state
+
+
+def cancel_execution(step: Step, state: StateType) -> None:
+    """End the execution, and all flowables that are open, with a state."""
+    for run_id in sorted(step.scopes):
+        if run_id and not step.task_runs[run_id].state.is_terminal:
+            put(step, step.task_runs[run_id].with_state(state, step.now))
+    end_at_once(step, state)

@@ -1,14 +1,18 @@
 """Pauses: a Pause task or a person holds the execution; a resume, a date or a timeout lets it go on."""
 
 from dataclasses import replace
+from datetime import datetime
 
 from kestra_stream.engine.context import render
+from kestra_stream.engine.draft.runs import put, put_with_outputs, with_outputs
+from kestra_stream.engine.draft.timers import cancel_timer, set_timer
+from kestra_stream.engine.draft.work import take_todo
 from kestra_stream.engine.plan import Section
 from kestra_stream.engine.rules import scopes
 from kestra_stream.engine.rules.flowables import duration
-from kestra_stream.engine.rules.outcomes import end
-from kestra_stream.engine.state import Phase, Scope, Timer, TimerKind
-from kestra_stream.engine.step import Step, with_outputs
+from kestra_stream.engine.rules.outcomes import cancel_execution, end
+from kestra_stream.engine.state import Phase, Scope, Timer, TimerKind, WorkKind
+from kestra_stream.engine.step import Step
 from kestra_stream.errors import ExpressionError, LookupNeeded
 from kestra_stream.models import behaviour as b
 from kestra_stream.models.execution import TaskRun
@@ -32,11 +36,11 @@ def start_pause(step: Step, run: TaskRun, pause: b.Pause) -> None:
     limit = task.timeout if task is not None else None
     timeout = duration(step, run, limit.raw) if limit is not None else None
     if wait is not None:
-        step.set_timer(f"pause:{run.id}", step.now + wait, TimerKind.PAUSE, run.id)
+        set_timer(step, f"pause:{run.id}", step.now + wait, TimerKind.PAUSE, run.id)
     if timeout is not None:
-        step.set_timer(f"pause-timeout:{run.id}", step.now + timeout, TimerKind.PAUSE_TIMEOUT, run.id)
+        set_timer(step, f"pause-timeout:{run.id}", step.now + timeout, TimerKind.PAUSE_TIMEOUT, run.id)
     run = run.with_state(S.RUNNING, step.now)
-    step.put(run)
+    put(step, run)
     hook = step.node(run).children(Section.ON_PAUSE)
     if hook:
         step.put_scope(run.id, Scope(section=Section.ON_PAUSE))
@@ -51,8 +55,8 @@ def pause_where_asked(step: Step) -> bool:
     for run_id in step.pausing:
         run = step.task_runs[run_id]
         if run.state.current is S.RUNNING:
-            step.put(run.with_state(S.PAUSED, step.now))
-            step.paused = (*step.paused, run_id)
+            put(step, run.with_state(S.PAUSED, step.now))
+            step.paused = step.paused.set(run_id, None)
     step.pausing.clear()
     return True
 
@@ -72,7 +76,7 @@ def wake_restarted_execution(step: Step) -> bool:
     if step.execution.state.current is not S.RESTARTED:
         return False
     step.enter(S.RUNNING)
-    step.take_todo()
+    take_todo(step)
     return True
 
 
@@ -84,12 +88,13 @@ def pause(step: Step, _: Pause) -> None:
 
 def resume(step: Step, message: Resume) -> None:
     """A person lets a paused execution go on, at the first paused task unless one is named."""
-    if step.execution.state.current is not S.PAUSED:
+    if step.execution.state.current is not S.PAUSED and step.phase is not Phase.AFTER:
         return
-    run_id = message.task_run_id or (step.paused[0] if step.paused else None)
+    run_id = message.task_run_id or _first_paused(step)
     if run_id is None:
-        step.enter(S.RUNNING)
-        step.take_todo()
+        if step.phase is not Phase.AFTER:
+            step.enter(S.RUNNING)
+            take_todo(step)
         return
     run = step.task_runs.get(run_id)
     if run is None or run.state.current is not S.PAUSED:
@@ -101,6 +106,16 @@ def resume(step: Step, message: Resume) -> None:
     end_pause(step, with_outputs(run, outputs), S.SUCCESS)
 
 
+def _first_paused(step: Step) -> str | None:
+    """Find the run that was paused first; of several in one step the first in the order of the flow."""
+
+    def arrival(run: TaskRun) -> tuple[datetime, datetime, int, int]:
+        return (run.state.histories[-1].date, run.state.start_date, run.iteration or 0, step.node(run).order)
+
+    runs = [step.task_runs[run_id] for run_id in step.paused]
+    return min(runs, key=arrival).id if runs else None
+
+
 def _asks(step: Step, run: TaskRun) -> bool:
     behaviour = step.node(run).behaviour
     return isinstance(behaviour, b.Pause) and bool(behaviour.on_resume)
@@ -108,17 +123,17 @@ def _asks(step: Step, run: TaskRun) -> bool:
 
 def end_pause(step: Step, run: TaskRun, state: StateType) -> None:
     """End the pause of one run; the execution goes on when no other run is paused."""
-    step.cancel_timer(f"pause:{run.id}")
-    step.cancel_timer(f"pause-timeout:{run.id}")
+    cancel_timer(step, f"pause:{run.id}")
+    cancel_timer(step, f"pause-timeout:{run.id}")
     run = run.with_state(S.RUNNING, step.now)
     if state is S.SUCCESS and step.node(run).children(Section.MAIN):
-        step.put_with_outputs(run)
+        put_with_outputs(step, run)
         scopes.open_scope(step, run.id, Scope())
     else:
-        step.put_with_outputs(run)
+        put_with_outputs(step, run)
         end(step, run, state)
     if state is S.CANCELLED:
-        step.cancel_execution(S.CANCELLED)
+        cancel_execution(step, S.CANCELLED)
     if step.execution.state.current is S.PAUSED and not step.paused:
         step.enter(S.RESTARTED)
 
@@ -174,8 +189,8 @@ def resume_from_breakpoint(step: Step, message: ResumeFromBreakpoint) -> None:
     left = message.breakpoints if message.breakpoints is not None else tuple(t for t in step.execution.breakpoints if t not in passed)
     step.change_head(replace(step.execution, breakpoints=left))
     for run in waiting:
-        step.put(run.with_state(S.CREATED, step.now))
-        step.dispatch_again(run.id)
+        put(step, run.with_state(S.CREATED, step.now))
+        step.push(WorkKind.DISPATCH, run.id)
     if step.phase is Phase.ALIVE:
         step.enter(S.RUNNING)
-        step.take_todo()
+        take_todo(step)

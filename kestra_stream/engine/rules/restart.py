@@ -5,6 +5,9 @@ from dataclasses import replace
 
 from immutables import Map
 
+from kestra_stream.engine.draft.jobs import stop_job
+from kestra_stream.engine.draft.runs import drop, group_existing, put, put_with_outputs
+from kestra_stream.engine.draft.work import postpone
 from kestra_stream.engine.plan import ROOT, Section
 from kestra_stream.engine.rules import pauses, scopes
 from kestra_stream.engine.rules.end import tell_parent
@@ -66,7 +69,9 @@ def _drop_branches(step: Step) -> None:
 def drop_all(step: Step, runs: Iterable[TaskRun]) -> None:
     """Remove runs, children before parents (their places are found through their parents)."""
     for run in sorted(runs, key=lambda run: -len(ancestors(step, run))):
-        step.drop(run)
+        if run.sent and not run.dynamic:
+            stop_job(step, run)
+        drop(step, run)
 
 
 def ancestors(step: Step, run: TaskRun) -> list[TaskRun]:
@@ -84,9 +89,9 @@ def _restart_run(step: Step, run: TaskRun) -> None:
     if run.state.current is S.PAUSED:
         pauses.end_pause(step, run, S.SUCCESS)
     else:
-        step.put(replace(run, state=run.state.to(S.RESTARTED, step.now), sent=False))
+        put(step, replace(run, state=run.state.to(S.RESTARTED, step.now), sent=False))
     for around in ancestors(step, run):
-        step.put(around.with_state(S.RUNNING, step.now))
+        put(step, around.with_state(S.RUNNING, step.now))
 
 
 def resume_life(step: Step) -> None:
@@ -103,8 +108,8 @@ def rebuild(step: Step) -> None:
     waiting, step.todo = step.todo.taken(), EMPTY_BACKLOG
     for kind, subject in waiting:
         if subject in step.scopes:
-            step.postpone((kind, subject))
-    step.group_existing()
+            postpone(step, (kind, subject))
+    group_existing(step)
     scopes.open_scope(step, ROOT, Scope(section=Section.AFTER if step.phase is Phase.AFTER else Section.MAIN))
 
 
@@ -123,9 +128,9 @@ def change_task_run_state(step: Step, message: ChangeTaskRunState) -> None:
     _drop_branches(step)
     if run.id in step.scopes and message.state.is_terminal:
         scopes.close_flowables(step, sorted(step.scopes[run.id].open_flowables), message.state)
-    step.put_with_outputs(_with_state(step, run, message.state))
+    put_with_outputs(step, _with_state(step, run, message.state))
     for flowable in around:
-        step.put(flowable.with_state(S.RUNNING, step.now))
+        put(step, flowable.with_state(S.RUNNING, step.now))
     step.change_head(replace(step.execution, outputs=None, error=None))
     return resume_life(step)
 

@@ -9,6 +9,7 @@ A dispatch has an epoch. A report counts when its epoch is the run's newest, the
 from dataclasses import replace
 from datetime import datetime
 
+from kestra_stream.engine.draft.runs import drop, put, put_with_outputs
 from kestra_stream.engine.rules import retries
 from kestra_stream.engine.step import Step
 from kestra_stream.models import behaviour as b
@@ -30,13 +31,14 @@ def task_run_started(step: Step, message: TaskRunStarted) -> None:
     """A worker has taken the job."""
     run = awaited(step, message.task_run_id, message.epoch)
     if run is not None and run.state.current in CREATED_LIKE:
-        step.put(_started(run, message.at, message.worker_id))
+        put(step, _started(run, message.at, message.worker_id))
 
 
 def _started(run: TaskRun, at: datetime, worker_id: str) -> TaskRun:
     began = max(at, run.state.histories[-1].date)
-    attempt = Attempt(State(S.RUNNING, (Transition(S.CREATED, began), Transition(S.RUNNING, began))), worker_id=worker_id)
-    return run.with_result(run.state.to(S.RUNNING, began), (*run.attempts, attempt), run.outputs)
+    running = Transition(S.RUNNING, began)  # one for both: a hundred thousand live runs count their objects
+    attempt = Attempt(State(S.RUNNING, (Transition(S.CREATED, began), running)), worker_id=worker_id)
+    return run.with_result(State(S.RUNNING, (*run.state.histories, running)), (*run.attempts, attempt), run.outputs)
 
 
 def task_run_ended(step: Step, message: TaskRunEnded) -> None:
@@ -54,7 +56,8 @@ def task_run_ended(step: Step, message: TaskRunEnded) -> None:
     attempt = Attempt(last.state.to(message.state, ended_at), message.log_file, last.worker_id)
     outputs = message.outputs if message.outputs is not None else run.outputs
     run = run.with_result(run.state, (*run.attempts[:-1], attempt), outputs)
-    retries.conclude(step, run, message.state, message.error)
+    tried_inside = any(child.state.current is S.FAILED for child in message.task_runs)
+    retries.conclude(step, run, message.state, message.error, tried_inside=tried_inside)
 
 
 def child_task_run_reported(step: Step, message: ChildTaskRunReported) -> None:
@@ -71,7 +74,7 @@ def _end_open_children(step: Step, around: TaskRun) -> None:
     for task in behaviour.tasks if isinstance(behaviour, b.Run) else ():
         child = step.task_runs.get(derived_id(step.execution.id, around.id, task.id, "", ""))
         if child is not None and not child.state.is_terminal:
-            step.put(child.with_state(S.KILLED, max(step.now, child.state.histories[-1].date)))
+            put(step, child.with_state(S.KILLED, max(step.now, child.state.histories[-1].date)))
 
 
 def _join_child(step: Step, around: TaskRun, child: TaskRun) -> None:
@@ -82,7 +85,7 @@ def _join_child(step: Step, around: TaskRun, child: TaskRun) -> None:
     known = step.task_runs.get(child.id)
     if known is not None and not _tells_more(child, known):
         return
-    step.put_with_outputs(replace(child, dynamic=True, sent=not child.state.is_terminal))
+    put_with_outputs(step, replace(child, dynamic=True, sent=not child.state.is_terminal))
 
 
 def _tells_more(child: TaskRun, known: TaskRun) -> bool:
@@ -100,5 +103,5 @@ def worker_lost(step: Step, message: WorkerLost) -> None:
         return
     for child_id, child in list(step.task_runs.items()) if isinstance(step.node(run).behaviour, b.Run) else ():
         if child.parent_id == run.id:
-            step.drop(step.task_runs[child_id])
+            drop(step, step.task_runs[child_id])
     retries.worker_lost(step, run)

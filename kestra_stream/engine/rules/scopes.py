@@ -4,6 +4,9 @@ from dataclasses import replace
 
 from immutables import Map
 
+from kestra_stream.engine.draft.kept import set_broken
+from kestra_stream.engine.draft.runs import put
+from kestra_stream.engine.draft.work import cut, postpone
 from kestra_stream.engine.plan import ROOT, Node, Section
 from kestra_stream.engine.rules.outcomes import final_state
 from kestra_stream.engine.state import Chunked, Scope, WorkKind
@@ -11,7 +14,7 @@ from kestra_stream.engine.step import Step
 from kestra_stream.models import behaviour as b
 from kestra_stream.models.execution import TaskRun
 from kestra_stream.models.ids import derived_id
-from kestra_stream.models.state import CREATED_LIKE, S, State, StateType
+from kestra_stream.models.state import CREATED_LIKE, S, StateType
 
 _OPEN = frozenset({S.RUNNING, S.PAUSED, S.KILLING})
 
@@ -104,29 +107,31 @@ def _has_scope(node: Node, run: TaskRun) -> bool:
 # -- creating children -------------------------------------------------------------------------------------------------
 
 
-def create(step: Step, scope_id: str, node: Node, value: str | None = None, iteration: int | None = None) -> bool:
-    """Create the run of a child task, or take over the one that a replay has kept; False when it is there already."""
+def create(step: Step, scope_id: str, node: Node, value: str | None = None, iteration: int | None = None, places: int = 0) -> None:
+    """Create the run of a child task, or take over the one that a replay has kept; nothing when it is there already.
+
+    `places` is 1 when it is the next one of its branch, and takes a place.
+    """
     run_id = derived_id(step.execution.id, scope_id, node.id, value or "", "" if iteration is None else str(iteration))
+    scope = step.scopes[scope_id]
     if run_id in step.task_runs:
-        return _take_over(step, scope_id, run_id)
+        return _take_over(step, scope_id, run_id, places)
     # a run may come again after a restart has dropped it: its epochs go on where no report of its former life can meet them
     epoch = step.state.sequence
-    step.put(TaskRun(run_id, node.id, State.created(step.now), scope_id or None, value, iteration, epoch=epoch))
+    put(step, TaskRun(run_id, node.id, step.fresh, scope_id or None, value, iteration, epoch=epoch))
     step.push(WorkKind.DISPATCH, run_id)
     step.budget -= 1
-    scope = step.scopes[scope_id]
-    flowables = scope.open_flowables.set(run_id, None) if node.is_flowable else scope.open_flowables
-    step.put_scope(scope_id, replace(scope, open=scope.open + 1, open_flowables=flowables))
-    return True
+    flowables = scope.open_flowables.set(run_id, None) if node.is_flowable else None
+    step.put_scope(scope_id, scope.moved(places, places, 1, flowables))
+    return None
 
 
-def _take_over(step: Step, scope_id: str, run_id: str) -> bool:
+def _take_over(step: Step, scope_id: str, run_id: str, places: int) -> None:
     scope = step.scopes[scope_id]
-    if run_id not in scope.kept:
-        return False
-    step.put_scope(scope_id, replace(scope, open=scope.open + 1, kept=scope.kept.delete(run_id)))
-    step.push(WorkKind.FOLD, run_id)
-    return True
+    if run_id in scope.kept:
+        scope = replace(scope, open=scope.open + 1, kept=scope.kept.delete(run_id))
+        step.push(WorkKind.FOLD, run_id)
+    step.put_scope(scope_id, scope.moved(places, places))
 
 
 def start_more(step: Step, scope_id: str) -> None:
@@ -151,9 +156,8 @@ def _start_in_a_row(step: Step, scope_id: str, owner: Node) -> None:
     children = owner.children(scope.branch)
     if scope.running or scope.created >= len(children):
         return
-    step.put_scope(scope_id, replace(scope, created=scope.created + 1, running=1))
     iteration = scope.iteration if isinstance(owner.behaviour, b.LoopUntil) else None
-    create(step, scope_id, children[scope.created], iteration=iteration)
+    create(step, scope_id, children[scope.created], iteration=iteration, places=1)
 
 
 def _start_side_by_side(step: Step, scope_id: str, owner: Node, limit: int) -> None:
@@ -161,16 +165,18 @@ def _start_side_by_side(step: Step, scope_id: str, owner: Node, limit: int) -> N
     while (scope := step.scopes[scope_id]).created < len(children) and _has_place(scope, limit):
         if step.budget <= 0:
             return continue_later(step, scope_id)
-        step.put_scope(scope_id, replace(scope, created=scope.created + 1, running=scope.running + 1))
-        create(step, scope_id, children[scope.created])
+        create(step, scope_id, children[scope.created], places=1)
     return None
 
 
 def _start_ready(step: Step, scope_id: str, owner: Node, limit: int) -> None:
     children = owner.children(Section.MAIN)
     while (scope := step.scopes[scope_id]).ready and _has_place(scope, limit):
-        step.put_scope(scope_id, replace(scope, ready=scope.ready[1:], created=scope.created + 1, running=scope.running + 1))
-        create(step, scope_id, children[scope.ready[0]])
+        if step.budget <= 0:
+            return continue_later(step, scope_id)
+        step.put_scope(scope_id, replace(scope, ready=scope.ready[1:]))
+        create(step, scope_id, children[scope.ready[0]], places=1)
+    return None
 
 
 def _start_values(step: Step, scope_id: str, owner: Node, loop: b.ForEach) -> None:
@@ -181,8 +187,7 @@ def _start_values(step: Step, scope_id: str, owner: Node, loop: b.ForEach) -> No
         if step.budget <= 0:
             return continue_later(step, scope_id)
         place, child = divmod(scope.created, width)
-        step.put_scope(scope_id, replace(scope, created=scope.created + 1, running=scope.running + 1))
-        create(step, scope_id, children[child], values[place], place)
+        create(step, scope_id, children[child], values[place], place, places=1)
     return None
 
 
@@ -192,8 +197,8 @@ def _has_place(scope: Scope, limit: int) -> bool:
 
 def continue_later(step: Step, scope_id: str) -> None:
     """Cut a long piece of work: the rest waits for a `Continued`."""
-    step.postpone((WorkKind.ADVANCE, scope_id))
-    step.cut()
+    postpone(step, (WorkKind.ADVANCE, scope_id))
+    cut(step)
 
 
 # -- after a child -------------------------------------------------------------------------------------------------
@@ -222,20 +227,10 @@ def fold(step: Step, run_id: str) -> None:
 def _counted(scope: Scope, node: Node, run: TaskRun) -> Scope:
     flowables = scope.open_flowables.delete(run.id) if run.id in scope.open_flowables else scope.open_flowables
     if node.section is not Section.MAIN:
-        return replace(scope, open=scope.open - 1, open_flowables=flowables)
-    current = run.state.current
+        return scope.moved(0, 0, -1, flowables)
     assert node.parent is not None  # noqa: S101 - only the root has no parent
     keeps_place = isinstance(node.parent.behaviour, b.ForEach) and node.parent.behaviour.in_order
-    return replace(
-        scope,
-        open=scope.open - 1,
-        ended=scope.ended + 1,
-        running=scope.running if keeps_place else scope.running - 1,
-        failed=scope.failed + (current is S.FAILED),
-        killed=scope.killed + (current is S.KILLED),
-        warned=scope.warned + (current is S.WARNING),
-        open_flowables=flowables,
-    )
+    return scope.with_ended(run.state.current, 0 if keeps_place else 1, flowables)
 
 
 def _after_main_child(step: Step, scope_id: str, node: Node, run: TaskRun) -> None:
@@ -266,21 +261,25 @@ def _go_on_with_value(step: Step, scope_id: str, node: Node, run: TaskRun) -> No
         create(step, scope_id, children[node.index + 1], run.value, run.iteration)
     else:
         scope = step.scopes[scope_id]
-        step.put_scope(scope_id, replace(scope, running=scope.running - 1))
+        step.put_scope(scope_id, scope.moved(0, -1))
 
 
 def _release_dependents(step: Step, scope_id: str, node: Node) -> None:
+    if not node.blocks:
+        return
     scope = step.scopes[scope_id]
-    fresh = [other.index for other in node.blocks if _may_start(step, scope_id, other) and other.index not in scope.ready]
-    if fresh:
-        step.put_scope(scope_id, replace(scope, ready=tuple(sorted((*scope.ready, *fresh)))))
+    met, fresh = scope.met, []
+    for other in node.blocks:
+        count = met.get(other.index, 0) + 1
+        met = met.set(other.index, count)
+        if count == len(other.waits_for) and not _is_created(step, scope_id, other):
+            fresh.append(other.index)
+    step.put_scope(scope_id, replace(scope, met=met, ready=tuple(sorted((*scope.ready, *fresh))) if fresh else scope.ready))
 
 
-def _may_start(step: Step, scope_id: str, node: Node) -> bool:
-    ids = [derived_id(step.execution.id, scope_id, name, "", "") for name in node.waits_for]
-    runs = [step.task_runs.get(run_id) for run_id in ids]
-    started = derived_id(step.execution.id, scope_id, node.id, "", "") in step.task_runs
-    return not started and all(run is not None and run.state.is_terminal for run in runs)
+def _is_created(step: Step, scope_id: str, node: Node) -> bool:
+    """Tell whether a child of a Dag has a run already (after a restart or restore)."""
+    return derived_id(step.execution.id, scope_id, node.id, "", "") in step.task_runs
 
 
 def _after_branch_child(step: Step, scope_id: str, node: Node) -> None:
@@ -329,14 +328,26 @@ def after_attempt(run: TaskRun) -> Scope:
 # -- closing -----------------------------------------------------------------------------------------------------------
 
 
-def close_when_done(step: Step, scope_id: str) -> None:
-    """Leave the main branch once each of its children has ended."""
+def is_done(step: Step, scope_id: str) -> bool:
+    """Tell whether the main branch is the present one, and each of its children has ended well."""
     scope = step.scopes.get(scope_id)
     if scope is None or scope.section is not Section.MAIN or scope.failed or scope.killed:
+        return False
+    return scope.ended >= _expected(owner_of(step, scope_id), scope)
+
+
+def break_scope(step: Step, scope_id: str) -> None:
+    """Let a flowable fail by itself, without a child that has."""
+    scope = step.scopes[scope_id]
+    step.put_scope(scope_id, replace(scope, failed=scope.failed + 1))
+    set_broken(step, scope_id)
+
+
+def close_when_done(step: Step, scope_id: str) -> None:
+    """Leave the main branch once each of its children has ended."""
+    if not is_done(step, scope_id):
         return
     owner = owner_of(step, scope_id)
-    if scope.ended < _expected(owner, scope):
-        return
     if isinstance(owner.behaviour, b.LoopUntil):
         step.push(WorkKind.LOOP, scope_id)
     else:
@@ -358,7 +369,7 @@ def close(step: Step, scope_id: str) -> None:
     else:
         run = step.task_runs[scope_id]
         state = final_state(step, run, state)
-        step.put(run.with_state(state, step.now))
+        put(step, run.with_state(state, step.now))
     close_flowables(step, sorted(scope.open_flowables), state)
 
 
@@ -369,7 +380,7 @@ def close_flowables(step: Step, run_ids: list[str], state: StateType) -> None:
         if run is None or run.state.is_terminal:
             continue
         inner = step.scopes.get(run_id)
-        step.put(run.with_state(state, step.now))
+        put(step, run.with_state(state, step.now))
         if inner is not None:
             close_flowables(step, sorted(inner.open_flowables), state)
 

@@ -7,6 +7,8 @@ from typing import Any
 
 from kestra_stream.engine import commands as c
 from kestra_stream.engine.context import evaluate, reveal
+from kestra_stream.engine.draft.runs import group_existing, put_with_outputs
+from kestra_stream.engine.draft.timers import cancel_timer, set_timer
 from kestra_stream.engine.inputs import resolve_inputs
 from kestra_stream.engine.limiter import flow_scope
 from kestra_stream.engine.plan import ROOT
@@ -52,11 +54,11 @@ def create(step: Step, message: Create) -> None:
     step.parent = message.parent
     step.provided_inputs = message.provided_inputs
     for run in message.task_runs:
-        step.put_with_outputs(run)
+        put_with_outputs(step, run)
     step.queue.clear()
     for agreement in flow.sla:
         if isinstance(agreement, MaxDurationSla):
-            step.set_timer(f"sla:{agreement.id}", head.state.start_date + agreement.duration, TimerKind.SLA, agreement.id)
+            set_timer(step, f"sla:{agreement.id}", head.state.start_date + agreement.duration, TimerKind.SLA, agreement.id)
     if message.refusal is not None:
         _end_before_start(step, S.FAILED, message.refusal)
     else:
@@ -78,7 +80,7 @@ def begin(step: Step) -> None:
         step.tell(link.execution_id, SubflowEnded(link.task_run_id, link.epoch, head.id, S.SUCCESS, iteration=link.iteration))
     date = step.execution.schedule_date
     if date is not None and date > step.now:
-        step.set_timer("schedule", date, TimerKind.SCHEDULE, ROOT)
+        set_timer(step, "schedule", date, TimerKind.SCHEDULE, ROOT)
     else:
         ask_for_slot(step)
 
@@ -155,7 +157,7 @@ def force_run(step: Step, message: ForceRun | Unqueue) -> None:
         step.phase = Phase.ALIVE
         step.end = message.state
         return
-    step.cancel_timer("schedule")
+    cancel_timer(step, "schedule")
     run(step)
 
 
@@ -164,5 +166,5 @@ def run(step: Step) -> None:
     step.phase = Phase.ALIVE
     step.enter(S.RUNNING)
     if step.task_runs:
-        step.group_existing()
+        group_existing(step)
     scopes.open_scope(step, ROOT, Scope())

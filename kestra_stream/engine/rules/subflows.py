@@ -8,17 +8,19 @@ from typing import Any
 from immutables import Map
 
 from kestra_stream.engine.context import evaluate, flag, keep_secret, render
+from kestra_stream.engine.draft.kept import set_child
+from kestra_stream.engine.draft.runs import path_of, put, put_with_outputs, with_outputs
 from kestra_stream.engine.plan import Node, Section
 from kestra_stream.engine.rules import retries
 from kestra_stream.engine.rules.outcomes import end
 from kestra_stream.engine.rules.scopes import continue_later
 from kestra_stream.engine.rules.updates import labels_of
 from kestra_stream.engine.state import Batches, Scope
-from kestra_stream.engine.step import Step, with_outputs
+from kestra_stream.engine.step import Step
 from kestra_stream.errors import ExpressionError
 from kestra_stream.models import behaviour as b
 from kestra_stream.models.execution import Attempt, Execution, ExecutionTrigger, Label, TaskRun
-from kestra_stream.models.execution_input import Create, ParentLink, Restart, SubflowEnded
+from kestra_stream.models.execution_input import Create, Kill, ParentLink, Restart, SubflowEnded, SubflowRetried
 from kestra_stream.models.ids import derived_id
 from kestra_stream.models.records import Level
 from kestra_stream.models.state import S, State, StateType
@@ -39,13 +41,13 @@ def call(step: Step, node: Node, run: TaskRun, call_flow: b.CallFlow) -> None:
     running = _running(step, run)
     if isinstance(again, str) and call_flow.wait and not call_flow.new_execution_on_restart:
         link = ParentLink(step.execution.id, run.id, running.epoch, wait=True, outputs=call_flow.outputs)
-        step.set_child(again, (run.id, None))
-        step.put_with_outputs(running)
+        set_child(step, again, (run.id, None))
+        put_with_outputs(step, running)
         return step.tell(again, Restart(parent=link))
     child_id = derived_id(step.execution.id, "subflow", run.id, str(running.epoch))
     create = _creation(step, running, node, call_flow, child_id, None)
-    step.put_with_outputs(with_outputs(running, {"executionId": child_id}))
-    step.set_child(child_id, (run.id, None))
+    put_with_outputs(step, with_outputs(running, {"executionId": child_id}))
+    set_child(step, child_id, (run.id, None))
     return step.tell(child_id, create)
 
 
@@ -117,7 +119,7 @@ def subflow_ended(step: Step, message: SubflowEnded) -> None:
     """A child has ended (or was created, when nobody waits; or could not be created at all)."""
     run = step.task_runs.get(message.task_run_id)
     if message.child_id in step.children:
-        step.set_child(message.child_id, None)
+        set_child(step, message.child_id, None)
     if run is None or run.epoch != message.epoch or not run.sent:
         return None
     behaviour = step.node(run).behaviour
@@ -131,7 +133,18 @@ def subflow_ended(step: Step, message: SubflowEnded) -> None:
     outputs: dict[str, object] = {"executionId": message.child_id}
     if behaviour.wait and message.error is None:
         outputs |= {"state": message.state.value, "outputs": message.outputs or {}}
-    return _conclude(step, with_outputs(run, outputs), state, message.error)
+    return conclude(step, with_outputs(run, outputs), state, message.error)
+
+
+def subflow_retried(step: Step, message: SubflowRetried) -> None:
+    """Wait for the new execution in place of the old one; it dies at once when nobody wants it any more."""
+    run = step.task_runs.get(message.task_run_id)
+    waiting = step.children.get(message.child_id)
+    if waiting is None or run is None or run.epoch != message.epoch or not run.sent or step.is_killing:
+        step.tell(message.new_child_id, Kill())
+    if waiting is not None:
+        set_child(step, message.child_id, None)
+        set_child(step, message.new_child_id, waiting)
 
 
 def _transmitted(call_flow: b.CallFlow, message: SubflowEnded) -> StateType:
@@ -142,11 +155,12 @@ def _transmitted(call_flow: b.CallFlow, message: SubflowEnded) -> StateType:
     return message.state
 
 
-def _conclude(step: Step, run: TaskRun, state: StateType, message: str | None) -> None:
+def conclude(step: Step, run: TaskRun, state: StateType, message: str | None) -> None:
+    """End the attempt of a call with what came of it."""
     last = run.attempts[-1]
     run = replace(run, attempts=(*run.attempts[:-1], replace(last, state=last.state.to(state, step.now))))
     if run.outputs:
-        step.outputs = step.outputs.with_value(step.path(run), run.outputs)
+        step.outputs = step.outputs.with_value(path_of(step, run), run.outputs)
     retries.conclude(step, run, state, message)
 
 
@@ -165,7 +179,7 @@ def _call_batches(step: Step, run: TaskRun, call_flow: b.CallFlow) -> None:
         return end(step, run.with_state(S.RUNNING, step.now), S.SUCCESS)
     running = _running(step, run)
     step.put_scope(run.id, Scope(section=Section.MAIN, batches=Batches(total)))
-    step.put_with_outputs(with_outputs(running, {"numberOfBatches": total, "iterations": {"CREATED": total}}))
+    put_with_outputs(step, with_outputs(running, {"numberOfBatches": total, "iterations": {"CREATED": total}}))
     return start_batches(step, run.id)
 
 
@@ -187,7 +201,7 @@ def start_batches(step: Step, run_id: str) -> None:
         scope = replace(scope, created=number)
         step.put_scope(run_id, scope)
         step.parts[f"batches/{run_id}"] = (total, number)
-        step.set_child(child_id, (run_id, number))
+        set_child(step, child_id, (run_id, number))
         step.budget -= 1
         step.tell(child_id, create)
     return None
@@ -216,10 +230,10 @@ def _batch_ended(step: Step, run: TaskRun, message: SubflowEnded, call_flow: b.C
     shown = {"iterations": counts if not left else {**counts, "RUNNING": left}}
     run = with_outputs(run, shown)
     if left:
-        step.put(run)
+        put(step, run)
     else:
         step.parts[f"batches/{run.id}"] = None
-        _conclude(step, run, _batches_state(batches, call_flow), message.error)
+        conclude(step, run, _batches_state(batches, call_flow), message.error)
 
 
 def _batches_state(batches: Batches, call_flow: b.CallFlow) -> StateType:

@@ -8,6 +8,7 @@ import orjson
 from immutables import Map
 
 from kestra_stream.engine.context import UNSET, evaluate, flag, render, variables_of
+from kestra_stream.engine.draft.runs import put, put_with_outputs
 from kestra_stream.engine.rules import kill
 from kestra_stream.engine.rules.outcomes import end, with_attempt
 from kestra_stream.engine.step import Step
@@ -158,11 +159,11 @@ def _exit_state(text: str) -> StateType:
 def _exit(step: Step, run: TaskRun, state: StateType) -> None:
     """End the run, all around it, and the execution; siblings that run already go on unless the state is KILLED."""
     around = step.parent_run(run)
-    step.put_with_outputs(run.with_state(state, step.now))
+    put_with_outputs(step, run.with_state(state, step.now))
     if state is S.KILLED:
         return kill.kill(step, Kill())
     while around is not None:
-        step.put(around.with_state(state, step.now))
+        put(step, around.with_state(state, step.now))
         around = step.parent_run(around)
     step.scopes = Map()
     step.end = state
