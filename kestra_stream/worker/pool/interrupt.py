@@ -19,12 +19,13 @@ T = TypeVar("T")
 class Interruptible:
     """Runs one function that another thread may interrupt, once."""
 
-    __slots__ = ("_lock", "_sent", "_thread")
+    __slots__ = ("_is_over", "_lock", "_sent", "_thread")
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._thread: int | None = None
         self._sent = False
+        self._is_over = False
 
     def run(self, work: Callable[[], T]) -> T:
         """Call `work`; once this has returned (or raised) no interruption comes any more.
@@ -53,13 +54,21 @@ class Interruptible:
             return True
 
     def _leave(self) -> None:
+        """Close the door, and let what may still be on its way be raised here, where it does no harm.
+
+        Whether it was raised before is not known: user code may have swallowed it. So another takes its place and is raised for sure.
+        Calling it off (`SetAsyncExc(thread, None)`) would do, but leaves the interpreter alarmed: every thread looks after each of its
+        steps for an exception that never comes, and one that is traced does so for ever (Python 3.11).
+        """
         while True:
             try:
                 with self._lock:
                     self._thread = None
-                if self._sent:
-                    # forgets one that was sent but not raised yet
-                    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(get_ident()), None)
+                if self._sent and not self._is_over:
+                    self._is_over = True
+                    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(get_ident()), ctypes.py_object(Stopped))
+                    while True:
+                        pass
             except Stopped:
                 continue
             return
