@@ -11,27 +11,23 @@ from kestra_stream.plugin.api import Stopped
 from kestra_stream.worker.pool.interrupt import Interruptible
 
 
-def listening() -> str:
+def listening(part: Interruptible) -> str:
+    assert part.interrupt()
     while True:
         pass
 
 
-def swallowing() -> str:
+def swallowing(part: Interruptible) -> str:
     try:
-        return listening()
+        return listening(part)
     except Stopped:
         return "swallowed"
 
 
-def interrupted(work: Callable[[], str]) -> str:
+def interrupted(work: Callable[[Interruptible], str]) -> str:
     """Run work that is interrupted as it begins."""
     part = Interruptible()
-
-    def begin() -> str:
-        assert part.interrupt()
-        return work()
-
-    return part.run(begin)
+    return part.run(lambda: work(part))
 
 
 def test_it_is_raised_once_and_inside() -> None:
@@ -48,7 +44,7 @@ def test_work_that_has_ended_is_not_interrupted() -> None:
 
 
 @pytest.mark.parametrize("work", [listening, swallowing])
-def test_threads_that_are_traced_go_on_after_it(work: Callable[[], str]) -> None:
+def test_threads_that_are_traced_go_on_after_it(work: Callable[[Interruptible], str]) -> None:
     """A debugger or a measuring of coverage lives beside a worker that kills: no alarm is left that would stop a traced thread."""
     with suppress(Stopped):
         interrupted(work)
