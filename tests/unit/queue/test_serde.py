@@ -30,6 +30,7 @@ PLAIN = st.recursive(
 )
 LEAVES: dict[Any, st.SearchStrategy[Any]] = {
     Any: PLAIN,
+    object: PLAIN,
     str: TEXT,
     int: st.integers(0, 2**40),
     float: st.floats(allow_nan=False, allow_infinity=False),
