@@ -36,15 +36,19 @@ def print_refusal(error: Invalid) -> None:
 
 
 def document(engine: Standalone, follower: Follower, head: Execution) -> Document:
-    """Return the execution (as it was created, if nothing more is known), those that it called, their log lines and metrics."""
+    """Return the execution (as it was created, if nothing more is known), all others, their log lines and metrics.
+
+    Of a line of retried executions it is the last one; the others are those before it, and those that were called.
+    """
     repository, now = engine.backend.repository, engine.clock.now()
-    ids = [head.id, *(one for one in follower.executions if one != head.id)]
+    last = follower.last_of(head.id)
+    ids = [last, *(one for one in follower.executions if one != last)]
     executions = []
     for one in ids:
         known = repository.executions.get(one)
         if known is not None:
             executions.append(execution_document(known, repository.executions.task_runs(one), now))
-        elif one == head.id:
+        elif one == last:
             executions.append(execution_document(head, (), now))
     logs = [entry for one in ids for entry in repository.logs.search(Filter().where("execution_id", one), _ALL).items]
     metrics = [entry for one in ids for entry in repository.metrics.search(Filter().where("execution_id", one), _ALL).items]
@@ -59,7 +63,7 @@ def document(engine: Standalone, follower: Follower, head: Execution) -> Documen
 
 def summary_lines(engine: Standalone, follower: Follower, created: Execution) -> list[StyledLine]:
     """Return what failed, the outputs, and how the run ended in one line."""
-    followed = follower.executions.get(created.id) or Followed(created)
+    followed = follower.executions.get(follower.last_of(created.id)) or Followed(created)
     head = followed.head
     lines: list[StyledLine] = [()]
     reasons = list(_reasons(follower, followed))
@@ -79,8 +83,11 @@ def _last_line(follower: Follower, followed: Followed) -> StyledLine:
     state = head.state.current
     seconds = (head.state.histories[-1].date - head.state.histories[0].date).total_seconds()
     counts = [_counted(len(followed.runs), "task run")]
-    if len(follower.executions) > 1:
-        counts.append(_counted(len(follower.executions) - 1, "subflow"))
+    earlier = follower.count_before(head.id)
+    if (others := len(follower.executions) - 1 - earlier) > 0:
+        counts.append(_counted(others, "subflow"))
+    if earlier:
+        counts.append(_counted(earlier, "retried execution"))
     return (
         (f"{head.namespace}.{head.flow_id} ", "bold"),
         (state.value, STATE_STYLES.get(state, "")),
@@ -98,6 +105,8 @@ def _reasons(follower: Follower, followed: Followed) -> Iterator[StyledLine]:
         yield (("  ", ""), (clean(short(follower.reasons[followed.head.id], 200)), "red"))
     for known in follower.executions.values():
         flow = "" if known is followed else f"{execution_name(known)} > "
+        if known.head.state.current is S.RETRIED:
+            continue
         for run in known.runs.values():
             if run.state.current is S.FAILED and run.id in follower.reasons and run.id not in known.branches:
                 yield ((f"  {flow}{run_name(run)}: ", "bold"), (clean(short(follower.reasons[run.id], 200)), "red"))

@@ -1,5 +1,6 @@
 """`run`: flow files and inputs in, an execution on the embedded engine, its story and an exit code out."""
 
+import os
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -16,11 +17,13 @@ from kestra_stream.cli.sources import flow_files, read_all
 from kestra_stream.cli.terminal.output import is_terminal, table_or_json
 from kestra_stream.cli.terminal.screen import screen_for
 from kestra_stream.cli.terminal.view import View
+from kestra_stream.engine.vault import KEY_VARIABLE
 from kestra_stream.errors import Invalid, InvalidFlow
 from kestra_stream.models.execution import Execution
 from kestra_stream.models.flow import Flow
 from kestra_stream.models.flow_source import FlowSource
-from kestra_stream.settings import Settings, StorageSettings
+from kestra_stream.plugin.context.encryption import check_key
+from kestra_stream.settings import LanguageSettings, Settings, StorageSettings
 
 _ON_PAUSE = ("ask", "stop", "resume", "wait")
 
@@ -59,7 +62,7 @@ def _run(request: Request, interrupts: Interrupts) -> int:
     labels = given_labels(request.labels)
     flows = _flows(request.paths)
     inputs = given_inputs(flows[0], request.inputs)
-    engine = Standalone(Settings(storage=StorageSettings(root=_writable(request.storage))))
+    engine = Standalone(Settings(storage=StorageSettings(root=_writable(request.storage)), language=_language()))
     follower = Follower(engine.backend.log)
     engine.start()
     try:
@@ -127,6 +130,15 @@ def _refuse_twins(flows: Mapping[Path, Sequence[Flow]]) -> None:
 
 def _source(flow: Flow) -> FlowSource:
     return FlowSource(flow.tenant_id, flow.namespace, flow.id, 0, flow.source, {}, flow.disabled)
+
+
+def _language() -> LanguageSettings:
+    """Return the settings with the encryption key of the environment. Raises Invalid for what is no key."""
+    key = os.environ.get(KEY_VARIABLE, "").strip()
+    try:
+        return LanguageSettings(encryption_key=check_key(key) if key else None)
+    except Invalid as error:
+        raise Invalid(f"{KEY_VARIABLE}: {error}") from error
 
 
 def _writable(folder: Path) -> Path:

@@ -54,6 +54,7 @@ class Session:
         self._paused_at: float | None = None
         self._timed_out = False
         self._visited: set[Visit] = set()
+        self._killed: set[str] = set()
 
     def run(self, screen: Screen) -> int:
         """Follow the execution to its end; return the exit code.
@@ -73,7 +74,7 @@ class Session:
         screen.show(self._follower.poll(0))
         if self._timed_out:
             return exit_codes.TIMEOUT
-        known = self._follower.executions.get(self._id)
+        known = self._follower.executions.get(self._follower.last_of(self._id))
         return exit_codes.OK if known is not None and known.head.state.current in {S.SUCCESS, S.WARNING} else exit_codes.FAILED
 
     def _is_over(self, screen: Screen) -> bool:
@@ -96,10 +97,13 @@ class Session:
             self._killed_at = time.monotonic()
             why = "The time is over" if self._timed_out else "Asked to end"
             screen.say([((f"{why}: killing the execution (Ctrl-C once more leaves at once).", "magenta"),)])
-            for execution_id in {self._id, *self._follower.open_executions()}:
-                self._engine.executions.send(execution_id, Kill())
+        for execution_id in {self._id, *self._follower.open_executions()} - self._killed:
+            self._killed.add(execution_id)
+            self._engine.executions.send(execution_id, Kill())
         most = 1 if not self._timed_out else 0
-        return self._interrupts.count <= most and time.monotonic() < self._killed_at + _KILL_PATIENCE
+        # an execution that is to be created in place of a retried one is not waited for
+        works = self._id not in self._follower.executions or self._follower.open_executions()
+        return bool(works) and self._interrupts.count <= most and time.monotonic() < self._killed_at + _KILL_PATIENCE
 
     # -- pauses --------------------------------------------------------------------------------------------------------
 
@@ -140,7 +144,7 @@ class Session:
         head = paused.head
         _, pause = self._engine.executions.paused_task(head)
         name = run.task_id if run is not None else head.flow_id
-        where = name if head.id == self._id else f"{execution_name(paused)} > {name}"
+        where = name if head.id == self._follower.last_of(self._id) else f"{execution_name(paused)} > {name}"
         with screen.pausing():
             keyboard = Keyboard(lambda: self._look(paused, run, screen))
             if pause is None or not pause.on_resume:

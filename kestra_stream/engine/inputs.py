@@ -6,6 +6,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from kestra_stream.engine.coercion import Unfit, coerce, limit_text
+from kestra_stream.engine.vault import KEY_REMEDY
 from kestra_stream.errors import ExpressionError, Fault, Invalid, InvalidInputs
 from kestra_stream.expression.filters.regexes import compiled
 from kestra_stream.models import input as kinds
@@ -194,7 +195,7 @@ def _coerced(one: Input, value: Any, progress: _Progress, visible: Mapping[str, 
     _check(one, coerced, progress, visible)
     if isinstance(one, kinds.SecretInput):
         if progress.encrypt is None:
-            raise Unfit("a SECRET needs the server's encryption key, and none is configured")
+            raise Unfit(f"a SECRET needs an encryption key, and none is configured: {KEY_REMEDY}")
         return progress.encrypt(coerced)
     return coerced
 

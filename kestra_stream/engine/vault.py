@@ -7,6 +7,9 @@ from kestra_stream.errors import Invalid
 
 ENCRYPTED = "io.kestra.datatype:aes_encrypted"
 SEALED = "$sealed"
+KEY_VARIABLE = "KESTRA_STREAM_ENCRYPTION_KEY"
+"""Environment variable that holds the server's key."""
+KEY_REMEDY = f"set the environment variable {KEY_VARIABLE} to base64 of 32 random bytes (`openssl rand -base64 32`)"
 _MASK = "********"
 
 

@@ -28,6 +28,8 @@ class Follower:
         self.executions: dict[str, Followed] = {}
         self.calls: dict[str, Crowd[str]] = {}
         self.reasons: dict[str, str] = {}
+        self._successors: dict[str, str] = {}
+        self._awaited: dict[str, None] = {}
         self._waiting: dict[str, None] = {}
         self._paused: dict[str, None] = {}
 
@@ -49,16 +51,40 @@ class Follower:
             if event.execution is None:
                 return
             known = self.executions[event.execution_id] = Followed(event.execution)
+            self._succeed(known)
         known.take(event)
         if event.execution is not None:
             self.calls.setdefault(calling_run(known), Crowd()).put(known.head.id, known.head.state.current)
         _mark(self._waiting, event.execution_id, on=not known.finished)
+        retried = known.finished and known.head.state.current is S.RETRIED
+        _mark(self._awaited, event.execution_id, on=retried and event.execution_id not in self._successors)
         _mark(self._paused, event.execution_id, on=not known.finished and known.head.state.current is S.PAUSED)
 
+    def _succeed(self, known: Followed) -> None:
+        """Note the execution that a new one was created in place of."""
+        before = known.head.parent_id
+        if before is not None:
+            self._successors[before] = known.head.id
+            _mark(self._awaited, before, on=False)
+
+    def last_of(self, execution_id: str) -> str:
+        """Return the execution that stands at the end of a line of retried ones."""
+        while execution_id in self._successors:
+            execution_id = self._successors[execution_id]
+        return execution_id
+
+    def count_before(self, execution_id: str) -> int:
+        """Count the retried executions in whose place this one was created."""
+        before, count = self.executions.get(execution_id), 0
+        while before is not None and before.head.parent_id is not None:
+            count += 1
+            before = self.executions.get(before.head.parent_id)
+        return count
+
     def is_done(self, execution_id: str) -> bool:
-        """Whether the execution, and every other that was seen, has finished."""
+        """Whether the execution, and every other that was seen, has finished, and none is to be created in place of a retried one."""
         known = self.executions.get(execution_id)
-        return known is not None and known.finished and not self._waiting
+        return known is not None and known.finished and not self._waiting and not self._awaited
 
     def open_executions(self) -> list[str]:
         """Ids of the executions that have not finished."""

@@ -82,7 +82,7 @@ class LiveTree:
             text = self._text(list(tree_lines(tree)))
             text.no_wrap, text.overflow = True, "ellipsis"
             self._live.update(text)
-        follower, main_id = self._view.follower, self._view.execution_id
+        follower, main_id = self._view.follower, self._view.main_id
         shown = self._throttle.passed(entries, time.monotonic())
         lines = [log_line(follower, main_id, entry, _LONGEST_MESSAGE) for entry in shown]
         if self._throttle.left_out and (shown or is_last):

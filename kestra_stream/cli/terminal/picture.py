@@ -111,13 +111,15 @@ class _Painter:
         self.left -= 1
         head = known.head
         node = Node(name or f"{head.namespace}.{head.flow_id}", head.state.current, elapsed(head.state, self._now))
+        if head.parent_id is not None:
+            node.note = f"attempt {head.attempt_number}"
         if name and head.state.is_terminal and head.state.current not in BAD:
             return node
         branch = known.branches.get(None)
         if branch is not None:
             node.children = self._branch(known, branch)
         if not known.runs and head.state.current in BAD:
-            node.note = self._follower.reasons.get(head.id, "")
+            node.note = self._follower.reasons.get(head.id, node.note)
         return node
 
     def _branch(self, known: Followed, branch: Branch) -> list[Node]:

@@ -71,7 +71,7 @@ class PlainLines(Silent):
 
     def show(self, entries: Sequence[LogEntry]) -> None:
         """Print the lines."""
-        self.say([log_line(self._view.follower, self._view.execution_id, entry) for entry in entries])
+        self.say([log_line(self._view.follower, self._view.main_id, entry) for entry in entries])
 
     def say(self, lines: Sequence[StyledLine], end: str = "\n") -> None:
         """Print lines without colours."""

@@ -12,13 +12,18 @@ FINAL_LINES = 120
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What a screen looks at: the family of one execution."""
+    """What a screen looks at: the family of one execution, or of the last that was created in its place."""
 
     follower: Follower
     execution_id: str
     size: LoopSize
     now: Callable[[], datetime]
 
+    @property
+    def main_id(self) -> str:
+        """The execution at the root of the tree."""
+        return self.follower.last_of(self.execution_id)
+
     def tree(self, most_lines: int) -> Node | None:
         """Return the tree as it is now."""
-        return family_tree(self.follower, self.execution_id, self.size, self.now(), most_lines)
+        return family_tree(self.follower, self.main_id, self.size, self.now(), most_lines)

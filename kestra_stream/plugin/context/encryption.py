@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Any
 
+from kestra_stream.engine.vault import KEY_REMEDY
 from kestra_stream.errors import Invalid
 
 ENCRYPTED_TYPE = "io.kestra.datatype:aes_encrypted"
@@ -39,6 +40,12 @@ def decrypt_text(key: str, text: str) -> str:
         raise Invalid("the value cannot be decrypted with this key") from None
 
 
+def check_key(key: str) -> str:
+    """Return an encryption key as it is. Raises Invalid for what is none."""
+    _key(key)
+    return key
+
+
 def is_encrypted(value: Any) -> bool:
     """Tell whether a value is an encrypted one."""
     return isinstance(value, Mapping) and value.get("type") == ENCRYPTED_TYPE and isinstance(value.get("value"), str)
@@ -62,7 +69,7 @@ class Cipher:
 
     def _required(self) -> str:
         if not self._key:
-            raise Invalid("no encryption key is configured; set `encryption.secret-key` to base64 of 32 random bytes")
+            raise Invalid(f"no encryption key is configured; {KEY_REMEDY}")
         return self._key
 
 
@@ -104,5 +111,5 @@ def _key(text: str) -> bytes:
     except binascii.Error:
         key = b""
     if len(key) not in {16, 24, _KEY_BYTES}:
-        raise Invalid("an encryption key must be base64 of 32 bytes")
+        raise Invalid("an encryption key must be base64 of 32 bytes, as `openssl rand -base64 32` prints them")
     return key

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from kestra_stream.engine.vault import KEY_VARIABLE
 from kestra_stream.plugin.api import RunContext
 from kestra_stream.plugin.process.child_process import ChildProcess
 from kestra_stream.plugin.process.task_runner import ScriptProcess, TaskRunner
@@ -38,7 +39,7 @@ class Process(TaskRunner):
 
     def run(self, context: RunContext, process: ScriptProcess) -> int:
         """Run the process; killed and timed out attempts end its whole tree."""
-        own = {name: value for name, value in os.environ.items() if not name.startswith(_HIDDEN)}
+        own = {name: value for name, value in os.environ.items() if not name.startswith(_HIDDEN) and name != KEY_VARIABLE}
         child = ChildProcess(process.args, process.directory, with_python({**own, **process.environment}))
         return child.run(process.out, process.err, context.on_kill)
 
