@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from kestra_stream.errors import Invalid
 from kestra_stream.models.execution_input import Kill, Resume, TaskRunEnded
 from kestra_stream.models.messages import DeadLetter
+from kestra_stream.models.retry import ConstantRetry, ExponentialRetry, RandomRetry
 from kestra_stream.models.state import StateType
 from kestra_stream.queue.serde import HEADERS, from_bytes, to_bytes
 from kestra_stream.topics import DEAD_LETTER, EXECUTION_INBOX, TOPICS, Topic
@@ -28,6 +29,7 @@ PLAIN = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
     max_leaves=6,
 )
+SECONDS = st.integers(1, 100).map(lambda seconds: timedelta(seconds=seconds))
 LEAVES: dict[Any, st.SearchStrategy[Any]] = {
     Any: PLAIN,
     object: PLAIN,
@@ -38,6 +40,11 @@ LEAVES: dict[Any, st.SearchStrategy[Any]] = {
     bytes: st.binary(max_size=20),
     datetime: st.datetimes(timezones=st.just(UTC)),
     NoneType: st.none(),
+    ConstantRetry: SECONDS.map(lambda wait: ConstantRetry.model_validate({"type": "constant", "interval": wait})),
+    ExponentialRetry: SECONDS.map(
+        lambda wait: ExponentialRetry.model_validate({"type": "exponential", "interval": wait, "maxInterval": "PT1H"})
+    ),
+    RandomRetry: SECONDS.map(lambda wait: RandomRetry.model_validate({"type": "random", "minInterval": wait, "maxInterval": "PT1H"})),
 }
 
 
