@@ -198,6 +198,7 @@ def worker_services(settings: Settings, backend: Backend, clock: Clock, command:
         fetch=ClaimCheck(backend.storage).fetch,
         zone=zone_of(language.time_zone),
         recursive=language.recursive_rendering,
+        most_loop_values=settings.engine.most_loop_values,
     )
 
 

@@ -73,10 +73,17 @@ class LanguageSettings(Section):
 
 
 class EngineSettings(Section):
-    """The engine: how long a silent worker is believed to live."""
+    """The engine.
+
+    Attributes:
+        worker_timeout: how long a silent worker is believed to live.
+        heartbeat: how often a worker tells that it lives.
+        most_loop_values: values that a ForEach may go through; each costs some 5 kB while its execution lives.
+    """
 
     worker_timeout: timedelta = timedelta(seconds=45)
     heartbeat: timedelta = timedelta(seconds=3)
+    most_loop_values: int = Field(default=500_000, ge=1)
 
 
 class Settings(Section):

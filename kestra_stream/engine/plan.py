@@ -15,6 +15,7 @@ from kestra_stream.models.retry import Retry
 from kestra_stream.models.task import FlowableTask, Task
 
 ROOT = ""
+MOST_LOOP_VALUES = 500_000
 WHOLE_CONTEXT: Reference = ("*",)
 
 
@@ -123,11 +124,13 @@ class Server:
         roots: `envs`, `globals` and `kestra` of expressions.
         zone: the zone of dates that name none.
         recursive: render results again until nothing changes.
+        most_loop_values: how many values a loop may go through.
     """
 
     roots: Mapping[str, Any] = field(default_factory=lambda: {"envs": {}, "globals": {}, "kestra": {}})
     zone: tzinfo = UTC
     recursive: bool = False
+    most_loop_values: int = MOST_LOOP_VALUES
 
 
 class Plan:

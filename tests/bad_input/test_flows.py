@@ -15,6 +15,7 @@ pytestmark = pytest.mark.slow
 HEAD = "id: bad\nnamespace: tests.bad\n"
 TASKS = "tasks: [{id: a, type: io.kestra.plugin.core.log.Log, message: x}]\n"
 ENDLESS = "{% for a in 1..1000 %}{% for b in 1..1000 %}{% for c in 1..1000 %}x{% endfor %}{% endfor %}{% endfor %}"
+MILLION = "{{ range(1, 1000000) }}"
 RETURN = "type: io.kestra.plugin.core.debug.Return\nformat: "
 
 
@@ -116,8 +117,20 @@ def test_an_endless_expression_of_the_engine_fails_its_task(bench: Bench, defini
     assert "more than 1,000,000 steps" in story.errors[0]
 
 
-def test_a_million_values_are_begun_and_can_be_killed(bench: Bench) -> None:
-    values = "{{ range(1, 1000000) }}"
+@pytest.mark.parametrize("loop", ["ForEach", "EachParallel", "EachSequential"])
+def test_a_million_values_are_too_many(bench: Bench, loop: str) -> None:
+    child = f"[{{id: t, {RETURN.replace(chr(10), ', ')}x}}]"
+    story = bench.end(bench.task(f'type: io.kestra.plugin.core.flow.{loop}\nvalue{"s" * (loop == "ForEach")}: "{MILLION}"\ntasks: {child}'))
+    assert (story.state, [run.task_id for run in story.runs]) == ("FAILED", ["bad"])
+    (error,) = story.errors
+    assert error == (
+        "bad: the loop has 1,000,000 values; the setting `engine.most_loop_values` allows 500,000: "
+        "write the values to a file and go through it in batches with a ForEachItem"
+    )
+
+
+def test_many_values_are_begun_and_can_be_killed(bench: Bench) -> None:
+    values = "{{ range(1, 400000) }}"
     child = f"[{{id: t, {RETURN.replace(chr(10), ', ')}x}}]"
     execution = bench.task(f'type: io.kestra.plugin.core.flow.ForEach\nvalues: "{values}"\nconcurrencyLimit: 4\ntasks: {child}')
     bench.until(lambda: bench.state_of(execution, "t") is StateType.SUCCESS)

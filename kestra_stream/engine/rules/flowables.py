@@ -36,7 +36,7 @@ def start_flowable(step: Step, node: Node, run: TaskRun) -> None:
         case b.Switch():
             outputs, scope = _choose(step, run, node.behaviour)
         case b.ForEach(values=values):
-            scope = Scope(values=Chunked.of(loop_values(step, run, values)))
+            scope = Scope(values=Chunked.of(_checked(step, run, loop_values(step, run, values))))
             set_loop_values(step, run.id, scope.values)
         case b.LoopUntil():
             outputs = {"iterationCount": 1}
@@ -110,6 +110,19 @@ def loop_values(step: Step, run: TaskRun, raw: Any) -> list[str]:
     if isinstance(values, Mapping) or not isinstance(values, Sequence) or isinstance(values, str):
         raise ExpressionError(f"the values of a loop must be a list, but are {type(values).__name__}")
     return list(dict.fromkeys(_value_text(value) for value in values))
+
+
+def _checked(step: Step, run: TaskRun, values: list[str]) -> list[str]:
+    """Return the values of a loop that begins, unless they are too many; for one inside of another all task runs so far count."""
+    most, count = step.plan.server.most_loop_values, len(values)
+    before = len(step.task_runs) if len(step.path(run)) > 1 else 0
+    if count + before <= most:
+        return values
+    runs = f", and its execution has {before:,} task runs already" if before else ""
+    raise ExpressionError(
+        f"the loop has {count:,} values{runs}; the setting `engine.most_loop_values` allows {most:,}: "
+        "write the values to a file and go through it in batches with a ForEachItem"
+    )
 
 
 def _parsed(value: Any) -> Any:

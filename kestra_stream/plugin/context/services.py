@@ -7,7 +7,7 @@ from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Any
 
-from kestra_stream.engine.plan import Server
+from kestra_stream.engine.plan import MOST_LOOP_VALUES, Server
 from kestra_stream.plugin.api import EngineAccess
 from kestra_stream.plugin.context.encryption import Cipher, Vault
 from kestra_stream.plugin.context.secrets import Secrets, environment_secrets
@@ -35,6 +35,7 @@ class Services:
         may_read: (own namespace, other namespace) -> whether files of the other one may be read.
         directory_root: where working directories are made; None for the system's temporary folder.
         recursive: render results again until nothing changes (a server flag).
+        most_loop_values: how many values a loop may go through.
     """
 
     engine: EngineAccess
@@ -50,11 +51,13 @@ class Services:
     may_read: Callable[[str, str], bool] = only_own_namespace
     directory_root: Path | None = None
     recursive: bool = False
+    most_loop_values: int = MOST_LOOP_VALUES
 
     @property
     def server(self) -> Server:
         """What the engine, which renders conditions and outputs, shows of the server: the same as an attempt sees."""
-        return Server({"envs": self.envs, "globals": self.globals, "kestra": self.kestra}, self.zone, self.recursive)
+        roots = {"envs": self.envs, "globals": self.globals, "kestra": self.kestra}
+        return Server(roots, self.zone, self.recursive, self.most_loop_values)
 
 
 def environment_variables(environment: Mapping[str, str]) -> dict[str, str]:
