@@ -131,6 +131,7 @@ def change_task_run_state(step: Step, message: ChangeTaskRunState) -> None:
     put_with_outputs(step, _with_state(step, run, message.state))
     for flowable in around:
         put(step, flowable.with_state(S.RUNNING, step.now))
+        step.cancel_timer(f"loop:{flowable.id}")  # the round that had ended goes on
     step.change_head(replace(step.execution, outputs=None, error=None))
     return resume_life(step)
 
