@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from kestra_stream.engine.allowance import budget_of, spend
 from kestra_stream.engine.plan import WHOLE_CONTEXT
 from kestra_stream.engine.step import Step
 from kestra_stream.engine.vault import ENCRYPTED, SEALED, each_text, is_sealed
@@ -109,7 +110,7 @@ def _environment(step: Step, run: TaskRun | None, functions: frozenset[str]) -> 
     seed = _DerivedBytes(step.execution.id, run_id, str(run.epoch if run is not None else 0))
     server = step.plan.server
     functions_of_run = {name: _asking(step, run_id, name) for name in wanted}
-    return Environment(now=now, zone=server.zone, random=seed, functions=functions_of_run, recursive=server.recursive)
+    return Environment(now, server.zone, seed, functions_of_run, server.recursive, budget_of(step), partial(spend, step), server.work_time)
 
 
 def _asking(step: Step, run_id: str, name: str) -> Callable[..., Any]:

@@ -17,7 +17,7 @@ from kestra_stream.engine.draft.freezing import decision_of
 from kestra_stream.engine.draft.jobs import stop_jobs
 from kestra_stream.engine.draft.kept import forget_answers, set_answer
 from kestra_stream.engine.draft.timers import take_timer
-from kestra_stream.engine.draft.work import postpone, take_todo
+from kestra_stream.engine.draft.work import cut, has_worked_enough, postpone, take_todo
 from kestra_stream.engine.plan import ROOT
 from kestra_stream.engine.rules import (
     deadlines,
@@ -142,6 +142,10 @@ def do_next_work(step: Step) -> bool:
         if step.phase is not Phase.FINISHED:
             postpone(step, work)
         return True
+    if kind in _COSTLY and step.is_running and has_worked_enough(step):
+        postpone(step, work)
+        cut(step)
+        return True
     try:
         WORK[kind](step, subject)
     except LookupNeeded as needed:
@@ -197,6 +201,9 @@ def reopen(step: Step, run_id: str) -> None:
 
 # Opening a flowable again only takes note of what is there: it must happen in the step that restores, whatever the state.
 _ALWAYS = frozenset({WorkKind.BEGIN, WorkKind.OUTPUTS, WorkKind.AFTER, WorkKind.REOPEN})
+
+# What a fan-out consists of: it may wait while others have their turn.
+_COSTLY = frozenset({WorkKind.DISPATCH, WorkKind.ADVANCE, WorkKind.LOOP})
 
 WORK: dict[WorkKind, Callable[[Step, str], None]] = {
     WorkKind.DISPATCH: dispatch.dispatch,

@@ -1,6 +1,6 @@
 """A flow made ready to run: one node a task, with its place, its branches and the expressions that the engine itself evaluates."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from enum import StrEnum
@@ -125,12 +125,14 @@ class Server:
         zone: the zone of dates that name none.
         recursive: render results again until nothing changes.
         most_loop_values: how many values a loop may go through.
+        work_time: seconds that the thread has computed, for the time that an expression may take.
     """
 
     roots: Mapping[str, Any] = field(default_factory=lambda: {"envs": {}, "globals": {}, "kestra": {}})
     zone: tzinfo = UTC
     recursive: bool = False
     most_loop_values: int = MOST_LOOP_VALUES
+    work_time: Callable[[], float] | None = None
 
 
 class Plan:

@@ -230,6 +230,7 @@ class ExecutionState:
         broken: open flowables that have failed though none of their children has (a timeout, a LoopUntil without end).
         failure: task id and message of the first failure, for `error` in expressions.
         newest: the newest revision of the flow, where that is another; told anew for each input while the execution waits.
+        spent: steps of the language that its expressions have used of late, as of `spent_at` (see `engine/allowance.py`).
     """
 
     plan: Plan
@@ -260,6 +261,8 @@ class ExecutionState:
     loop_values: Map[str, Chunked] = field(default_factory=Map)
     newest: Flow | None = None
     broken: Map[str, None] = field(default_factory=Map)
+    spent: int = 0
+    spent_at: datetime | None = None
 
     @property
     def is_finished(self) -> bool:

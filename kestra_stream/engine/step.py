@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from kestra_stream.engine import commands as c
+from kestra_stream.engine.allowance import spent_by
 from kestra_stream.engine.plan import Node
 from kestra_stream.engine.state import ExecutionState, Phase, Scope, Work, WorkKind
 from kestra_stream.engine.vault import masked
@@ -80,9 +81,11 @@ class Step:
         "provided_inputs",
         "queue",
         "removed",
+        "rendered",
         "retrying",
         "revealed",
         "scopes",
+        "spent",
         "state",
         "task_runs",
         "task_states",
@@ -128,6 +131,8 @@ class Step:
         self.offered: list[tuple[str, int]] = []
         self.budget = MOST_NEW_RUNS
         self.revealed: list[str] = []
+        self.spent = spent_by(state.spent, state.spent_at, now)
+        self.rendered = 0
         self.commands: list[c.Command] = []
         self.changed: dict[str, None] = {}
         self.removed: dict[str, None] = {}

@@ -34,6 +34,8 @@ class Budget:
         items: length of a list or map made on the way.
         depth: nesting of macros, blocks, `render()` and printed values.
         regex_seconds: CPU time for one regular expression, and for one jq program that runs apart.
+        seconds: seconds of `Environment.work_time`; looked at every few thousand steps.
+        why: why a template may not use more, as the end of the sentence that says what it needs.
     """
 
     steps: int = 1_000_000
@@ -41,6 +43,8 @@ class Budget:
     items: int = 1_000_000
     depth: int = 64
     regex_seconds: float = 0.5
+    seconds: float = 1.0
+    why: str = "which is more than one expression may use"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,8 @@ class Environment:
         functions: the functions that need IO, by name (of `LOOKUP_FUNCTIONS`); one that is missing "can only be used in a task".
         recursive: render the result again until it is stable (the server flag `recursive-rendering`).
         budget: how much one render may use.
+        spent: told how many steps each render has used.
+        work_time: seconds that the thread has computed; None for a render that nothing else waits for.
     """
 
     now: Callable[[], datetime]
@@ -62,3 +68,5 @@ class Environment:
     functions: Mapping[str, IoFunction] = field(default_factory=dict[str, IoFunction])
     recursive: bool = False
     budget: Budget = field(default_factory=Budget)
+    spent: Callable[[int], None] | None = None
+    work_time: Callable[[], float] | None = None

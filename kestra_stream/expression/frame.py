@@ -8,6 +8,7 @@ from kestra_stream.expression.environment import Environment
 from kestra_stream.expression.lexer import shorten
 
 Scope = dict[str, object]
+_SLICE = 2_000
 
 
 def _is_sized(value: object) -> TypeGuard[Sized]:
@@ -21,20 +22,23 @@ class Frame:
         variables: the context.
         environment: clock, zone, randomness, functions that need IO.
         scopes: names that the template itself made, innermost last.
-        steps: steps that are left.
+        steps: steps that are left until somebody looks at the clock.
+        reserve: steps that are left beyond these.
         characters: characters of output that are left.
         nesting: how deep macros, blocks and `render()` are inside each other.
         raws: raw texts that stand as marks in the output while it is rendered again and again; None when it is not.
     """
 
-    __slots__ = ("characters", "environment", "nesting", "raws", "scopes", "source", "steps", "variables")
+    __slots__ = ("characters", "environment", "nesting", "raws", "reserve", "scopes", "source", "steps", "until", "variables")
 
     def __init__(self, variables: Mapping[str, object], environment: Environment, source: str) -> None:
         self.variables = variables
         self.environment = environment
         self.source = source
         budget = environment.budget
-        self.steps = budget.steps
+        self.steps = min(_SLICE, budget.steps)
+        self.reserve = budget.steps - self.steps
+        self.until: float | None = None
         self.characters = budget.characters
         self.nesting = 0
         self.scopes: list[Scope] = []
@@ -44,7 +48,31 @@ class Frame:
         """Use up steps; BudgetExceeded when none are left."""
         self.steps -= steps
         if self.steps < 0:
-            self.exceeded(f"more than {self.environment.budget.steps:,} steps")
+            self._begin_slice()
+
+    @property
+    def used(self) -> int:
+        """Steps that were used so far."""
+        return self.environment.budget.steps - self.steps - self.reserve
+
+    def _begin_slice(self) -> None:
+        """Take more steps from the reserve while there are some, and while the render has not taken too long."""
+        budget = self.environment.budget
+        if self.steps + self.reserve < 0:
+            self.steps = self.reserve = 0
+            self.exceeded(f"more than {budget.steps:,} steps")
+        if self.environment.work_time is not None:
+            self._look_at_the_clock(self.environment.work_time(), budget.seconds)
+        self.reserve += self.steps
+        self.steps = min(_SLICE, self.reserve)
+        self.reserve -= self.steps
+
+    def _look_at_the_clock(self, now: float, seconds: float) -> None:
+        if self.until is None:
+            self.until = now + seconds
+        elif now > self.until:
+            self.steps = self.reserve = 0
+            self.exceeded(f"more than {seconds:g} seconds of computing")
 
     def work_on(self, value: object) -> None:
         """Use up as many steps as one pass over a value costs."""
@@ -91,7 +119,7 @@ class Frame:
 
     def exceeded(self, what: str) -> NoReturn:
         """Raise BudgetExceeded."""
-        raise BudgetExceeded(f"The expression `{shorten(self.source)}` needs {what}, which is more than one expression may use")
+        raise BudgetExceeded(f"The expression `{shorten(self.source)}` needs {what}, {self.environment.budget.why}")
 
     def assign(self, name: str, value: object) -> None:
         """Give a value to a name of the template: in the nearest scope that has it, else in the innermost one."""

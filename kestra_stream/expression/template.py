@@ -81,6 +81,9 @@ class Template:
             return stable_text(self, frame) if environment.recursive else self._text(frame)
         except RecursionError:
             frame.exceeded("more levels of nesting than the stack has")
+        finally:
+            if environment.spent is not None:
+                environment.spent(frame.used)
 
     def evaluate(self, variables: Mapping[str, object], environment: Environment) -> object:
         """Give the native value if the whole text is one `{{ }}`, else the rendered text. Raises as `render`."""
@@ -91,9 +94,12 @@ class Template:
             value = self._single(frame)
             if environment.recursive and isinstance(value, str):
                 return stable_text(_compiled_within(value, frame), frame)
+            return value  # noqa: TRY300 - an `else` would come after the steps are told
         except RecursionError:
             frame.exceeded("more levels of nesting than the stack has")
-        return value
+        finally:
+            if environment.spent is not None:
+                environment.spent(frame.used)
 
     def text_within(self, frame: Frame) -> str:
         """Render to text inside a render that is already going on, within its budget."""

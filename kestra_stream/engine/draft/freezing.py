@@ -55,4 +55,6 @@ def _frozen(step: Step, sequence: int) -> ExecutionState:
         step.loop_values,
         step.newest,
         step.broken,
+        step.spent,
+        step.now if step.spent else None,
     )

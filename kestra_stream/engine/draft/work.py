@@ -1,6 +1,7 @@
 """Work of the draft: what must wait for a later step, and long pieces that are cut into several."""
 
 from kestra_stream.engine import commands as c
+from kestra_stream.engine.allowance import BURST, MOST_IN_A_STEP
 from kestra_stream.engine.state import EMPTY_BACKLOG, Work, WorkKind
 from kestra_stream.engine.step import Step
 from kestra_stream.models.execution_input import Continued
@@ -30,3 +31,9 @@ def cut(step: Step) -> None:
     if not step.is_continuing:
         step.is_continuing = True
         step.command(c.Tell(step.execution.id, Continued()))
+
+
+def has_worked_enough(step: Step) -> bool:
+    """Whether others should have their turn: expressions have used much in this step, or of late while the rest of a step waits."""
+    waits = step.state.is_continuing and step.is_continuing
+    return step.rendered > MOST_IN_A_STEP or (waits and step.spent > BURST // 10)

@@ -9,7 +9,7 @@ import orjson
 
 from kestra_stream.engine.context import evaluate, flag, render
 from kestra_stream.engine.draft.kept import set_loop_values
-from kestra_stream.engine.draft.runs import drop, put_with_outputs, with_outputs
+from kestra_stream.engine.draft.runs import drop, path_of, put_with_outputs, with_outputs
 from kestra_stream.engine.draft.timers import set_timer
 from kestra_stream.engine.plan import Node, Section
 from kestra_stream.engine.rules import scopes
@@ -115,7 +115,7 @@ def loop_values(step: Step, run: TaskRun, raw: Any) -> list[str]:
 def _checked(step: Step, run: TaskRun, values: list[str]) -> list[str]:
     """Return the values of a loop that begins, unless they are too many; for one inside of another all task runs so far count."""
     most, count = step.plan.server.most_loop_values, len(values)
-    before = len(step.task_runs) if len(step.path(run)) > 1 else 0
+    before = len(step.task_runs) if len(path_of(step, run)) > 1 else 0
     if count + before <= most:
         return values
     runs = f", and its execution has {before:,} task runs already" if before else ""

@@ -7,6 +7,7 @@ from immutables import Map
 
 from kestra_stream.engine.draft.jobs import stop_job
 from kestra_stream.engine.draft.runs import drop, group_existing, put, put_with_outputs
+from kestra_stream.engine.draft.timers import cancel_timer
 from kestra_stream.engine.draft.work import postpone
 from kestra_stream.engine.plan import ROOT, Section
 from kestra_stream.engine.rules import pauses, scopes
@@ -131,7 +132,7 @@ def change_task_run_state(step: Step, message: ChangeTaskRunState) -> None:
     put_with_outputs(step, _with_state(step, run, message.state))
     for flowable in around:
         put(step, flowable.with_state(S.RUNNING, step.now))
-        step.cancel_timer(f"loop:{flowable.id}")  # the round that had ended goes on
+        cancel_timer(step, f"loop:{flowable.id}")  # the round that had ended goes on
     step.change_head(replace(step.execution, outputs=None, error=None))
     return resume_life(step)
 

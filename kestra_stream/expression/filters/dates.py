@@ -9,12 +9,14 @@ from kestra_stream.expression.frame import Frame
 from kestra_stream.expression.native import Native, native
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_PRINTING = 10
 _PARAMETERS = ("format", "existingFormat", "timeZone", "locale")
 
 
 def shown(moment: datetime, frame: Frame, pattern: str | None, time_zone: str | None, locale: str | None) -> str:
     """Print a moment in a zone (default: the environment's)."""
     zone = zone_of(time_zone) if time_zone else frame.environment.zone
+    frame.charge(_PRINTING)
     return format_date(moment.astimezone(zone), pattern or "iso", locale or "en")
 
 

@@ -77,13 +77,16 @@ _PARSERS: dict[str, Callable[[str], object]] = {
     "BIGDECIMAL": _decimal,
 }
 
+_PRINTING = 30
 
-def number_format(value: object, pattern: str = _PLAIN_PATTERN) -> str:
+
+def number_format(value: object, frame: Frame, pattern: str = _PLAIN_PATTERN) -> str:
     """Print a number by a pattern of Java's DecimalFormat, as `#,##0.00`."""
     from babel.numbers import format_decimal  # noqa: PLC0415 - loaded where it is used: importing the language must be quick
 
     if not is_number(value):
         raise TypeError(f"needs a number, not a {kind_of(value)}")
+    frame.charge(_PRINTING)
     if len(pattern) > _MAX_PATTERN:
         raise ValueError(f"a pattern has {_MAX_PATTERN} characters at most")
     return str(format_decimal(value, format=pattern, locale="en_US"))

@@ -81,5 +81,6 @@ class Rendering:
             random=SYSTEM_RANDOM,
             functions=self._functions(),
             recursive=self._services.recursive,
+            work_time=self._services.work_time,
         )
         return self._environment

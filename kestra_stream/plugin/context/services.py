@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
+from time import thread_time
 from typing import Any
 
 from kestra_stream.engine.plan import MOST_LOOP_VALUES, Server
@@ -36,6 +37,7 @@ class Services:
         directory_root: where working directories are made; None for the system's temporary folder.
         recursive: render results again until nothing changes (a server flag).
         most_loop_values: how many values a loop may go through.
+        work_time: seconds that the thread has computed, for the time that an expression may take.
     """
 
     engine: EngineAccess
@@ -52,12 +54,13 @@ class Services:
     directory_root: Path | None = None
     recursive: bool = False
     most_loop_values: int = MOST_LOOP_VALUES
+    work_time: Callable[[], float] = thread_time
 
     @property
     def server(self) -> Server:
         """What the engine, which renders conditions and outputs, shows of the server: the same as an attempt sees."""
         roots = {"envs": self.envs, "globals": self.globals, "kestra": self.kestra}
-        return Server(roots, self.zone, self.recursive, self.most_loop_values)
+        return Server(roots, self.zone, self.recursive, self.most_loop_values, self.work_time)
 
 
 def environment_variables(environment: Mapping[str, str]) -> dict[str, str]:

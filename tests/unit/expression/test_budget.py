@@ -1,12 +1,13 @@
 """No template is endless, and none makes more than the budget allows."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
 from kestra_stream.errors import BudgetExceeded, ExpressionError, InvalidExpression, Undefined
 from kestra_stream.expression import Budget, compile_template
-from tests.unit.expression.worlds import render
+from tests.unit.expression.worlds import environment, render
 
 DOUBLING = "{% set a = a %}{% set b = b %}{% for i in 1..60 %}{% set a = [a, a] %}{% set b = [b, b] %}{% endfor %}"
 SMALL = Budget(steps=10_000, characters=10_000, items=1000)
@@ -129,3 +130,23 @@ def test_patterns_that_java_does_not_know_are_refused(pattern: str) -> None:
 
 def test_braces_of_java_are_understood() -> None:
     assert render("{{ 'É{2}' | regexMatch('^\\p{Lu}\\{2}$') }}{{ 'aa{' | regexMatch('^a{2}[{]$') }}") == "truetrue"
+
+
+def test_a_template_may_compute_for_a_while_only() -> None:
+    """Its thread's clock is looked at every few thousand steps."""
+    seconds = iter(range(1000))
+    clocked = replace(environment(), work_time=lambda: next(seconds) * 0.3)
+    template = compile_template("{% for i in 1..100 %}{% for j in 1..1000 %}{{ j }}{% endfor %}{% endfor %}")
+    with pytest.raises(BudgetExceeded, match="more than 1 seconds of computing"):
+        template.render({}, clocked)
+    assert next(seconds) == 5
+
+
+def test_what_a_render_has_used_is_told() -> None:
+    told: list[int] = []
+    template = compile_template("{% for i in 1..100 %}{{ i }}{% endfor %}")
+    template.render({}, replace(environment(), spent=told.append))
+    with pytest.raises(BudgetExceeded):
+        template.render({}, replace(environment(budget=Budget(steps=50)), spent=told.append))
+    assert 100 <= told[0] <= 1000
+    assert told[1] == 50
