@@ -1,7 +1,7 @@
 """Interrupts: Ctrl-C, a request to end and a closed terminal, counted instead of raised."""
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -18,7 +18,7 @@ class Interrupts:
         self.count += 1
 
     @contextmanager
-    def counted(self) -> Iterator[None]:
+    def counted(self) -> Generator[None, None, None]:
         """Count signals while the block runs; nothing is interrupted by them."""
         before = {number: signal.signal(number, self._count) for number in _SIGNALS}
         try:

@@ -218,7 +218,7 @@ _COERCIONS: Mapping[InputType, Callable[[Any], Any]] = {
 }
 
 
-def limit_text(limit: Any) -> str:
+def limit_text(limit: object) -> str:
     """Write a limit as a message shows it."""
     match limit:
         case timedelta():
@@ -227,4 +227,5 @@ def limit_text(limit: Any) -> str:
             return limit.astimezone(UTC).isoformat().replace("+00:00", "Z")
         case date() | time():
             return limit.isoformat()
-    return str(limit)
+        case _:
+            return str(limit)

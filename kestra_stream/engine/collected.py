@@ -1,14 +1,13 @@
 """Outputs and states of task runs as expressions see them: a persistent tree that grows by O(log n) a run and is never copied."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from immutables import Map
 
-Entries = Map[str, tuple[int, Any]]
+Entries = Map[str, tuple[int, object]]
 
 
-class Collected(Mapping[str, Any]):
+class Collected(Mapping[str, object]):
     """A read-only map in order of arrival; `with_value` returns a grown one that shares all the rest.
 
     A path is a task id followed by the values of the loops around the run, outermost first. Where two runs end at the
@@ -21,25 +20,27 @@ class Collected(Mapping[str, Any]):
         self._entries: Entries = Map() if entries is None else entries
         self._arrivals = arrivals
 
-    def with_value(self, path: Sequence[str], value: Mapping[str, Any]) -> "Collected":
+    def with_value(self, path: Sequence[str], value: Mapping[str, object]) -> "Collected":
         """Put a map at a path, merged over what is there."""
         head, rest = path[0], path[1:]
         order, present = self._entries.get(head, (self._arrivals, None))
-        merged: Any
+        merged: Mapping[str, object]
         if rest:
-            inner = present if isinstance(present, Collected) else _opened(present)
+            inner = present if isinstance(present, Collected) else Collected().with_entries(_map_of(present))
             merged = inner.with_value(rest, value)
         elif isinstance(present, Collected):
-            merged = present
-            for key, item in value.items():
-                merged = merged._with_entry(key, item)  # noqa: SLF001 - the same class
+            merged = present.with_entries(value)
         else:
-            merged = {**present, **value} if present else value
+            merged = {**_map_of(present), **value} if present else value
         return Collected(self._entries.set(head, (order, merged)), self._arrivals + 1)
 
-    def _with_entry(self, key: str, item: Any) -> "Collected":
-        order, _ = self._entries.get(key, (self._arrivals, None))
-        return Collected(self._entries.set(key, (order, item)), self._arrivals + 1)
+    def with_entries(self, entries: Mapping[str, object]) -> "Collected":
+        """Put values at the keys of this level; each takes the place of what was there."""
+        grown, arrivals = self._entries, self._arrivals
+        for key, item in entries.items():
+            order, _ = grown.get(key, (arrivals, None))
+            grown, arrivals = grown.set(key, (order, item)), arrivals + 1
+        return Collected(grown, arrivals)
 
     def without(self, path: Sequence[str]) -> "Collected":
         """Drop what lies at a path."""
@@ -53,7 +54,7 @@ class Collected(Mapping[str, Any]):
             return self
         return Collected(self._entries.set(head, (order, present.without(rest))), self._arrivals)
 
-    def __getitem__(self, key: str) -> Any:
+    def __getitem__(self, key: str) -> object:
         return self._entries[key][1]
 
     def __contains__(self, key: object) -> bool:
@@ -69,8 +70,5 @@ class Collected(Mapping[str, Any]):
         return repr(dict(self))
 
 
-def _opened(present: Mapping[str, Any] | None) -> Collected:
-    opened = Collected()
-    for key, item in (present or {}).items():
-        opened = opened._with_entry(key, item)  # noqa: SLF001 - the same class
-    return opened
+def _map_of(present: object) -> Mapping[str, object]:
+    return present if isinstance(present, Mapping) else {}

@@ -124,7 +124,7 @@ def metric_document(entry: MetricEntry) -> Document:
     )
 
 
-def to_plain(value: Any) -> Plain:
+def to_plain(value: object) -> Plain:
     """Return any value as JSON can hold it: ISO dates and durations, base64 for bytes, models under the names that flows use.
 
     What JSON has no number for becomes None (NaN, infinity) or text (whole numbers beyond 64 bits).
@@ -147,10 +147,11 @@ def to_plain(value: Any) -> Plain:
             return {key if type(key) is str else _key(key): to_plain(item) for key, item in value.items()}
         case list() | tuple():
             return [to_plain(item) for item in value]
-    return _special(value)
+        case _:
+            return _special(value)
 
 
-def _special(value: Any) -> Plain:
+def _special(value: object) -> Plain:
     match value:
         case datetime() | date() | time():
             return value.isoformat().replace("+00:00", "Z")
@@ -165,9 +166,10 @@ def _special(value: Any) -> Plain:
         case BaseModel():
             known = type(value).model_fields.items()
             return {field.serialization_alias or field.alias or name: to_plain(getattr(value, name)) for name, field in known}
-    if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: to_plain(getattr(value, field.name)) for field in fields(value)}
-    return to_plain(str(value))
+        case _ if is_dataclass(value) and not isinstance(value, type):
+            return {field.name: to_plain(getattr(value, field.name)) for field in fields(value)}
+        case _:
+            return to_plain(str(value))
 
 
 def _number(value: Decimal) -> Plain:
@@ -184,13 +186,14 @@ def _long(value: int) -> str:
     return str(value) if value.bit_length() < _LONGEST_DECIMAL else hex(value)
 
 
-def _key(key: Any) -> str:
+def _key(key: object) -> str:
     match key:
         case None:
             return "null"
         case bool():
             return "true" if key else "false"
-    return str(to_plain(key))
+        case _:
+            return str(to_plain(key))
 
 
 def _trigger_document(trigger: ExecutionTrigger) -> Document:

@@ -162,4 +162,5 @@ def _with_texts(value: Any) -> Any:
             return "true" if value else "false"
         case int() | float():
             return str(value)
-    return value
+        case _:
+            return value

@@ -1,7 +1,7 @@
 """The driver's worker: runs a job at once in the calling thread, really or with an outcome that the test has set."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -42,7 +42,7 @@ class TimedJob(RunningJob):
     __slots__ = ()
 
     @contextmanager
-    def guard(self, control: Control, interruptible: Interruptible, timeout: float | None) -> Iterator[None]:
+    def guard(self, control: Control, interruptible: Interruptible, timeout: float | None) -> Generator[None, None, None]:
         """Stop what runs in the block after `timeout` seconds."""
         with super().guard(control, interruptible, timeout):
             if timeout is None:

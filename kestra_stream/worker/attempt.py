@@ -84,6 +84,12 @@ def _failed(problem: BaseException, context: AttemptContext) -> Result:
             return Result(StateType.FAILED, error=str(problem) or type(problem).__name__)
         case MemoryError():
             return Result(StateType.FAILED, error="The task ran out of memory")
+        case _:
+            return _crashed(problem, context)
+
+
+def _crashed(problem: BaseException, context: AttemptContext) -> Result:
+    """The task's own code is broken: its traceback goes to the log."""
     text = str(problem)
     lines = "".join(traceback.format_exception(problem, limit=-12))
     context.logger.log(Level.DEBUG, lines[-_TRACEBACK:])

@@ -1,7 +1,7 @@
 """Runs a task with children in one directory (WorkingDirectory): one child after the other, each told to the executor as it goes."""
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -172,7 +172,7 @@ class DirectoryRun:
 
 
 @contextmanager
-def _linked(parent: Control) -> Iterator[Control]:
+def _linked(parent: Control) -> Generator[Control, None, None]:
     """A stop switch of its own, which the parent's also turns."""
     control = Control()
     with parent.on_stop(lambda: _pass_on(parent, control)):

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from kestra_stream.errors import Invalid
-from kestra_stream.models.document import to_plain
-from kestra_stream.plugin.api import Outputs, TaskOutput
+from kestra_stream.models.document import Plain, to_plain
+from kestra_stream.plugin.api import TaskOutput
 
 
-def as_data(outputs: Outputs) -> dict[str, Any] | None:
+def as_data(outputs: object) -> dict[str, Any] | None:
     """Return outputs as plain data.
 
     Raises:
@@ -23,11 +23,11 @@ def as_data(outputs: Outputs) -> dict[str, Any] | None:
     return {name: _plain(name, value) for name, value in _named(outputs).items()}
 
 
-def _named(outputs: Mapping[Any, Any]) -> dict[str, Any]:
+def _named(outputs: Mapping[object, object]) -> dict[str, Any]:
     return {name if isinstance(name, str) and name.isascii() else next(iter(to_plain({name: None}))): outputs[name] for name in outputs}
 
 
-def _plain(name: str, value: Any) -> Any:
+def _plain(name: str, value: object) -> Plain:
     try:
         return to_plain(value)
     except RecursionError:

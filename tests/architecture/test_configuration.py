@@ -36,7 +36,7 @@ def test_all_of_ruff_is_on_and_types_are_strict() -> None:
     assert tools["ruff"]["lint"]["mccabe"]["max-complexity"] == 10
     assert tools["ruff"]["lint"]["pylint"]["max-args"] == 7
     assert tools["mypy"]["strict"] is True
-    assert tools["pyright"]["typeCheckingMode"] == "standard"  # strict is open: decision 0003
+    assert tools["pyright"]["typeCheckingMode"] == "strict"
     assert tools["pytest"]["ini_options"]["filterwarnings"][0] == "error"
 
 

@@ -5,7 +5,7 @@ import os
 import select
 import sys
 import termios
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 _LOOK = 0.1
@@ -48,7 +48,7 @@ class Keyboard:
         self._typed += typed
 
     @contextmanager
-    def _echo_off(self) -> Iterator[None]:
+    def _echo_off(self) -> Generator[None, None, None]:
         before = termios.tcgetattr(self._descriptor)
         silent = list(before)
         silent[3] &= ~termios.ECHO

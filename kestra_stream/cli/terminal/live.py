@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import Self
 
@@ -61,7 +61,7 @@ class LiveTree:
             self._live.stop()
 
     @contextmanager
-    def pausing(self) -> Iterator[None]:
+    def pausing(self) -> Generator[None, None, None]:
         """Leave the terminal to a question; the tree as it is stays above it."""
         self._draw(self._console.height - _MARGIN, is_last=True)
         with _or_nowhere():
@@ -99,7 +99,7 @@ class LiveTree:
 
 
 @contextmanager
-def _or_nowhere() -> Iterator[None]:
+def _or_nowhere() -> Generator[None, None, None]:
     """Let what is drawn lead nowhere once the terminal is gone: the run is to end as it should all the same."""
     try:
         yield

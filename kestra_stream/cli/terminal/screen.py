@@ -2,7 +2,7 @@
 
 import contextlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
@@ -33,7 +33,7 @@ class Screen(Protocol):
 
 
 @contextmanager
-def screen_for(view: View, output: str) -> Iterator[Screen]:
+def screen_for(view: View, output: str) -> Generator[Screen, None, None]:
     """Give the screen that fits the output and the terminal."""
     if output == "json":
         yield Silent()

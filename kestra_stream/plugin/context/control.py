@@ -1,6 +1,6 @@
 """How an attempt is told to stop: one flag, the callbacks that end its work, and a sleep that wakes up."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from enum import StrEnum
 from threading import Event, Lock
@@ -53,7 +53,7 @@ class Control:
         return True
 
     @contextmanager
-    def on_stop(self, callback: Callable[[], None]) -> Iterator[None]:
+    def on_stop(self, callback: Callable[[], None]) -> Generator[None, None, None]:
         """Call `callback` (from the thread that stops) when the attempt is stopped inside the block, or was before."""
         with self._lock:
             stopped = self.reason is not None

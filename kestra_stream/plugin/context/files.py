@@ -1,7 +1,7 @@
 """Internal storage as one task run may use it: writes below its own folder, reads what its execution, its parent or its namespace owns."""
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -59,7 +59,7 @@ class AttemptFiles:
         return self._storage.put(self._info.tenant_id, uri, content)
 
     @contextmanager
-    def writer(self, name: str) -> Iterator[FileWriting]:
+    def writer(self, name: str) -> Generator[FileWriting, None, None]:
         """Write a file piece by piece; it is stored when the block ends without an error."""
         with tempfile.TemporaryFile() as file:
             writing = FileWriting(file)

@@ -127,8 +127,13 @@ def encode(value: Any) -> tuple[str, bytes]:
             return "DATE", value.isoformat().encode()
         case timedelta():
             return "DURATION", orjson.dumps(format_duration(value))
+        case _:
+            return "JSON", _json(value)
+
+
+def _json(value: object) -> bytes:
     try:
-        return "JSON", orjson.dumps(value, default=str)
+        return orjson.dumps(value, default=str)
     except TypeError as error:
         raise Invalid(f"a value of type {type(value).__name__} cannot be stored: {error}") from None
 
@@ -142,6 +147,11 @@ def decode(kind: str, content: bytes) -> Any:
             return date.fromisoformat(content.decode())
         case "DURATION":
             return parse_duration(orjson.loads(content))
+        case _:
+            return _untyped(content)
+
+
+def _untyped(content: bytes) -> Any:
     try:
         return orjson.loads(content)
     except orjson.JSONDecodeError:

@@ -91,7 +91,8 @@ def _scalar(value: Any) -> Any:
             return bytes(value)
         case Decimal(), _:
             return Decimal(value)
-    return value
+        case _:
+            return value
 
 
 def _outgoing(value: Any) -> Any:
@@ -107,4 +108,5 @@ def _outgoing(value: Any) -> Any:
             return value.isoformat()
         case timedelta():
             return format_duration(value)
-    return str(value)
+        case _:
+            return str(value)

@@ -17,11 +17,10 @@ from kestra_stream.models.input import AnyInput, Input, InputType
 from kestra_stream.models.property import has_expression
 from kestra_stream.models.sentences import suggestion
 from kestra_stream.plugin.document.notes import Notes
-from kestra_stream.plugin.document.places import Path
+from kestra_stream.plugin.document.places import Entry, Path, entries_of
 
 _FILE_SCHEMES = ("nsfile:///", "file:///", "kestra://")
 _LISTS = frozenset({InputType.ARRAY, InputType.MULTISELECT})
-Entry = tuple[Path, Mapping[str, Any]]
 
 
 class _Dynamic(Exception):
@@ -33,9 +32,9 @@ def _adapter() -> TypeAdapter[Input]:
     return TypeAdapter(AnyInput)
 
 
-def check_inputs(inputs: Any, path: Path, notes: Notes) -> None:
+def check_inputs(inputs: object, path: Path, notes: Notes) -> None:
     """Note every broken rule of a list of inputs as it stands in the document."""
-    entries = [((*path, number), one) for number, one in enumerate(inputs if isinstance(inputs, list) else ()) if isinstance(one, Mapping)]
+    entries = list(entries_of(inputs, path))
     _check_ids(entries, notes)
     _check_dependencies(entries, path, notes)
     for place, entry in entries:
@@ -77,13 +76,11 @@ def _check_dependencies(entries: Sequence[Entry], path: Path, notes: Notes) -> N
     known = {one: place for place, entry in entries if isinstance(one := identity(entry), str)}
     graph: dict[str, list[str]] = {}
     for place, entry in entries:
-        depends_on = entry.get("dependsOn")
-        names = depends_on.get("inputs") if isinstance(depends_on, Mapping) else None
         own = graph.setdefault(str(identity(entry)), [])
-        for number, name in enumerate(names if isinstance(names, list) else ()):
-            if isinstance(name, str) and name in known:
+        for number, name in _dependencies(entry):
+            if name in known:
                 own.append(name)
-            elif isinstance(name, str):
+            else:
                 hint = suggestion(name, list(known))
                 message = f"input `{identity(entry)}` depends on `{name}`, which is not an input{hint}"
                 notes.fault(message, (*place, "dependsOn", "inputs", number))
@@ -92,6 +89,14 @@ def _check_dependencies(entries: Sequence[Entry], path: Path, notes: Notes) -> N
     except CycleError as error:
         circle = error.args[1]
         notes.fault(f"inputs depend on each other in a circle: {' -> '.join(circle)}", (*known.get(circle[0], path), "dependsOn"))
+
+
+def _dependencies(entry: Mapping[str, object]) -> Iterator[tuple[int, str]]:
+    match entry.get("dependsOn"):
+        case {"inputs": [*names]}:
+            yield from ((number, name) for number, name in enumerate(names) if isinstance(name, str))
+        case _:
+            return
 
 
 def _warn(entry: Mapping[str, Any], place: Path, notes: Notes) -> None:

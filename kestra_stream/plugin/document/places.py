@@ -1,6 +1,6 @@
 """Places: where each value of a document stands in its text, as a tree beside the data."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -8,6 +8,8 @@ from typing import Any
 Path = tuple[str | int, ...]
 Mark = tuple[int, int]
 """1-based line and column."""
+Entry = tuple[Path, Mapping[str, Any]]
+"""A map in a list, and where it stands."""
 _NOTHING: Mapping[Any, Any] = MappingProxyType({})
 
 
@@ -49,6 +51,14 @@ def find(root: Place, path: Path, *, key: bool = False) -> Found:
             return Found(place.keys[step], origin)
         place = child
     return Found(place.mark, origin)
+
+
+def entries_of(value: object, path: Path) -> Iterator[Entry]:
+    """Yield the maps of a list with their paths; what is no list has none."""
+    if isinstance(value, list):
+        for number, entry in enumerate(value):
+            if isinstance(entry, Mapping):
+                yield (*path, number), entry
 
 
 def in_block(lines: Sequence[str], block: Mark, line: int, column: int) -> Mark:

@@ -14,7 +14,7 @@ from kestra_stream.models.sentences import suggestion
 from kestra_stream.models.task import Plugin, Task
 from kestra_stream.plugin.document.input_rules import check_inputs
 from kestra_stream.plugin.document.notes import FoundPlugin, Notes
-from kestra_stream.plugin.document.places import Path
+from kestra_stream.plugin.document.places import Entry, Path, entries_of
 from kestra_stream.plugin.document.properties import all_names, deprecated_properties, properties
 from kestra_stream.plugin.registry import Registry
 
@@ -41,14 +41,11 @@ def check_rules(document: Mapping[str, Any], found: Sequence[FoundPlugin], regis
     _warn(document, found, notes)
 
 
-def _entries(document: Mapping[str, Any], name: str) -> Iterator[tuple[Path, Mapping[str, Any]]]:
-    entries = document.get(name)
-    for number, entry in enumerate(entries if isinstance(entries, list) else ()):
-        if isinstance(entry, Mapping):
-            yield (name, number), entry
+def _entries(document: Mapping[str, object], name: str) -> Iterator[Entry]:
+    return entries_of(document.get(name), (name,))
 
 
-def _unique(entries: Iterable[tuple[Path, Mapping[str, Any]]], message: str, notes: Notes) -> None:
+def _unique(entries: Iterable[Entry], message: str, notes: Notes) -> None:
     seen: set[str] = set()
     for path, entry in entries:
         identity = entry.get("id")
@@ -60,7 +57,7 @@ def _unique(entries: Iterable[tuple[Path, Mapping[str, Any]]], message: str, not
         seen.add(identity)
 
 
-def _windows(found: Sequence[FoundPlugin]) -> Iterator[tuple[Path, Mapping[str, Any]]]:
+def _windows(found: Sequence[FoundPlugin]) -> Iterator[Entry]:
     """Yield what is kept by its id: preconditions and multiple conditions."""
     for one in found:
         if isinstance(one.value.get("preconditions"), Mapping):
@@ -69,7 +66,7 @@ def _windows(found: Sequence[FoundPlugin]) -> Iterator[tuple[Path, Mapping[str, 
             yield one.path, one.value
 
 
-def _no_system_labels(labels: Any, notes: Notes) -> None:
+def _no_system_labels(labels: object, notes: Notes) -> None:
     if not isinstance(labels, Mapping | list):
         return
     whole = [one for one in labels if isinstance(one, Mapping) and set(one) == {"key", "value"}] if isinstance(labels, list) else labels
@@ -115,7 +112,7 @@ def _templates_parse(document: Mapping[str, Any], notes: Notes) -> None:
                     notes.broken(error, path)
 
 
-def _templates(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
+def _templates(value: object, path: Path) -> Iterator[tuple[Path, str]]:
     if isinstance(value, str):
         if path[-1] != "description" and has_expression(value):
             yield path, value

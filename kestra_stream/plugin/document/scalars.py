@@ -4,10 +4,11 @@ Only `true` and `false` are booleans (`yes` and `on` stay text), and dates stay 
 """
 
 import re
-from typing import Any
+
+import yaml
 
 _TAG = "tag:yaml.org,2002:"
-_WORDS: dict[str, Any] = {
+_WORDS: dict[str, object] = {
     "": None, "~": None, "null": None, "Null": None, "NULL": None,
     "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False,
 }  # fmt: skip
@@ -17,7 +18,7 @@ _SPECIAL = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 _NUMBER_STARTS = frozenset("+-.0123456789")
 
 
-def scalar(event: Any) -> Any:
+def scalar(event: yaml.ScalarEvent) -> object:
     """Return the value of a scalar event; a tag as `!!str` says what it is, a tag that is not known says nothing."""
     text = str(event.value)
     if event.tag is not None and event.tag != "!":
@@ -25,7 +26,7 @@ def scalar(event: Any) -> Any:
     return plain(text) if event.implicit[0] else text
 
 
-def plain(text: str) -> Any:
+def plain(text: str) -> object:
     """Return the value of a text without quotes."""
     if text in _WORDS:
         return _WORDS[text]
@@ -40,7 +41,7 @@ def plain(text: str) -> Any:
     return text
 
 
-def _tagged(text: str, tag: str) -> Any:
+def _tagged(text: str, tag: str) -> object:
     value = plain(text)
     match tag:
         case "str":
@@ -49,10 +50,11 @@ def _tagged(text: str, tag: str) -> Any:
             return None
         case "float" if isinstance(value, int) and not isinstance(value, bool):
             return float(value)
-    return value
+        case _:
+            return value
 
 
-def _integer(text: str) -> Any:
+def _integer(text: str) -> int | str:
     digits = text.replace("_", "").lower()
     unsigned = digits.lstrip("+-")
     try:

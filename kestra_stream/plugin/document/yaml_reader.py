@@ -5,7 +5,7 @@ that grows with the square of the depth.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -116,6 +116,7 @@ class _Builder:
         self.file = file
         self.documents: list[Document] = []
         self._count = 0
+        self._number = 0
         self._begin(0)
 
     def _begin(self, index: int) -> None:
@@ -127,21 +128,28 @@ class _Builder:
 
     def run(self) -> None:
         """Take all events."""
-        number = 0
-        events: Iterator[Any] = yaml.parse(self.text, Loader=_LOADER)
-        for event in events:
-            name = type(event).__name__
-            if name == "DocumentStartEvent":
-                number += 1
-                if number > 1:
-                    self._end(event.start_mark.index)
-                if number > MOST_DOCUMENTS:
-                    raise _Refused(f"the text has more than {MOST_DOCUMENTS} documents", _mark(event))
-            else:
-                take = _TAKES.get(name)
-                if take is not None:
-                    take(self, event)
+        for event in yaml.parse(self.text, Loader=_LOADER):
+            match event:
+                case yaml.ScalarEvent():
+                    self._scalar(event)
+                case yaml.CollectionStartEvent():
+                    self._container(event, {} if isinstance(event, yaml.MappingStartEvent) else [])
+                case yaml.CollectionEndEvent():
+                    self._close(event)
+                case yaml.AliasEvent():
+                    self._alias(event)
+                case yaml.DocumentStartEvent():
+                    self._document(event)
+                case _:
+                    pass
         self._end(len(self.text))
+
+    def _document(self, event: yaml.DocumentStartEvent) -> None:
+        self._number += 1
+        if self._number > 1:
+            self._end(_start(event))
+        if self._number > MOST_DOCUMENTS:
+            raise _Refused(f"the text has more than {MOST_DOCUMENTS} documents", _mark(event))
 
     def _end(self, index: int) -> None:
         """Keep the document that ends here, unless there is nothing in it."""
@@ -155,7 +163,7 @@ class _Builder:
 
     # -- events ----------------------------------------------------------------------------------------------------------
 
-    def _scalar(self, event: Any) -> None:
+    def _scalar(self, event: yaml.ScalarEvent) -> None:
         level = self._open[-1] if self._open else None
         if level is not None and level.key is None and isinstance(level.data, dict):
             self._name_key(level, str(event.value), _mark(event), is_merge=event.value == "<<" and event.implicit[0])
@@ -164,7 +172,7 @@ class _Builder:
             return
         self._put(_Anchored(scalar(event), Place(self._counted(event)), 0), event.anchor)
 
-    def _container(self, event: Any, data: Any) -> None:
+    def _container(self, event: yaml.CollectionStartEvent, data: dict[str, Any] | list[Any]) -> None:
         level = self._open[-1] if self._open else None
         mark = self._counted(event)
         if len(self._open) >= MOST_DEPTH:
@@ -174,28 +182,23 @@ class _Builder:
             self._fault(
                 'a map or list can not be a key; write text with an expression in quotes, as "{{ inputs.name }}"', self._path(), mark
             )
-        self._open.append(_Open(data, mark, event.anchor, event.start_mark.index, is_key=is_key))
+        self._open.append(_Open(data, mark, event.anchor, _start(event), is_key=is_key))
 
-    def _mapping(self, event: Any) -> None:
-        self._container(event, {})
-
-    def _sequence(self, event: Any) -> None:
-        self._container(event, [])
-
-    def _close(self, event: Any) -> None:
+    def _close(self, event: yaml.CollectionEndEvent) -> None:
         level = self._open.pop()
+        end = event.end_mark
         if level.merges:
             _merge(level)
         if level.is_key:
             self._name_key(self._open[-1], "?", level.mark)
             self._open[-1].has_odd_key = True
         elif level.has_odd_key:
-            self._put(_Anchored(self.text[level.start : event.end_mark.index], Place(level.mark), 0), level.anchor)
+            self._put(_Anchored(self.text[level.start : end.index if end is not None else None], Place(level.mark), 0), level.anchor)
         else:
             self._put(_Anchored(level.data, Place(level.mark, level.children, level.keys), level.height), level.anchor)
 
-    def _alias(self, event: Any) -> None:
-        known = self._anchors.get(event.anchor)
+    def _alias(self, event: yaml.AliasEvent) -> None:
+        known = self._anchors.get(event.anchor or "")
         mark = _mark(event)
         if known is None:
             is_open = any(level.anchor == event.anchor for level in self._open)
@@ -257,7 +260,7 @@ class _Builder:
             return [self._copied(value, mark) for value in data]
         return data
 
-    def _counted(self, event: Any) -> Mark:
+    def _counted(self, event: yaml.Event) -> Mark:
         self._count += 1
         mark = _mark(event)
         if self._count > MOST_VALUES:
@@ -272,18 +275,15 @@ class _Builder:
         self._faults.append(Fault(message, path_text(path), self.file, *mark))
 
 
-_TAKES: dict[str, Callable[[_Builder, Any], None]] = {
-    "ScalarEvent": _Builder._scalar,  # noqa: SLF001 - the table of this very class
-    "MappingStartEvent": _Builder._mapping,  # noqa: SLF001
-    "SequenceStartEvent": _Builder._sequence,  # noqa: SLF001
-    "MappingEndEvent": _Builder._close,  # noqa: SLF001
-    "SequenceEndEvent": _Builder._close,  # noqa: SLF001
-    "AliasEvent": _Builder._alias,  # noqa: SLF001
-}
+def _mark(event: yaml.Event) -> Mark:
+    mark = event.start_mark
+    return (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
 
 
-def _mark(event: Any) -> Mark:
-    return event.start_mark.line + 1, event.start_mark.column + 1
+def _start(event: yaml.Event) -> int:
+    """Where an event stands in the text; the parser sets every mark, though its types say otherwise."""
+    mark = event.start_mark
+    return mark.index if mark is not None else 0
 
 
 def _merge(level: _Open) -> None:

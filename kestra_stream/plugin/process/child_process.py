@@ -10,7 +10,7 @@ import os
 import selectors
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -159,7 +159,7 @@ class _Pump:
 
 
 @contextmanager
-def _waker() -> Iterator[tuple[int, Callable[[], None]]]:
+def _waker() -> Generator[tuple[int, Callable[[], None]], None, None]:
     """A file that becomes readable when the function is called, from any thread; after the block it does nothing any more."""
     reader, writer = os.pipe()
     lock, is_open = Lock(), True

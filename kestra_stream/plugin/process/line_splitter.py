@@ -40,7 +40,7 @@ class LineSplitter:
 
     def _append(self, piece: bytes) -> None:
         if not self._cut:
-            limit = PROTOCOL_BYTES if (self._buffer[:3] + piece[:3])[:3] == PROTOCOL_START else TEXT_BYTES
+            limit = PROTOCOL_BYTES if (self._buffer[:3] + piece[:3]).startswith(PROTOCOL_START) else TEXT_BYTES
             kept = piece[: max(limit - len(self._buffer), 0)]
             self._buffer += kept
             piece = piece[len(kept) :]

@@ -260,8 +260,12 @@ class _Crowds:
     def test_many_writers_of_one_file_leave_one_of_their_files(self, storage: Storage) -> None:
         """Content and metadata belong together afterwards, and nothing else is left."""
         contents = [str(number) * 20_000 for number in range(8)]
+
+        def write(content: str) -> None:
+            storage.put(TENANT, FILE, content.encode(), {"first": content[0]})
+
         with ThreadPoolExecutor(8) as pool:
-            list(pool.map(lambda text: storage.put(TENANT, FILE, text.encode(), {"first": text[0]}), contents))
+            list(pool.map(write, contents))
         text = _read(storage, FILE).decode()
         assert text in contents
         assert _known(storage, FILE).metadata == {"first": text[0]}

@@ -1,7 +1,7 @@
 """What one slot is busy with: the job, its stop switch, what guards it, the logs that it writes."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -43,7 +43,7 @@ class RunningJob:
         self._lock = Lock()
 
     @contextmanager
-    def guard(self, control: Control, interruptible: Interruptible, timeout: float | None) -> Iterator[None]:
+    def guard(self, control: Control, interruptible: Interruptible, timeout: float | None) -> Generator[None, None, None]:
         """Stop what runs in the block after `timeout` seconds."""
         guard = Guard(control, interruptible, timeout, None if timeout is None else time.monotonic() + timeout)
         self.guards.append(guard)

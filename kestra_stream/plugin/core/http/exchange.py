@@ -1,10 +1,11 @@
 """One HTTP exchange: (run context, call) -> the open answer. Imported when a request is made, since httpx is slow to load."""
 
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from urllib.parse import quote
 
 import httpx
@@ -59,7 +60,7 @@ class Answer:
 
 
 @contextmanager
-def opened(context: Asker, call: HttpCall) -> Iterator[Answer]:
+def opened(context: Asker, call: HttpCall) -> Generator[Answer, None, None]:
     """Send the request and give the answer, whose body is still to be read; the connection ends with the block, or with a kill.
 
     Raises:
@@ -74,7 +75,7 @@ def opened(context: Asker, call: HttpCall) -> Iterator[Answer]:
             request = _request(context, call, client, content)
             wanted = call.options.logged
             log_request(context, wanted, request.headers.items(), content)
-            request.extensions["trace"] = lambda event, info: _note(event, info, sockets)
+            request.extensions["trace"] = partial(_note, sockets)
             follows = context.render(call.options.follow_redirects)
             response = client.send(request, stream=True, follow_redirects=follows, auth=_auth(context, call.options))
             stack.callback(response.close)
@@ -137,7 +138,8 @@ def _auth(context: Asker, options: HttpOptions) -> httpx.Auth | None:
         case None if options.basic_auth_user is not None:
             password = options.basic_auth_password or Property.of("")
             return httpx.BasicAuth(context.render(options.basic_auth_user), context.render(password))
-    return None
+        case None:
+            return None
 
 
 class _Bearer(httpx.Auth):
@@ -175,7 +177,7 @@ def _escaped(uri: str) -> str:
     return quote(uri.strip(), safe="%/:=&?~#+!$,;'@()*[]")
 
 
-def _note(event: str, info: Mapping[str, object], sockets: list[socket.socket]) -> None:
+def _note(sockets: list[socket.socket], event: str, info: Mapping[str, object]) -> None:
     """Remember the sockets, so that a kill can wake a thread that waits for bytes."""
     if event in {"connection.connect_tcp.complete", "connection.start_tls.complete"}:
         find = getattr(info.get("return_value"), "get_extra_info", None)
