@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from kestra_stream.models.execution import Execution, Label, TaskRun
+from kestra_stream.models.records import Level
 from kestra_stream.models.state import StateType
 
 
@@ -37,6 +38,7 @@ class Create:
         task_runs: runs that a replay keeps.
         parent: the task run that waits for the end.
         refusal: a reason to fail at once (a check of the flow said FAIL_EXECUTION).
+        notice: what is to be said at the beginning (a check of the flow said CREATE_EXECUTION), and how loud.
     """
 
     execution: Execution
@@ -44,6 +46,7 @@ class Create:
     task_runs: tuple[TaskRun, ...] = ()
     parent: ParentLink | None = None
     refusal: str | None = None
+    notice: tuple[Level, str] | None = None
     kind: Literal["create"] = "create"
 
 

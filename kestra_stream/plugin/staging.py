@@ -18,7 +18,7 @@ from kestra_stream.plugin.namespace_files import NamespaceFilesOption
 from kestra_stream.plugin.text import as_text
 from kestra_stream.storage.uri import SCHEME, cache_folder
 
-STORED = re.compile(r"kestra:///[-a-zA-Z0-9%._+~#=/]*")
+STORED = re.compile(r"kestra:///[-\w%.+~#=/]*")
 FETCHED = ".kestra-files"
 """Folder of the working directory for copies of stored files; what starts with `.kestra-` is no output."""
 

@@ -17,7 +17,7 @@ import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from kestra_stream.errors import InvalidUri
 
@@ -32,6 +32,7 @@ _OF_A_NAMESPACE = frozenset({"_files", "_kv"})
 _CACHE_DEPTH = 3
 
 _PLAIN = re.compile(r"(?:/[A-Za-z0-9_-][A-Za-z0-9_.-]{0,254})+/?")
+_UNSAFE = re.compile(r"[^-\w.~+#=/]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -96,6 +97,11 @@ def join(folder: str, relative: str) -> str:
     return parse(f"{folder.rstrip('/')}/{relative}").uri
 
 
+def written(name: str) -> str:
+    """Return the relative path under which a file of any name is stored: whatever could end an address in a text is percent-encoded."""
+    return _UNSAFE.sub(lambda found: quote(found[0], safe=""), name)
+
+
 def is_under(uri: str, folder: str) -> bool:
     """Tell whether an address is a folder's own or lies anywhere below it.
 
@@ -121,7 +127,7 @@ def check_tenant(tenant: str) -> str:
 def slug(text: str) -> str:
     """Return the name of the folder for an id: white space and `_` become `-`, accents and signs go, lower case."""
     bare = unicodedata.normalize("NFD", re.sub(r"\s", "-", text))
-    return re.sub(r"-+", "-", re.sub(r"[^\w-]", "", bare, flags=re.ASCII).replace("_", "-")).lower()
+    return re.sub(r"-+", "-", re.sub(r"[^\w-]", "", bare, flags=re.ASCII).replace("_", "-")).lower()[:MAX_NAME]
 
 
 @lru_cache(maxsize=4096)

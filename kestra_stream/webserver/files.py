@@ -19,7 +19,7 @@ def store_input_file(storage: Storage, head: Execution, input_id: str, value: An
     if not isinstance(value, Path):
         return uri
     folder = places.execution_folder(head.namespace, head.flow_id, head.id)
-    uri = places.input_file(folder, input_id, value.name)
+    uri = places.input_file(folder, input_id, places.written(value.name))
     with value.open("rb") as content:
         return storage.put(head.tenant_id, uri, content)
 
@@ -33,4 +33,4 @@ def check_input_file(value: Any) -> str:
         raise Invalid(f"there is no regular file {value}")
     if value.stat().st_size == 0:
         raise Invalid(f"the file {value} is empty")
-    return f"kestra:///{value.name}"
+    return f"kestra:///{places.written(value.name)}"

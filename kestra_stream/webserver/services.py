@@ -13,6 +13,7 @@ from kestra_stream.models.behaviour import Pause
 from kestra_stream.models.execution import Execution, ExecutionTrigger, Label, TaskRun
 from kestra_stream.models.flow import CheckBehavior, Flow
 from kestra_stream.models.flow_source import FlowSource
+from kestra_stream.models.records import Level
 from kestra_stream.models.state import S, State
 from kestra_stream.models.task import Task
 from kestra_stream.queue.interface import Log, Outgoing
@@ -20,6 +21,7 @@ from kestra_stream.repository.interface import Repository
 from kestra_stream.topics import EXECUTION_INBOX, FLOW
 from kestra_stream.webserver.files import check_input_file
 
+_LOUDNESS = {"INFO": Level.INFO, "SUCCESS": Level.INFO, "WARNING": Level.WARN, "ERROR": Level.ERROR}
 Evaluate = Callable[[str, Mapping[str, Any]], Any]
 
 
@@ -118,7 +120,8 @@ class ExecutionService:
         if failed is not None and failed.behavior is CheckBehavior.BLOCK_EXECUTION:
             raise Invalid(failed.message)
         refusal = failed.message if failed is not None and failed.behavior is CheckBehavior.FAIL_EXECUTION else None
-        self.send(head.id, i.Create(head, refusal=refusal))
+        notice = (_LOUDNESS[failed.style], failed.message) if failed is not None and refusal is None else None
+        self.send(head.id, i.Create(head, refusal=refusal, notice=notice))
         return head
 
     def resolve(self, flow: Flow, head: Execution, provided: Mapping[str, Any]) -> ResolvedInputs:

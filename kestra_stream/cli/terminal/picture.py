@@ -195,10 +195,9 @@ class _Painter:
         calls = self._follower.calls.get(run.id)
         if calls is None:
             return []
-        picked = calls.pick(self._thrift.most)
+        picked = [self._follower.executions[execution_id] for execution_id in calls.pick(self._thrift.most)]
         nodes = self._rest(len(calls.states) - len(picked))
-        for execution_id in picked:
-            child = self._follower.executions[execution_id]
+        for child in sorted(picked, key=_number):
             nodes.append(self.execution(child, f"→ {execution_name(child)}"))
         return nodes
 
@@ -215,6 +214,11 @@ def run_name(run: TaskRun) -> str:
 
 def execution_name(known: Followed) -> str:
     """Name an execution that another one called: by its flow, and its number among batches."""
-    head = known.head
-    number = head.trigger.variables.get("taskRunIteration") if head.trigger is not None else None
-    return head.flow_id + (f" #{number}" if number is not None else "")
+    number = _number(known)
+    return known.head.flow_id + (f" #{number}" if number else "")
+
+
+def _number(known: Followed) -> int:
+    """Return the number of an execution among batches, 1 for the first; 0 for one that is none of several."""
+    trigger = known.head.trigger
+    return int(trigger.variables.get("taskRunIteration", 0)) if trigger is not None else 0

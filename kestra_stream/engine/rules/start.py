@@ -59,6 +59,8 @@ def create(step: Step, message: Create) -> None:
     for agreement in flow.sla:
         if isinstance(agreement, MaxDurationSla):
             set_timer(step, f"sla:{agreement.id}", head.state.start_date + agreement.duration, TimerKind.SLA, agreement.id)
+    if message.notice is not None:
+        step.log(*message.notice)
     if message.refusal is not None:
         _end_before_start(step, S.FAILED, message.refusal)
     else:

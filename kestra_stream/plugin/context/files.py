@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 from kestra_stream.errors import InvalidUri, NotFound
 from kestra_stream.plugin.api import TaskInfo
 from kestra_stream.storage.interface import Storage
-from kestra_stream.storage.uri import execution_folder, is_under, join, owner_of, task_run_folder
+from kestra_stream.storage.uri import execution_folder, is_under, join, owner_of, task_run_folder, written
 
 
 class FileWriting:
@@ -52,7 +52,7 @@ class AttemptFiles:
 
     def put(self, content: BinaryIO | bytes | Path, name: str) -> str:
         """Store a file among the outputs of this task run and return its URI."""
-        uri = join(own_folder(self._info), name)
+        uri = join(own_folder(self._info), written(name))
         if isinstance(content, Path):
             with content.open("rb") as file:
                 return self._storage.put(self._info.tenant_id, uri, file)

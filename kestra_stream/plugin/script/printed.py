@@ -8,6 +8,7 @@ import orjson
 
 from kestra_stream.models.records import Level
 from kestra_stream.plugin.api import RunContext
+from kestra_stream.plugin.process.line_splitter import PROTOCOL_BYTES, PROTOCOL_START
 
 _MESSAGE = re.compile(r"^::(\{.*\})::$", re.DOTALL)
 _LEVELS = {"WARNING": Level.WARN, "CRITICAL": Level.ERROR, "FATAL": Level.ERROR} | {level.value: level for level in Level}
@@ -19,6 +20,7 @@ class Printed:
     Attributes:
         variables: outputs that the script has set.
         out_lines, err_lines: how many lines there were.
+        refused: why a message to the engine could not be taken, although it would have been one.
     """
 
     def __init__(self, context: RunContext) -> None:
@@ -26,6 +28,7 @@ class Printed:
         self.variables: dict[str, Any] = {}
         self.out_lines = 0
         self.err_lines = 0
+        self.refused: str | None = None
 
     def out(self, content: bytes, cut: int) -> None:
         """Take a line of the standard output."""
@@ -38,6 +41,12 @@ class Printed:
         self._line(Level.ERROR, content, cut)
 
     def _line(self, level: Level, content: bytes, cut: int) -> None:
+        if cut and content.startswith(PROTOCOL_START):
+            self.refused = (
+                f"The script printed a message `::{{...}}::` of {len(content) + cut:,} bytes; only {PROTOCOL_BYTES:,} are read, "
+                "so its outputs are lost. Write what is big to a file and name that in `outputFiles`"
+            )
+            return
         text = content.decode("utf-8", errors="replace")
         found = _MESSAGE.match(text.strip()) if text.lstrip().startswith("::{") else None
         if found is None:

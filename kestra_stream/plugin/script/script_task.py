@@ -114,7 +114,7 @@ class ScriptTask(RunnableTask):
         """Run the process.
 
         Raises:
-            TaskFailed: it ended with another exit code than 0.
+            TaskFailed: it ended with another exit code than 0, or printed more outputs than are read.
         """
         directory = context.working_directory.path
         output_folder = self._output_folder(context, directory)
@@ -177,7 +177,9 @@ class ScriptTask(RunnableTask):
             std_err_line_count=printed.err_lines,
         )
         if exit_code != 0:
-            raise TaskFailed(f"Command failed with exit code {exit_code}", outputs)
+            raise TaskFailed(f"Command failed with exit code {exit_code}{f'. {printed.refused}' if printed.refused else ''}", outputs)
+        if printed.refused is not None:
+            raise TaskFailed(printed.refused, outputs)
         warned = printed.err_lines > 0 and context.render(self.warning_on_std_err)
         return Outcome(outputs, StateType.WARNING if warned else StateType.SUCCESS)
 

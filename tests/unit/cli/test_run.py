@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -188,3 +189,12 @@ def test_flows_that_cannot_be_told_apart_or_found_are_refused(
 
 def test_a_disabled_flow_is_refused(tmp_path: Path) -> None:
     assert "is disabled" in kestra("run", flow(tmp_path, f"disabled: true\n{LOG}"), cwd=tmp_path, check=2).stderr
+
+
+def test_batches_stand_in_their_order_however_they_started(tmp_path: Path) -> None:
+    (tmp_path / "rows.txt").write_text("".join(f"{number}\n" for number in range(9)))
+    flow(tmp_path, "tasks: [{id: a, type: io.kestra.plugin.core.execution.Fail}]", "batch.yaml")
+    items = "{id: each, type: io.kestra.plugin.core.flow.ForEachItem, items: '{{ inputs.f }}', namespace: tests.cli, flowId: batch}"
+    main = flow(tmp_path, f"inputs: [{{id: f, type: FILE}}]\ntasks: [{items}]")
+    done = kestra("run", main, tmp_path / "batch.yaml", "-i", "f=@rows.txt", cwd=tmp_path, check=1)
+    assert re.findall(r"→ batch (#\d+)", done.stdout) == [f"#{number}" for number in range(1, 10)]

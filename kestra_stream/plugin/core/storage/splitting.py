@@ -1,15 +1,21 @@
 """Splitting a stored file into parts: by size, by number of parts, by rows, or by what a pattern finds in each row."""
 
-from collections.abc import Callable, Iterator, Mapping
+import tempfile
+from array import array
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import ExitStack
 
 import regex
 
-from kestra_stream.errors import KestraError
+from kestra_stream.errors import Invalid, KestraError
+from kestra_stream.expression.filters.regexes import compiled
 from kestra_stream.plugin.api import FileWriter, RunContext
 
 _UNITS: Mapping[str, int] = {"B": 1, "KB": 1024, "MB": 1024**2, "GB": 1024**3, "KIB": 1024, "MIB": 1024**2, "GIB": 1024**3}
 _BLOCK = 1 << 20
+_MOST_OPEN = 64
+"""Files that are written side by side; more parts than these are written one after the other."""
+_LONGEST_SEARCH = 1.0
 
 
 def byte_count(text: str) -> int:
@@ -77,6 +83,8 @@ class Parts:
 
     def round_robin(self, rows: Iterator[bytes], parts: int) -> list[str]:
         """Deal rows out to so many parts; a part that would get none is not made."""
+        if parts > _MOST_OPEN:
+            return self._by_key((place % parts, row) for place, row in enumerate(rows))
         with ExitStack() as stack:
             for place, row in enumerate(rows):
                 if len(self._writers) < parts:
@@ -85,17 +93,37 @@ class Parts:
         return self._uris()
 
     def by_pattern(self, rows: Iterator[bytes], pattern: str) -> list[str]:
-        """One part for each text that the pattern (its first group, if it has one) finds; rows without one are left out."""
-        compiled = regex.compile(pattern)
-        by_key: dict[str, FileWriter] = {}
-        with ExitStack() as stack:
-            for row in rows:
-                match = compiled.search(row.decode("utf-8", "replace"), timeout=1)
-                if match is not None:
-                    key = match[1] if compiled.groups else match[0]
-                    if key not in by_key:
-                        by_key[key] = self._open(stack)
-                    by_key[key].write(row)
+        """One part for each text that the pattern (its first group, if it has one) finds; rows without one are left out.
+
+        Raises:
+            Invalid: it is no regular expression, or takes too long for a row.
+        """
+        try:
+            wanted = compiled(pattern)
+        except ValueError as error:
+            raise Invalid(f"regexPattern: {error}") from None
+        found = ((_found(wanted, row), row) for row in rows)
+        return self._by_key((key, row) for key, row in found if key is not None)
+
+    def _by_key(self, rows: Iterator[tuple[Hashable, bytes]]) -> list[str]:
+        """One part for each key, in the order of their first rows; one file is open, however many keys there are."""
+        spans: dict[Hashable, array[int]] = {}
+        with tempfile.TemporaryFile() as spool:
+            end = 0
+            for key, row in rows:
+                start, end = end, end + len(row)
+                known = spans.setdefault(key, array("Q"))
+                if known and known[-1] == start and end - known[-2] <= _BLOCK:
+                    known[-1] = end
+                else:
+                    known.extend((start, end))
+                spool.write(row)
+            for known in spans.values():
+                with ExitStack() as stack:
+                    self._open(stack)
+                    for start, stop in zip(known[::2], known[1::2], strict=True):
+                        spool.seek(start)
+                        self._writers[-1].write(spool.read(stop - start))
         return self._uris()
 
     def _open(self, stack: ExitStack) -> FileWriter:
@@ -105,3 +133,14 @@ class Parts:
 
     def _uris(self) -> list[str]:
         return [writer.uri for writer in self._writers]
+
+
+def _found(wanted: "regex.Pattern[str]", row: bytes) -> str | None:
+    """Return the text that a pattern finds in a row, if it does. Raises Invalid when that takes too long."""
+    try:
+        match = wanted.search(row.decode("utf-8", "replace"), timeout=_LONGEST_SEARCH)
+    except TimeoutError:
+        raise Invalid(f"regexPattern: `{wanted.pattern[:200]}` takes more than {_LONGEST_SEARCH:g} s for one row") from None
+    if match is None:
+        return None
+    return match[1] if wanted.groups else match[0]

@@ -1,5 +1,6 @@
 """Tasks on stored files: what they write, and that a big file does not have to fit into memory."""
 
+import resource
 import tracemalloc
 
 import pytest
@@ -84,6 +85,26 @@ def test_split_cuts_between_rows(place: Place, how: str, expected: list[bytes]) 
 
 def test_split_takes_another_separator_and_the_row_that_no_separator_ends(place: Place) -> None:
     assert parts(place, stored(place, b"a||b||c"), "rows: 2\nseparator: '||'") == [b"a||b||", b"c||"]
+
+
+@pytest.mark.parametrize("how", ["regexPattern: '^(\\d+),'", "partitions: 500"])
+def test_split_into_many_parts_holds_few_files_open(place: Place, how: str) -> None:
+    rows = [f"{number % 500},{number}\n".encode() for number in range(1000)]
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (200, hard))
+    try:
+        found = parts(place, stored(place, b"".join(rows)), how)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert found == [rows[number] + rows[number + 500] for number in range(500)]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "message"),
+    [("(", "regexPattern: the regular expression `(` does not parse"), ("(x+x+)+y", "takes more than 1 s for one row")],
+)
+def test_split_refuses_a_pattern_that_does_not_work(place: Place, pattern: str, message: str) -> None:
+    assert message in failed(place, "Split", f"from: {stored(place, b'x' * 40 + bytes([10]))}\nregexPattern: '{pattern}'")
 
 
 def test_split_of_nothing_is_nothing(place: Place) -> None:

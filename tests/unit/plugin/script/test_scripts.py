@@ -146,6 +146,13 @@ def test_storage_uris_in_commands_become_local_files_and_are_no_outputs(place: P
     assert ran.outputs["outputFiles"] == {}
 
 
+def test_a_file_of_any_name_has_an_address_that_commands_understand(place: Place) -> None:
+    names = ["two words, (1).csv", "größe 🎉.csv", "50%.csv", "it's.csv"]
+    made = place.run(script(python.Script, f"for n in {names!r}: open(n, 'w').write(n)", outputFiles=["*.csv"])).outputs["outputFiles"]
+    assert sorted(made) == sorted(names)
+    assert place.run(commands(*(f"cat {made[name]}; echo" for name in names))).lines == [("INFO", name) for name in names]
+
+
 def test_output_files_are_stored_by_relative_name(place: Place) -> None:
     ran = place.run(commands("mkdir -p a/b; echo 1 > a/b/x.txt; echo 2 > y.csv; ln -s /etc/passwd p.csv", outputFiles=["a/**", "*.csv"]))
     uris = ran.outputs["outputFiles"]
@@ -185,6 +192,16 @@ def test_binary_and_endless_lines_cost_no_memory_and_kill_nobody(place: Place) -
     assert ran.lines[1][1].endswith("more characters were cut]")
     assert len(ran.lines[1][1]) < 70_000
     assert ran.lines[2] == ("INFO", "after")
+
+
+@pytest.mark.parametrize("code", [0, 3])
+def test_a_message_that_is_too_long_fails_the_task_with_its_limit(place: Place, code: int) -> None:
+    ran = place.run(commands("printf '::{\"outputs\":{\"a\":\"'; head -c 20000000 /dev/zero | tr '\\000' x; echo '\"}}::'", f"exit {code}"))
+    assert ran.ended.state is S.FAILED
+    error = ran.ended.error or ""
+    assert "of 20,000,024 bytes; only 16,777,216 are read, so its outputs are lost" in error
+    assert "`outputFiles`" in error
+    assert ("exit code 3" in error) == (code == 3)
 
 
 def test_secrets_are_masked_also_where_a_line_is_cut(tmp_path: Path) -> None:
