@@ -1,15 +1,18 @@
 """`kestra-stream`: the commands; each imports what it needs only when it runs, so that help is quick."""
 
+import gc
 import sys
+from collections.abc import Callable
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, NoReturn, ParamSpec
 
 import typer
 
 from kestra_stream.cli.exit_codes import BAD_INPUT, FAILED
 from kestra_stream.errors import Invalid, KestraError
 
+_P = ParamSpec("_P")
 _HELP = {"help_option_names": ["-h", "--help"]}
 
 app = typer.Typer(
@@ -75,7 +78,7 @@ def run(
     """
     from kestra_stream.cli.run import Request, run_flow  # noqa: PLC0415 - loads the engine
 
-    raise typer.Exit(run_flow(Request(paths, inputs or [], labels or [], timeout, storage, output, on_pause)))
+    _do(run_flow, Request(paths, inputs or [], labels or [], timeout, storage, output, on_pause))
 
 
 @flow_app.command(short_help="Name every fault of every flow.")
@@ -83,7 +86,7 @@ def validate(paths: Paths, output: Output = "table") -> None:
     """Name every fault of every flow: where it is, what is wrong and what would be right."""
     from kestra_stream.cli.flow import validate_paths  # noqa: PLC0415 - loads the flow language
 
-    raise typer.Exit(validate_paths(paths, output))
+    _do(validate_paths, paths, output)
 
 
 @flow_app.command()
@@ -94,7 +97,7 @@ def graph(
     """Draw the tasks of a flow."""
     from kestra_stream.cli.flow import draw  # noqa: PLC0415 - loads the flow language
 
-    raise typer.Exit(draw(path, output))
+    _do(draw, path, output)
 
 
 @plugin_app.command("list")
@@ -102,7 +105,7 @@ def list_plugins(output: Output = "table") -> None:
     """List the types that a flow can name."""
     from kestra_stream.cli.plugin import list_types  # noqa: PLC0415 - loads the registry
 
-    raise typer.Exit(list_types(output))
+    _do(list_types, output)
 
 
 @plugin_app.command()
@@ -112,7 +115,7 @@ def doc(
     """Show what a type does, its properties and outputs."""
     from kestra_stream.cli.plugin import show_documentation  # noqa: PLC0415 - loads the registry
 
-    raise typer.Exit(show_documentation(type_name))
+    _do(show_documentation, type_name)
 
 
 @plugin_app.command()
@@ -120,11 +123,19 @@ def schema() -> None:
     """Print the JSON Schema of a flow, for editors."""
     from kestra_stream.cli.plugin import print_schema  # noqa: PLC0415 - loads the registry
 
-    raise typer.Exit(print_schema())
+    _do(print_schema)
+
+
+def _do(command: Callable[_P, int], *arguments: _P.args, **options: _P.kwargs) -> NoReturn:
+    """Run what a command has loaded, and leave with its exit code. All that is there by now stays: the collector need not look at it."""
+    gc.freeze()
+    gc.enable()
+    raise typer.Exit(command(*arguments, **options))
 
 
 def main() -> None:
     """Run the command line; an error of ours is one clear line, not a traceback."""
+    gc.disable()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -136,6 +147,8 @@ def main() -> None:
         _end(f"{type(error).__name__}: {error}", FAILED)
     except OSError as error:
         _end(f"{error.filename or 'standard output'}: {error.strerror or error}", FAILED)
+    finally:
+        gc.enable()
 
 
 def _end(message: str, code: int) -> NoReturn:

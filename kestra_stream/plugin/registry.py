@@ -138,7 +138,8 @@ def _checked(name: str, point: EntryPoint, cls: Any) -> type[Plugin]:
 @cache
 def default_registry() -> Registry:
     """Return the registry of what is installed."""
-    return Registry(tuple(entry_points(group=GROUP)), tuple(entry_points(group=STAND_INS)))
+    installed = entry_points()
+    return Registry(tuple(installed.select(group=GROUP)), tuple(installed.select(group=STAND_INS)))
 
 
 def find_storage(name: str, points: Sequence[EntryPoint] | None = None) -> Callable[..., Storage]:

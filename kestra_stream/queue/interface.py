@@ -94,7 +94,7 @@ class RebalanceListener(Protocol):
 
 
 class Consumer(Protocol):
-    """One member of a consumer group. Not thread-safe."""
+    """One member of a consumer group. Not thread-safe, but for `wake`."""
 
     def poll(self, max_records: int, timeout: float) -> Sequence[Record]:
         """Return up to `max_records`; wait at most `timeout` seconds for the first. Uncommitted ones are not returned twice.
@@ -117,6 +117,10 @@ class Consumer(Protocol):
 
     def rewind(self) -> None:
         """Forget the uncommitted polls: the next poll returns them again (after a failed batch)."""
+        ...
+
+    def wake(self) -> None:
+        """End the wait of the poll that is under way, or of the next one; from any thread."""
         ...
 
     def close(self) -> None:

@@ -96,9 +96,11 @@ class Loop:
         return _started(self.run, name)
 
     def stop(self) -> None:
-        """End `run` after the present step; one that does not run leaves its group at once."""
+        """End `run` after the present step, which waits no longer; one that does not run leaves its group at once."""
         self._stopped.set()
-        if not self._is_running:
+        if self._is_running:
+            self.consumer.wake()
+        else:
             self.consumer.close()
 
     def due_in(self) -> float | None:

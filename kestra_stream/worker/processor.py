@@ -68,6 +68,7 @@ class Worker:
         self._watchdog = Watchdog(lambda: [job for job, _ in tuple(self._running.values())], self, self.limits)
         self._stopping = Event()
         self._stopped = Event()
+        self._ear: Consumer | None = None
         self._threads = (
             Thread(target=self._guarded, args=(self._take_jobs,), name=f"worker-{worker_id}-taker", daemon=True),
             Thread(target=self._guarded, args=(self._listen,), name=f"worker-{worker_id}-listener", daemon=True),
@@ -101,6 +102,8 @@ class Worker:
             self._slots.wait_idle(self.limits.interrupt_after + self.limits.abandon_after)
         self.flush()
         self._stopped.set()
+        if self._ear is not None:
+            self._ear.wake()
         self._slots.close(timeout=1.0)
         self._watchdog.close()
         for thread in self._threads:
@@ -215,7 +218,7 @@ class Worker:
 
     def _listen(self) -> None:
         """Hear of kills; give signs of life."""
-        consumer = self._log.consumer(f"{EPHEMERAL}worker-{self.worker_id}", (KILL,))
+        self._ear = consumer = self._log.consumer(f"{EPHEMERAL}worker-{self.worker_id}", (KILL,))
         next_beat = 0.0
         try:
             while not self._stopped.is_set():

@@ -9,7 +9,7 @@ from kestra_stream.topics import Topic
 
 
 class MemoryConsumer:
-    """Fulfils the port `Consumer`. Not thread-safe, but for `close`.
+    """Fulfils the port `Consumer`. Not thread-safe, but for `wake` and `close`.
 
     Args:
         group: empty for a reader that belongs to nobody; it hears of no rebalance.
@@ -36,7 +36,8 @@ class MemoryConsumer:
                     continue
                 records = member.read(max_records)
                 left = deadline - time.monotonic()
-                if records or left <= 0:
+                if records or left <= 0 or member.is_woken:
+                    member.is_woken = False
                     return records
                 member.wait(left)
 
@@ -48,6 +49,12 @@ class MemoryConsumer:
         """Forget the uncommitted polls."""
         with self._ledger.lock:
             self._member.rewind()
+
+    def wake(self) -> None:
+        """End the wait of the poll that is under way, or of the next one."""
+        with self._ledger.lock:
+            self._member.is_woken = True
+            self._member.wake()
 
     def close(self) -> None:
         """Leave the group; the partitions go to the others at their next poll."""

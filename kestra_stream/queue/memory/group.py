@@ -25,6 +25,7 @@ class Member:
         cursors: the partitions it owns.
         taken: partitions that went since its last poll; while there are any, its commits are void.
         must_rejoin: partitions came or went since its last poll.
+        is_woken: somebody wants the next poll to return without a wait.
         on_wake: called when there is something to do, whoever else waits.
     """
 
@@ -32,6 +33,7 @@ class Member:
         self.cursors: set[Cursor] = set()
         self.taken: set[Cursor] = set()
         self.must_rejoin = False
+        self.is_woken = False
         self.is_closed = False
         self.on_wake: Callable[[], None] | None = None
         self._changed = changed

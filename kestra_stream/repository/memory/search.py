@@ -4,8 +4,6 @@ from collections.abc import Callable, Iterable
 from operator import ge, gt, le, lt
 from typing import TypeVar
 
-import regex
-
 from kestra_stream.errors import Invalid
 from kestra_stream.repository.fields import Field, Value, operand
 from kestra_stream.repository.query import Condition, Filter, Operator, Page, Slice, Sort
@@ -147,6 +145,8 @@ _COMPARISONS: dict[Operator, Callable[[Value, Value], bool]] = {
 
 
 def _pattern(text: str) -> Test:
+    import regex  # noqa: PLC0415 - loaded where it is used: a start must be quick
+
     try:
         compiled = regex.compile(text)
     except regex.error as error:

@@ -106,6 +106,24 @@ class LogContract:
             assert polling.result(timeout=self.patience) in ([], ())
         assert monotonic() - began < self.patience
 
+    def test_a_poll_that_waits_is_woken_from_another_thread(self, wire: Wire) -> None:
+        consumer = wire.join(wire.group(), wire.topic())
+        consumer.poll(1, 0)
+        with ThreadPoolExecutor(1) as pool:
+            polling = pool.submit(consumer.poll, 1, 10 * self.patience)
+            consumer.wake()
+            assert polling.result(timeout=self.patience) in ([], ())
+
+    def test_a_wake_that_comes_early_ends_the_next_poll_and_no_other(self, wire: Wire) -> None:
+        topic = wire.topic()
+        consumer = wire.join(wire.group(), topic)
+        consumer.poll(1, 0)
+        consumer.wake()
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(consumer.poll, 1, 10 * self.patience).result(timeout=self.patience) in ([], ())
+        wire.send(topic, ("a", "1"))
+        assert [record.value for record in wire.read(consumer, 1)] == ["1"]
+
     # -- groups --------------------------------------------------------------------------------------------------------
 
     def test_every_group_reads_everything(self, wire: Wire) -> None:

@@ -71,6 +71,9 @@ class Overheard:
     def rewind(self) -> None:
         self._consumer.rewind()
 
+    def wake(self) -> None:
+        self._consumer.wake()
+
     def close(self) -> None:
         self._consumer.close()
 

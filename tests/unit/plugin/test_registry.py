@@ -1,7 +1,8 @@
 """Plugins are found by their entry points; each mistake of an author is named, and costs only the flows that name the type."""
 
+import importlib.metadata
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -134,6 +135,20 @@ def test_a_stand_in_gives_way_to_the_plugin(module: Module) -> None:
     assert Registry([], [stand_in]).resolve("com.example.Good").cls.__module__ == "plugin_stand_in"
     assert Registry([point("com.example.Good", "plugin_good:Good")], [stand_in]).resolve("com.example.Good").cls.__module__ == "plugin_good"
     assert default_registry().resolve("io.kestra.plugin.scripts.runner.docker.DockerTaskRunner").is_alias
+
+
+def test_what_is_installed_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = default_registry().names()
+    looks = []
+    distributions = importlib.metadata.distributions
+
+    def look() -> Iterable[importlib.metadata.Distribution]:
+        looks.append(1)
+        return distributions()
+
+    monkeypatch.setattr(importlib.metadata, "distributions", look)
+    assert default_registry.__wrapped__().names() == names
+    assert looks == [1]
 
 
 # -- storages ----------------------------------------------------------------------------------------------------------

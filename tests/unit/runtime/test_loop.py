@@ -464,7 +464,12 @@ def test_a_loop_in_trouble_can_be_stopped() -> None:
 class Quiet:
     """A consumer that wakes nobody, as that of a log on another machine."""
 
+    def __init__(self) -> None:
+        self.polled = Event()
+        self.wakes = 0
+
     def poll(self, max_records: int, timeout: float) -> Sequence[Record]:
+        self.polled.set()
         return ()
 
     def commit(self, transaction: Transaction) -> None:
@@ -472,6 +477,10 @@ class Quiet:
 
     def rewind(self) -> None:
         """Nothing to do."""
+
+    def wake(self) -> None:
+        """Count."""
+        self.wakes += 1
 
     def close(self) -> None:
         """Nothing to do."""
@@ -482,3 +491,13 @@ def test_a_consumer_that_wakes_nobody_is_refused() -> None:
     loop.consumer = Quiet()
     with pytest.raises(TypeError, match="a thread of its own"):
         LoopGroup([loop])
+
+
+def test_a_loop_that_stops_wakes_its_consumer() -> None:
+    loop = Room().loop
+    loop.consumer = consumer = Quiet()
+    thread = loop.start("quiet")
+    assert consumer.polled.wait(5)
+    loop.stop()
+    thread.join(5)
+    assert consumer.wakes == 1

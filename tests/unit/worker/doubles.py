@@ -35,11 +35,13 @@ class KillConsumer:
     def __init__(self, log: "KeptLog") -> None:
         self._log = log
         self._next = 0
+        self._woken = False
 
     def poll(self, max_records: int, timeout: float) -> Sequence[Record]:
         """Return new kill requests."""
         with self._log.changed:
-            self._log.changed.wait_for(lambda: len(self._log.kills) > self._next or self._log.closed, timeout)
+            self._log.changed.wait_for(lambda: len(self._log.kills) > self._next or self._log.closed or self._woken, timeout)
+            self._woken = False
             found = self._log.kills[self._next :]
             self._next += len(found)
             return found
@@ -49,6 +51,13 @@ class KillConsumer:
 
     def rewind(self) -> None:
         """Nothing to do."""
+
+    def wake(self) -> None:
+        """Return from a poll."""
+        with self._log.changed:
+            self._woken = True
+            self._log.wakes += 1
+            self._log.changed.notify_all()
 
     def close(self) -> None:
         """Nothing to do."""
@@ -61,6 +70,7 @@ class KeptLog:
         self.records: list[Outgoing] = []
         self.kills: list[Record] = []
         self.sends = 0
+        self.wakes = 0
         self.refuse: BaseException | None = None
         self.refused = Event()
         self.closed = False

@@ -60,6 +60,13 @@ def bench() -> Iterator[Bench]:
     assert eventually(lambda: set(threading.enumerate()) <= before), set(threading.enumerate()) - before
 
 
+def test_a_worker_that_stops_does_not_wait_for_a_kill(bench: Bench) -> None:
+    bench.does(a=lambda _: None)
+    assert eventually(lambda: bool(bench.log.values(ServiceHeartbeat)))
+    bench.worker.stop()
+    assert bench.log.wakes == 1
+
+
 def test_a_short_job_sends_one_record_and_is_accepted_after_it(bench: Bench) -> None:
     bench.does(a=lambda _: {"value": 1})
     bench.line.offer(job("a"))
