@@ -25,8 +25,20 @@ def replay(step: Step, message: Replay) -> None:
         target = step.task_runs.get(message.task_run_id)
         if target is None or target.dynamic or step.node(target).is_after:
             return step.log(Level.WARN, f"the task run `{message.task_run_id}` can not be replayed from")
+        target = _pause_around(step, target)
         runs = _copies(step, message.new_id, [target], _kept(step, target))
     return step.tell(message.new_id, Create(head, provided, runs))
+
+
+def _pause_around(step: Step, target: TaskRun) -> TaskRun:
+    """Return the Pause for a run of its `onPause`, which begins anew with it; the run itself for any other."""
+    run: TaskRun | None = target
+    while run is not None:
+        around = step.parent_run(run)
+        if around is not None and step.node(run).section is Section.ON_PAUSE:
+            target = around
+        run = around
+    return target
 
 
 def copy_from_start(step: Step, new_id: str, parent: ParentLink | None) -> Create:
