@@ -89,6 +89,27 @@ class Folder:
         """Return the descriptor of a new file, for writing."""
         return os.open(name, _CREATE, 0o644, dir_fd=self._descriptor)
 
+    def create_part(self, name: str) -> int:
+        """Return the descriptor of a new file that `clear` leaves alone while the descriptor is open, even if all else goes."""
+        with self.locked():
+            descriptor = self.create(name)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        return descriptor
+
+    def _is_being_written(self, name: str) -> bool:
+        """Whether somebody holds a file that `create_part` made; what a killed writer has left is held by nobody."""
+        try:
+            descriptor = self.open(name)
+        except (FileNotFoundError, InvalidUri):
+            return False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(descriptor)
+        return False
+
     def status(self, name: str) -> os.stat_result | None:
         """Return what is known of a regular file or a folder; None when there is neither."""
         try:
@@ -146,19 +167,32 @@ class Folder:
         return True
 
     def clear(self) -> int:
-        """Remove all that lies below, hidden files too; return how many visible files went."""
-        count = 0
-        with os.scandir(self._descriptor) as entries:
-            found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
-        for name, is_folder in found:
-            if not is_folder:
-                count += self.remove(name) and not name.startswith(RESERVED)
-                continue
+        """Remove all that lies below, but for what is being written now; return how many visible files went."""
+        with self.locked():
+            count = self._clear_files()
+        for name in self._entries(folders=True):
             with suppress(FileNotFoundError, NotADirectoryError), self.inner((name,)) as inner:
-                gone = inner.clear()
-                count += 0 if name.startswith(RESERVED) else gone
+                count += inner.clear()
             self._remove_bare(name)
         return count
+
+    def _clear_files(self) -> int:
+        """Remove all files of this folder with their metadata; return how many visible ones went."""
+        count = 0
+        for name in self._entries(folders=False):
+            if not name.startswith(RESERVED):
+                count += self.remove(name)
+            elif not self._is_being_written(name):
+                self.remove(name)
+        with suppress(FileNotFoundError, NotADirectoryError), self.inner((METADATA,)) as hidden:
+            hidden._clear_files()  # noqa: SLF001 - another folder
+            self._remove_bare(METADATA)
+        return count
+
+    def _entries(self, *, folders: bool) -> list[str]:
+        """Return all names, hidden ones too, but that of the folder for metadata."""
+        with os.scandir(self._descriptor) as entries:
+            return [entry.name for entry in entries if entry.name != METADATA and entry.is_dir(follow_symlinks=False) is folders]
 
     # -- metadata; call `change` and `drop` under the lock --------------------------------------------------------------
 

@@ -57,9 +57,9 @@ class LocalStorage:
         name = path.names[-1]
         part = self._part()
         folder, descriptor = self._create(tenant, path, part)
-        with folder:
+        with folder, os.fdopen(descriptor, "wb", buffering=0) as file:
             try:
-                self._write(descriptor, content)
+                self._write(file, content)
                 with folder.locked():
                     folder.replace(part, folder, name)
                     folder.change_metadata(name, metadata or {}, part)
@@ -139,22 +139,21 @@ class LocalStorage:
             except FileNotFoundError:
                 continue
             try:
-                return folder, folder.create(part)
+                return folder, folder.create_part(part)
             except FileNotFoundError:
                 folder.close()
             except BaseException:
                 folder.close()
                 raise
 
-    def _write(self, descriptor: int, content: BinaryIO | bytes) -> None:
-        with os.fdopen(descriptor, "wb", buffering=0) as file:
-            if isinstance(content, bytes | bytearray | memoryview):
-                _write_all(file, content)
-            else:
-                while piece := content.read(_PIECE):
-                    _write_all(file, piece)
-            if self._fsync:
-                os.fsync(descriptor)
+    def _write(self, file: io.RawIOBase, content: BinaryIO | bytes) -> None:
+        if isinstance(content, bytes | bytearray | memoryview):
+            _write_all(file, content)
+        else:
+            while piece := content.read(_PIECE):
+                _write_all(file, piece)
+        if self._fsync:
+            os.fsync(file.fileno())
 
     def _walk(self, tenant: str, names: tuple[str, ...], *, recursive: bool) -> Iterator[FileAttributes]:
         try:
@@ -179,8 +178,7 @@ class LocalStorage:
                 metadata = folder.metadata(name)
                 # An empty file holds the target's folder, so that nobody tidies it away before the rename.
                 target, descriptor = self._create(tenant, aim, part)
-                os.close(descriptor)
-                with target:
+                with target, os.fdopen(descriptor, "wb"):
                     try:
                         with target.locked():
                             folder.replace(name, target, new_name)

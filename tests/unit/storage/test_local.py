@@ -136,6 +136,36 @@ def test_the_longest_name_has_room_for_its_metadata(storage: LocalStorage) -> No
     assert found.metadata == {"a": "b"}
 
 
+@pytest.mark.parametrize("uri", [FILE, "kestra:///a/", "kestra:///a/b/"])
+def test_a_file_that_is_being_written_outlives_the_deletion_of_its_folder(storage: LocalStorage, root: Path, uri: str) -> None:
+    """It comes after the deletion, with its metadata; nothing hidden is left."""
+
+    class Deleting(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            storage.delete("main", uri)
+            return super().read(size)
+
+    written = "kestra:///a/b/c.txt"
+    storage.put("main", "kestra:///a/b/other.txt", b"y", {"k": "other"})
+    storage.put("main", FILE, b"y", {"k": "b"})
+    storage.put("main", written, Deleting(b"x"), {"k": "v"})
+    with storage.get("main", written) as file:
+        assert file.read() == b"x"
+    found = storage.attributes("main", written)
+    assert found is not None
+    assert found.metadata == {"k": "v"}
+    storage.delete("main", "kestra:///a/")
+    assert list((root / "main").rglob("*")) == []
+
+
+def test_what_a_killed_writer_has_left_goes_with_its_folder(storage: LocalStorage, root: Path) -> None:
+    storage.put("main", FILE, b"x")
+    (root / "main" / "a" / ".kestra-part-0-1-2").write_bytes(b"half")
+    assert [found.uri for found in storage.list("main", "kestra:///a/")] == [FILE]
+    assert storage.delete("main", "kestra:///a/") == 1
+    assert list(root.rglob("*")) == []
+
+
 def test_a_file_that_is_being_written_is_not_seen(storage: LocalStorage) -> None:
     seen: list[list[str]] = []
 
