@@ -41,10 +41,13 @@ def spent_by(spent: int, since: datetime | None, now: datetime) -> int:
 
 def budget_of(spender: Spender) -> Budget:
     """Return what the next expression may use."""
-    left = BURST - spender.spent
-    if left >= _WHOLE.steps:
+    left = min(BURST - spender.spent, _WHOLE.steps - spender.rendered)
+    if left >= _WHOLE.steps // 2:
         return _WHOLE
-    return Budget(steps=max(left, LEAST), why=f"and its execution has used {spender.spent:,} of late; let a task compute such values")
+    return Budget(
+        steps=max(left, LEAST),
+        why=f"and its execution has used {spender.spent:,} of late, {spender.rendered:,} of them just now; let a task compute such values",
+    )
 
 
 def spend(spender: Spender, steps: int) -> None:

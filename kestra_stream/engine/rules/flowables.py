@@ -15,7 +15,7 @@ from kestra_stream.engine.plan import Node, Section
 from kestra_stream.engine.rules import scopes
 from kestra_stream.engine.state import Chunked, Scope, TimerKind
 from kestra_stream.engine.step import Step
-from kestra_stream.errors import ExpressionError
+from kestra_stream.errors import ExpressionError, InvalidExpression
 from kestra_stream.expression import is_truthy
 from kestra_stream.models import behaviour as b
 from kestra_stream.models.duration import parse_duration
@@ -164,7 +164,7 @@ def end_round(step: Step, run_id: str) -> None:
         interval = duration(step, run, loop.interval) or timedelta()
         over = _is_over(step, run, loop, scope, interval)
         fails = bool(over) and flag(step, run, loop.fail_on_max_reached)
-    except ExpressionError as error:
+    except (ExpressionError, InvalidExpression) as error:
         step.log(Level.ERROR, str(error), run)
         scopes.break_scope(step, run_id)
         scopes.enter(step, run_id, Section.ERRORS)
@@ -180,12 +180,19 @@ def end_round(step: Step, run_id: str) -> None:
 
 
 def _is_over(step: Step, run: TaskRun, loop: b.LoopUntil, scope: Scope, interval: timedelta) -> str:
-    most = int(evaluate(step, run, loop.max_iterations)) if loop.max_iterations is not None else None
+    most = _whole_number(evaluate(step, run, loop.max_iterations)) if loop.max_iterations is not None else None
     if most is not None and scope.iteration >= most:
         return f"{most} iterations"
     longest = duration(step, run, loop.max_duration)
     began = scope.first_round or step.now
     return str(longest) if longest is not None and step.now + interval > began + longest else ""
+
+
+def _whole_number(value: Any) -> int:
+    try:
+        return int(value)
+    except (TypeError, ValueError, OverflowError):
+        raise ExpressionError(f"maxIterations must be a whole number, but is `{value!s:.80}`") from None
 
 
 def next_round(step: Step, run_id: str) -> None:

@@ -13,7 +13,7 @@ from kestra_stream.engine.rules.flowables import duration
 from kestra_stream.engine.rules.outcomes import cancel_execution, end
 from kestra_stream.engine.state import Phase, Scope, Timer, TimerKind, WorkKind
 from kestra_stream.engine.step import Step
-from kestra_stream.errors import ExpressionError, LookupNeeded
+from kestra_stream.errors import ExpressionError, InvalidExpression, LookupNeeded
 from kestra_stream.models import behaviour as b
 from kestra_stream.models.execution import TaskRun
 from kestra_stream.models.execution_input import Pause, Resume, ResumeFromBreakpoint
@@ -154,7 +154,7 @@ def pause_is_over(step: Step, timer: Timer) -> None:
 def _end_by_date(step: Step, run: TaskRun, pause: b.Pause) -> None:
     try:
         meaning = meaning_of(step, run, pause)
-    except (ExpressionError, LookupNeeded) as error:
+    except (ExpressionError, InvalidExpression, LookupNeeded) as error:
         step.log(Level.ERROR, f"the behavior of the pause: {error}", run)
         return end_pause(step, run, S.FAILED)
     outputs: dict[str, object] = {"resumed": {"by": None, "on": step.now.isoformat(), "to": meaning.value}}

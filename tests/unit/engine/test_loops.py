@@ -1,5 +1,7 @@
 """Rounds of a LoopUntil that somebody meddles with."""
 
+import pytest
+
 from kestra_stream.models import execution_input as i
 from kestra_stream.models.state import S
 from tests.unit.engine.laws import ALL
@@ -38,3 +40,16 @@ def test_a_round_that_a_person_takes_up_again_is_not_cut_off_by_the_date_of_the_
     world.settle()
     assert (life.history[-1], life.state) == ("SUCCESS", None)
     assert life.run("until").outputs == {"iterationCount": 2}
+
+
+@pytest.mark.parametrize(
+    ("condition", "most", "told"),
+    [("false", "{{ 'abc' }}", "maxIterations must be a whole number, but is `abc`"), ("{{ render('{{ x ') }}", "3", "is not closed")],
+)
+def test_a_loop_whose_conditions_make_no_sense_fails_at_its_place(condition: str, most: str, told: str) -> None:
+    source = LOOP.replace("{{ outputs.until.iterationCount >= 2 }}", condition).replace("PT1S}", f'PT1S, maxIterations: "{most}"}}', 1)
+    world = World(source, outcomes={"flaky": [S.SUCCESS]}, laws=ALL)
+    life = world.create("loop")
+    world.settle()
+    assert (life.history[-1], life.run("until").state.current) == ("FAILED", S.FAILED)
+    assert [line.task_id for line in world.logs if told in line.message] == ["until"]
