@@ -29,7 +29,7 @@ app.add_typer(flow_app, name="flow")
 app.add_typer(plugin_app, name="plugin")
 
 Paths = Annotated[
-    list[Path], typer.Argument(metavar="PATH...", help="Flow files, folders of them, or - for standard input.", show_default=False)
+    list[Path], typer.Argument(metavar="PATH", help="Flow files, folders of them, or - for standard input.", show_default=False)
 ]
 Output = Annotated[str, typer.Option("-o", "--output", metavar="table|json", help="For people, or for programs.")]
 
