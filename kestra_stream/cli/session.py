@@ -21,8 +21,8 @@ from kestra_stream.models.state import S
 _LOOK = 0.1
 _GLANCE = 0.001
 _KILL_PATIENCE = 60.0
-# What runs beside a pause may end, so that what is printed is whole; but nobody waits for long work.
-_PAUSE_PATIENCE = 5.0
+# What runs beside a pause, or beside the failure that ended all, may end, so that what is printed is whole; but nobody waits for long work.
+_PATIENCE = 5.0
 
 Visit = tuple[str, str, int]
 """One arrival at a pause: its execution, its task run, and how often that one has changed."""
@@ -52,6 +52,7 @@ class Session:
         self._deadline = None if terms.timeout is None else time.monotonic() + terms.timeout
         self._killed_at: float | None = None
         self._paused_at: float | None = None
+        self._done_at: float | None = None
         self._timed_out = False
         self._visited: set[Visit] = set()
         self._killed: set[str] = set()
@@ -63,7 +64,7 @@ class Session:
             Crashed: the engine can not go on.
         """
         while not self._is_over(screen):
-            screen.show(self._follower.poll(_LOOK if not self._follower.is_done(self._id) else _GLANCE))
+            screen.show(self._follower.poll(_GLANCE if self._follower.is_done(self._id) and not self._follower.has_late_runs() else _LOOK))
             self._engine.check()
             if self._wants_to_stop():
                 if not self._kill(screen):
@@ -82,7 +83,10 @@ class Session:
         if not self._follower.is_done(self._id) or not self._engine.is_idle:
             return False
         screen.show(self._follower.poll(0))
-        return self._follower.is_done(self._id)
+        if not self._follower.is_done(self._id):
+            return False
+        self._done_at = self._done_at or time.monotonic()
+        return not self._follower.has_late_runs() or time.monotonic() >= self._done_at + _PATIENCE
 
     # -- the end by force ----------------------------------------------------------------------------------------------
 
@@ -114,7 +118,7 @@ class Session:
                 continue
             if self._terms.on_pause == "stop":
                 self._paused_at = self._paused_at or time.monotonic()
-                return not self._follower.works() or time.monotonic() >= self._paused_at + _PAUSE_PATIENCE
+                return not self._follower.works() or time.monotonic() >= self._paused_at + _PATIENCE
             run = next(paused.paused_runs(), None)
             visit = (paused.head.id, run.id if run is not None else "", len((run or paused.head).state.histories))
             if visit not in self._visited:

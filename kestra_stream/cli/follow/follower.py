@@ -32,6 +32,7 @@ class Follower:
         self._awaited: dict[str, None] = {}
         self._waiting: dict[str, None] = {}
         self._paused: dict[str, None] = {}
+        self._overtaken: dict[str, None] = {}
 
     def poll(self, timeout: float) -> list[LogEntry]:
         """Take in what has happened; return the new log lines."""
@@ -56,9 +57,10 @@ class Follower:
         if event.execution is not None:
             self.calls.setdefault(calling_run(known), Crowd()).put(known.head.id, known.head.state.current)
         _mark(self._waiting, event.execution_id, on=not known.finished)
+        _mark(self._overtaken, event.execution_id, on=known.finished and any(known.working_runs()))
         retried = known.finished and known.head.state.current is S.RETRIED
         _mark(self._awaited, event.execution_id, on=retried and event.execution_id not in self._successors)
-        _mark(self._paused, event.execution_id, on=not known.finished and known.head.state.current is S.PAUSED)
+        _mark(self._paused, event.execution_id, on=not known.finished and _waits(known))
 
     def _succeed(self, known: Followed) -> None:
         """Note the execution that a new one was created in place of."""
@@ -86,6 +88,10 @@ class Follower:
         known = self.executions.get(execution_id)
         return known is not None and known.finished and not self._waiting and not self._awaited
 
+    def has_late_runs(self) -> bool:
+        """Whether an execution has ended before work that it does not wait for, as beside a failure in a Parallel."""
+        return bool(self._overtaken)
+
     def open_executions(self) -> list[str]:
         """Ids of the executions that have not finished."""
         return list(self._waiting)
@@ -112,6 +118,12 @@ def calling_run(known: Followed) -> str:
     """Return the id of the task run that called an execution; an empty text for one that a person started."""
     variables = known.head.trigger.variables if known.head.trigger is not None else {}
     return str(variables.get("taskRunId", ""))
+
+
+def _waits(known: Followed) -> bool:
+    """Whether an execution waits for somebody, in `afterExecution` too: then it has its last state already."""
+    state = known.head.state.current
+    return state is S.PAUSED or (state.is_terminal and any(known.paused_runs()))
 
 
 def _mark(names: dict[str, None], name: str, *, on: bool) -> None:

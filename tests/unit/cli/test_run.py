@@ -198,3 +198,21 @@ def test_batches_stand_in_their_order_however_they_started(tmp_path: Path) -> No
     main = flow(tmp_path, f"inputs: [{{id: f, type: FILE}}]\ntasks: [{items}]")
     done = kestra("run", main, tmp_path / "batch.yaml", "-i", "f=@rows.txt", cwd=tmp_path, check=1)
     assert re.findall(r"→ batch (#\d+)", done.stdout) == [f"#{number}" for number in range(1, 10)]
+
+
+@pytest.mark.parametrize(("on_pause", "code", "state"), [("stop", 4, "PAUSED"), ("resume", 0, "SUCCESS")])
+def test_a_pause_after_the_end_is_one_like_any_other(tmp_path: Path, on_pause: str, code: int, state: str) -> None:
+    after = "afterExecution: [{id: p, type: io.kestra.plugin.core.flow.Pause}]"
+    done = kestra("run", flow(tmp_path, f"{LOG}\n{after}"), "--on-pause", on_pause, "-o", "json", cwd=tmp_path, check=code)
+    execution = json.loads(done.stdout)["execution"]
+    assert execution["state"]["current"] == "SUCCESS"
+    assert execution["taskRunList"][1]["state"]["current"] == state
+
+
+def test_work_beside_the_failure_that_ended_all_may_end(tmp_path: Path) -> None:
+    beside = "{id: beside, type: io.kestra.plugin.scripts.shell.Commands, commands: [sleep 1]}"
+    fail = "{id: fail, type: io.kestra.plugin.core.execution.Fail}"
+    both = flow(tmp_path, f"tasks: [{{id: both, type: io.kestra.plugin.core.flow.Parallel, tasks: [{beside}, {fail}]}}]")
+    done = kestra("run", both, "-o", "json", cwd=tmp_path, check=1)
+    runs = {run["taskId"]: run["state"]["current"] for run in json.loads(done.stdout)["execution"]["taskRunList"]}
+    assert runs == {"both": "FAILED", "beside": "SUCCESS", "fail": "FAILED"}
