@@ -27,11 +27,12 @@ tasks:
   - {id: p, type: io.kestra.plugin.core.flow.Pause, onResume: [{id: ok, type: BOOL, defaults: true}]}
   - {id: a, type: io.kestra.plugin.core.debug.Return, format: "{{ outputs.p.onResume.ok }}"}
 """
-SLOW = """
+OWN_SLEEP = str(100_000 + os.getpid())  # other test runs on this machine have sleepers of their own
+SLOW = f"""
 tasks:
   - id: slow
     type: io.kestra.plugin.scripts.shell.Commands
-    commands: ["trap '' TERM; sleep 321 & sleep 321"]
+    commands: ["trap '' TERM; sleep {OWN_SLEEP} & sleep {OWN_SLEEP}"]
 """
 
 
@@ -108,7 +109,7 @@ def test_ctrl_c_kills_the_execution_and_its_processes(tmp_path: Path) -> None:
 
 
 def sleepers() -> list[int]:
-    return [one.pid for one in psutil.process_iter(["cmdline"]) if one.info["cmdline"] == ["sleep", "321"]]
+    return [one.pid for one in psutil.process_iter(["cmdline"]) if one.info["cmdline"] == ["sleep", OWN_SLEEP]]
 
 
 def test_validate_names_every_fault_with_its_place(tmp_path: Path) -> None:

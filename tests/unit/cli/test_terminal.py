@@ -1,5 +1,6 @@
 """What a person sees in a terminal, and is asked there."""
 
+import os
 import signal
 from pathlib import Path
 
@@ -208,7 +209,8 @@ def test_a_question_gives_way_to_ctrl_c_and_to_the_timeout(tmp_path: Path, argum
 
 @pytest.mark.parametrize("how", ["ctrl-c", "SIGTERM", "closed", "twice"])
 def test_processes_die_with_the_run_however_it_is_ended(tmp_path: Path, how: str) -> None:
-    seconds = 4000 + ["ctrl-c", "SIGTERM", "closed", "twice"].index(how)
+    own = 10 * os.getpid()  # other test runs on this machine have sleepers of their own
+    seconds = 1_000_000 + own + ["ctrl-c", "SIGTERM", "closed", "twice"].index(how)
     with PseudoTerminal("run", flow(tmp_path, STUBBORN.replace("{0}", str(seconds))), cwd=tmp_path) as terminal:
         terminal.wait_for("INFO  stubborn: started")
         match how:
