@@ -34,6 +34,12 @@ def cut(step: Step) -> None:
 
 
 def has_worked_enough(step: Step) -> bool:
-    """Whether others should have their turn: expressions have used much in this step, or of late while the rest of a step waits."""
-    waits = step.state.is_continuing and step.is_continuing
-    return step.rendered > MOST_IN_A_STEP or (waits and step.spent > BURST // 10)
+    """Whether others should have their turn: expressions have used much in this step.
+
+    What has used much of late works in steps of its own (`Continued`), of which there is one at a time, and not in each of the many
+    that reports of workers begin.
+    """
+    if step.rendered > MOST_IN_A_STEP:
+        return True
+    goes_on = step.state.is_continuing and not step.is_continuing
+    return step.spent > BURST // 10 and not goes_on
