@@ -17,7 +17,7 @@ from kestra_stream.plugin.document.scalars import scalar
 from kestra_stream.plugin.document.yaml_errors import sentence_and_mark
 
 MOST_CHARACTERS = 5_000_000
-MOST_DEPTH = 100
+MOST_DEPTH = 200
 MOST_VALUES = 300_000
 MOST_DOCUMENTS = 1_000
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
