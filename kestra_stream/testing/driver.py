@@ -12,6 +12,7 @@ draws the same history, so a failure can be replayed by its number.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import lru_cache
 from random import Random
 from typing import Any
 
@@ -89,6 +90,12 @@ class Story:
         return [entry.message for entry in self.logs]
 
 
+@lru_cache(maxsize=64)
+def _parsed(source: str) -> Flow:
+    """Parse a flow of built-in types, once for all the seeds that it is run with."""
+    return parse_flow(source, registry=default_registry())
+
+
 class Driver:
     """Runs flows.
 
@@ -114,11 +121,11 @@ class Driver:
         self.repository = memory_repository()
         self._vault = Vault(ENCRYPTION_KEY)
         self._flows: dict[tuple[str, str, str, int], Flow] = {}
-        registry = registry or default_registry()
         for source in sources:
-            self.add_flow(parse_flow(source, registry=registry))
+            self.add_flow(_parsed(source) if registry is None else parse_flow(source, registry=registry))
         self.loops: list[Loop] = []
         self.worker = DriverWorker(self.find_flow, self.repository, storage, self.clock, outcomes or {}, self._vault)
+        self._plans = self._all_plans()
         self.workplace = Workplace(self.worker, self.log, self.log.work_queue(), self.clock, self.random, self.mischief, self._index)
         for factory in (self._executor, Limiter, self._flow_limits, self._liveness, self._indexer):
             self._join(factory)
@@ -223,12 +230,17 @@ class Driver:
     def equip(self, **changes: Any) -> None:
         """Change what attempts and the engine see of the server: `globals`, `envs`, `kestra`, `zone`, ..."""
         self.worker.equip(**changes)
+        self._plans = self._all_plans()
         self._replace(next(place for place, loop in enumerate(self.loops) if isinstance(loop.processor, Executor)))
 
     # -- processors ----------------------------------------------------------------------------------------------------
 
     def _executor(self) -> Executor:
-        return Executor(Plans(self.find_flow, self._vault, self.worker.server), self._history)
+        return Executor(self._plans, self._history)
+
+    def _all_plans(self) -> Plans:
+        """What flows compile to: the same for all executors, which come and go."""
+        return Plans(self.find_flow, self._vault, self.worker.server)
 
     def _history(self, execution_id: str) -> Any:
         executions = self.repository.executions
