@@ -28,7 +28,7 @@ def dispatch(step: Step, run_id: str) -> None:
     node = step.node(run)
     if step.is_killing or not is_live(step, run, node):
         return put(step, run.with_state(S.KILLED, step.now))
-    if node.id in step.execution.breakpoints:
+    if node.id in step.execution.breakpoints and not node.is_after:
         return _stop_at_breakpoint(step, run)
     try:
         if node.run_if is not None and not is_truthy(render(step, run, node.run_if.source)):

@@ -9,7 +9,7 @@ from kestra_stream.engine.draft.work import take_todo
 from kestra_stream.engine.plan import ROOT
 from kestra_stream.engine.rules import retries, scopes
 from kestra_stream.engine.rules.outcomes import cut_off, end_at_once
-from kestra_stream.engine.state import Phase, TimerKind
+from kestra_stream.engine.state import Phase, TimerKind, WorkKind
 from kestra_stream.engine.step import Step
 from kestra_stream.models import behaviour as b
 from kestra_stream.models.execution import TaskRun
@@ -40,8 +40,9 @@ def kill(step: Step, message: Kill) -> None:
     take_todo(step)
     if step.open_runs:
         set_timer(step, "kill-grace", step.now + GRACE, TimerKind.KILL_GRACE, "")
-    if ROOT in step.scopes and step.scopes[ROOT].open == 0:
-        scopes.close(step, ROOT)
+    if step.phase is Phase.OUTPUTS:  # all has ended, but the outputs wait for an answer: nobody does any more
+        step.end = S.KILLED
+        step.push(WorkKind.OUTPUTS, ROOT)
     return None
 
 
