@@ -94,11 +94,8 @@ def _float(value: Any) -> float:
         narrow = math.inf
     if math.isinf(narrow):
         raise Unfit("it must be a number of 32 bits")
-    for digits in range(1, 10):
-        short = float(f"{narrow:.{digits}g}")
-        if unpack("f", pack("f", short))[0] == narrow:
-            return short
-    return float(narrow)
+    shorter = (float(f"{narrow:.{digits}g}") for digits in range(1, 10))  # nine digits always suffice
+    return next(short for short in shorter if unpack("f", pack("f", short))[0] == narrow)
 
 
 def _boolean(value: Any) -> bool:

@@ -330,9 +330,7 @@ def _parents(step: Step, run: TaskRun) -> list[dict[str, Any]]:
     while around is not None:
         entry: dict[str, Any] = {}
         if around.value is not None:
-            entry["taskrun"] = {"value": around.value}
-            if around.iteration is not None:
-                entry["taskrun"]["iteration"] = around.iteration
+            entry["taskrun"] = {"value": around.value, "iteration": around.iteration}
         if around.outputs:
             entry["outputs"] = around.outputs
         if entry:

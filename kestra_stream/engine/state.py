@@ -263,8 +263,3 @@ class ExecutionState:
     broken: Map[str, None] = field(default_factory=Map)
     spent: int = 0
     spent_at: datetime | None = None
-
-    @property
-    def is_finished(self) -> bool:
-        """Whether the execution has ended, afterExecution included; results of runs that were still open may yet come."""
-        return self.phase is Phase.FINISHED

@@ -39,8 +39,8 @@ def statements_of(body: Body) -> Iterator[Statement]:
                 yield from statements_of(otherwise)
             case Macro(body=inner) | Block(body=inner) | FilterBlock(body=inner):
                 yield from statements_of(inner)
-            case Text() | Print() | Assign():
-                pass
+            case _:
+                pass  # nothing is inside a text, a print or an assignment
 
 
 def _is_node(value: object) -> TypeGuard[tuple[object, ...]]:
@@ -81,8 +81,8 @@ class TagCompiler:
                     noted.assigned.update(parameter for parameter, _ in parameters)
                 case Block(name=name):
                     noted.block_names.add(name)
-                case Text() | Print() | If() | FilterBlock():
-                    pass
+                case _:
+                    pass  # the others make no names
 
     def body(self, body: Body) -> Run:
         """Compile statements that follow each other."""

@@ -55,9 +55,7 @@ def watch_again(step: Step, run_id: str) -> None:
 
 def timed_out(step: Step, run_id: str) -> None:
     """The time is over: stop what runs inside, then go on as after a failure."""
-    run = step.task_runs.get(run_id)
-    if run is None or run.state.is_terminal or step.is_killing:
-        return
+    run = step.task_runs[run_id]
     message = f"Timeout after {_spent(step, run)}"
     step.log(Level.ERROR, message, run)
     if isinstance(step.node(run).behaviour, b.CallFlow):
@@ -105,11 +103,9 @@ def _kill_children(step: Step, run_ids: set[str]) -> None:
 
 def _go_on(step: Step, run_id: str) -> None:
     """Enter the errors branch; a flowable that was in its last branches already ends at once."""
-    scope = step.scopes.get(run_id)
-    if scope is None:
-        return
+    section = step.scopes[run_id].section
     scopes.break_scope(step, run_id)
-    if scope.section is Section.MAIN:
+    if section is Section.MAIN:
         scopes.enter(step, run_id, Section.ERRORS)
     else:
         scopes.close(step, run_id)

@@ -102,10 +102,10 @@ def loop_values(step: Step, run: TaskRun, raw: Any) -> list[str]:
     Raises:
         ExpressionError: not a list, or an element is null.
     """
-    values = raw
+    values: Any
     if isinstance(raw, str):
         values = _parsed(evaluate(step, run, raw))
-    elif isinstance(raw, list | tuple):
+    else:
         values = [evaluate(step, run, item) if isinstance(item, str) else render(step, run, item) for item in raw]
     if isinstance(values, Mapping) or not isinstance(values, Sequence) or isinstance(values, str):
         raise ExpressionError(f"the values of a loop must be a list, but are {type(values).__name__}")
@@ -197,9 +197,7 @@ def _whole_number(value: Any) -> int:
 
 def next_round(step: Step, run_id: str) -> None:
     """Drop the children of the last round and begin the next."""
-    run, scope = step.task_runs.get(run_id), step.scopes.get(run_id)
-    if run is None or scope is None:
-        return
+    run, scope = step.task_runs[run_id], step.scopes[run_id]
     drop_children(step, run_id)
     following = scope.iteration + 1
     put_with_outputs(step, with_outputs(run, {"iterationCount": following}))

@@ -140,14 +140,13 @@ def end_pause(step: Step, run: TaskRun, state: StateType) -> None:
 
 def pause_is_over(step: Step, timer: Timer) -> None:
     """The duration (or the timeout) of a pause has elapsed."""
-    run = step.task_runs.get(timer.subject)
-    if run is None or run.state.current is not S.PAUSED:
-        return
+    run = step.task_runs[timer.subject]
     behaviour = step.node(run).behaviour
+    assert isinstance(behaviour, b.Pause)  # noqa: S101 - nothing else sets this timer, and what ends a pause cancels it
     if timer.kind is TimerKind.PAUSE_TIMEOUT:
         step.log(Level.ERROR, "the pause timed out before anybody resumed it", run)
         end_pause(step, run, S.FAILED)
-    elif isinstance(behaviour, b.Pause):
+    else:
         _end_by_date(step, run, behaviour)
 
 

@@ -82,9 +82,7 @@ def _hand_over(step: Step, run: TaskRun, moment: datetime) -> None:
 
 def try_again(step: Step, timer: Timer) -> None:
     """The date of the next attempt has come."""
-    run = step.task_runs.get(timer.subject)
-    if run is None or run.state.current is not S.RETRYING:
-        return
+    run = step.task_runs[timer.subject]
     put(step, run.with_state(S.CREATED, step.now))
     step.push(WorkKind.DISPATCH, run.id)
     if step.execution.state.current is S.RETRYING:

@@ -81,8 +81,7 @@ def _kept_for_later(owner: Node, runs: list[TaskRun]) -> Map[str, None]:
         return Map()
     by_value: dict[int, list[TaskRun]] = {}
     for run in runs:
-        if run.iteration is not None:
-            by_value.setdefault(run.iteration, []).append(run)
+        by_value.setdefault(run.iteration or 0, []).append(run)
     width = len(owner.children(Section.MAIN))
     begun = [
         place for place in sorted(by_value) if len(by_value[place]) < width or not all(run.state.is_terminal for run in by_value[place])

@@ -9,7 +9,7 @@ from immutables import Map
 
 from kestra_stream.engine.context import evaluate, flag, keep_secret, render
 from kestra_stream.engine.draft.kept import set_child
-from kestra_stream.engine.draft.runs import path_of, put, put_with_outputs, with_outputs
+from kestra_stream.engine.draft.runs import put, put_with_outputs, show_outputs, with_outputs
 from kestra_stream.engine.plan import Node, Section
 from kestra_stream.engine.rules import retries
 from kestra_stream.engine.rules.outcomes import end
@@ -159,8 +159,7 @@ def conclude(step: Step, run: TaskRun, state: StateType, message: str | None) ->
     """End the attempt of a call with what came of it."""
     last = run.attempts[-1]
     run = replace(run, attempts=(*run.attempts[:-1], replace(last, state=last.state.to(state, step.now))))
-    if run.outputs:
-        step.outputs = step.outputs.with_value(path_of(step, run), run.outputs)
+    show_outputs(step, run)
     retries.conclude(step, run, state, message)
 
 
@@ -188,8 +187,7 @@ def start_batches(step: Step, run_id: str) -> None:
     scope, run = step.scopes[run_id], step.task_runs[run_id]
     node = step.node(run)
     call_flow = node.behaviour
-    if scope.batches is None or not isinstance(call_flow, b.CallFlow):
-        return None
+    assert scope.batches is not None and isinstance(call_flow, b.CallFlow)  # noqa: S101, PT018 - nothing else has batches
     base = str(_split_outputs(step, run, call_flow)["base"])
     total = scope.batches.total
     while scope.created < total:

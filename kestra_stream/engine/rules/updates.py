@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, assert_never
 
 import orjson
 from immutables import Map
@@ -38,6 +38,8 @@ def apply(step: Step, run: TaskRun, update: Update) -> None:
         case b.Exit(state=state):
             ended = _exit_state(render(step, run, state))
             return _exit(step, with_attempt(run, ended, step), ended)
+        case _:
+            assert_never(update)
     return end(step, with_attempt(run, S.SUCCESS, step), S.SUCCESS)
 
 
