@@ -26,8 +26,7 @@ _PARSED_YAML = compile_template("{{ yaml(text) }}")
 class _NoChance:
     """A template that only parses YAML needs neither chance nor a clock."""
 
-    def random_bytes(self, count: int) -> bytes:
-        return bytes(count)
+    random_bytes = staticmethod(bytes)
 
 
 _BARE = Environment(now=lambda: datetime.min.replace(tzinfo=UTC), zone=UTC, random=_NoChance())
@@ -88,10 +87,7 @@ def _float(value: Any) -> float:
     text = str(value).strip() if not isinstance(value, int) or value.bit_length() < _WIDEST else ""
     if _NUMBER.fullmatch(text) is None:
         raise Unfit("it must be a number")
-    try:
-        narrow = unpack("f", pack("f", float(text)))[0]
-    except OverflowError:
-        narrow = math.inf
+    narrow = unpack("f", pack("f", float(text)))[0]
     if math.isinf(narrow):
         raise Unfit("it must be a number of 32 bits")
     shorter = (float(f"{narrow:.{digits}g}") for digits in range(1, 10))  # nine digits always suffice

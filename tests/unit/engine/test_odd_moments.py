@@ -285,13 +285,13 @@ def test_inputs_that_do_not_fit_end_it_before_it_begins() -> None:
 
 
 def test_many_values_begin_in_slices_and_none_is_lost() -> None:
-    values = "[" + ", ".join(map(str, range(1100))) + "]"
+    values = "[" + ", ".join(map(str, range(600))) + "]"
     world, life = begun(f"tasks: [{{id: l, type: {FLOW}.ForEach, values: {values}, concurrencyLimit: 0, tasks: [{{id: a, {LOG}}}]}}]")
     world.laws = ()
     world.restart_executor("e")
     world.settle()
     assert life.head.state.current is S.SUCCESS
-    assert len(life.states()["a"]) == 1100
+    assert len(life.states()["a"]) == 600
 
 
 def batches(count: int, **outcomes: object) -> tuple[World, Life]:
@@ -301,17 +301,17 @@ def batches(count: int, **outcomes: object) -> tuple[World, Life]:
 
 
 def test_many_batches_begin_in_slices_also_after_a_restart_of_the_executor() -> None:
-    world, life = batches(1100)
+    world, life = batches(600)
     until(world, lambda: life.state is not None and life.state.children)
-    assert len(life.state.children if life.state is not None else ()) < 1100
+    assert len(life.state.children if life.state is not None else ()) < 600
     world.restart_executor("e")
     world.settle()
     assert life.head.state.current is S.SUCCESS
-    assert len([child for child in world.lives.values() if child.head.flow_id == "child"]) == 1100
+    assert len([child for child in world.lives.values() if child.head.flow_id == "child"]) == 600
 
 
 def test_a_restart_while_batches_are_being_made_makes_each_once() -> None:
-    world, life = batches(700)
+    world, life = batches(520)
     until(world, lambda: life.state is not None and life.state.children)
     world.deliver("e", i.Pause())
     world.settle()
@@ -319,7 +319,7 @@ def test_a_restart_while_batches_are_being_made_makes_each_once() -> None:
     world.deliver("e", i.Resume())
     world.settle()
     assert life.head.state.current is S.SUCCESS
-    assert len([child for child in world.lives.values() if child.head.flow_id == "child"]) == 700
+    assert len([child for child in world.lives.values() if child.head.flow_id == "child"]) == 520
 
 
 # -- what a worker runs inside a directory -----------------------------------------------------------------------------
