@@ -215,3 +215,26 @@ def test_every_input_that_does_not_fit_is_named() -> None:
     with pytest.raises(InvalidInputs) as caught:
         resolve([{"id": "a", "type": "INT"}, {"id": "b", "type": "DATE"}, {"id": "c", "type": "STRING"}], a="x", b="y", c="z")
     assert [fault.path for fault in caught.value.faults] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("extras", "given", "reason"),
+    [
+        ({"type": "SELECT", "values": ["a"]}, {}, "missing required input"),
+        ({"type": "SELECT", "expression": "{{ n }}"}, {"n": "7"}, "must render to a list"),
+        ({"type": "STRING", "validator": "(x+x+)+y"}, {"x": "x" * 60}, "takes more than"),
+        ({"type": "STRING", "validator": "a" * 200_000}, {"x": "a"}, "characters at most"),
+    ],
+)
+def test_a_choice_or_a_pattern_that_cannot_be_used_is_told(extras: dict[str, Any], given: dict[str, Any], reason: str) -> None:
+    inputs = [{"id": "n", "type": "JSON", "required": False}, {"id": "x", "dependsOn": {"inputs": ["n"]}, **extras}]
+    with pytest.raises(InvalidInputs, match=reason):
+        resolve(inputs, **given)
+
+
+def test_a_choice_of_nothing_selects_nothing() -> None:
+    inputs = [
+        {"id": "n", "type": "JSON", "required": False},
+        {"id": "x", "type": "SELECT", "expression": "{{ n }}", "autoSelectFirst": True, "required": False, "dependsOn": {"inputs": ["n"]}},
+    ]
+    assert resolve(inputs, n="[]")["x"] is None

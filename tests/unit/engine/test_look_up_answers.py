@@ -163,3 +163,16 @@ def test_what_is_drawn_by_chance_is_drawn_alike_by_whoever_decides_again() -> No
     first = life.past[0]
     other = decide(first.before, first.message, first.now + timedelta(days=1))
     assert [run.outputs for run in other.state.task_runs.values() if run.task_id == "t"] == [life.run("t").outputs]
+
+
+TWO = f"""
+tasks:
+  - {{id: t, type: {FLOW}.Switch, value: "{{{{ kv('a') ~ secret('b') }}}}", cases: {{xy: [{{id: x, {LOG}}}]}}}}
+"""
+
+
+def test_an_answer_is_kept_while_another_is_awaited_also_by_an_executor_that_restarts() -> None:
+    world, life = begun(TWO, kv="x", secret="y")
+    while world.turn(0):
+        world.restart_executor("e")
+    assert life.states() == {"t": ["SUCCESS"], "x": ["SUCCESS"]}

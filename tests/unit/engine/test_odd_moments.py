@@ -491,3 +491,51 @@ def test_the_same_input_on_a_paused_parallel_is_decided_alike_after_a_restart() 
     before = decide(life.state, i.Resume(), world.now)
     world.restart_executor("e")
     assert decide(life.state, i.Resume(), world.now).commands == before.commands
+
+
+def test_a_resume_of_a_run_that_is_not_paused_changes_nothing() -> None:
+    world, life = begun(f"tasks: [{{id: a, {LOG}}}, {{id: b, type: {FLOW}.Pause}}]")
+    world.settle()
+    for run_id in ("nobody", life.run("a").id):
+        decision = world.deliver("e", i.Resume(task_run_id=run_id))
+        assert decision is not None
+        assert decision.commands == ()
+    assert life.head.state.current is S.PAUSED
+
+
+def test_a_pause_whose_flowable_is_dropped_leaves_nothing() -> None:
+    """A person restarts what failed around a pause: the pause comes to be anew."""
+    parallel = f"{{id: p, type: {FLOW}.Parallel, tasks: [{{id: a, {LOG}}}, {{id: b, type: {FLOW}.Pause, tasks: [{{id: c, {LOG}}}]}}]}}"
+    world, life = begun(f"tasks: [{parallel}]\nerrors: [{{id: wait, type: {FLOW}.Pause}}]", {"a": [S.FAILED, S.SUCCESS]})
+    until(world, lambda: life.head.state.current is S.PAUSED)
+    world.deliver("e", i.Resume())
+    world.settle()
+    assert life.states()["wait"] == ["PAUSED"]
+    world.deliver("e", i.Restart())
+    world.settle()
+    world.deliver("e", i.Resume())
+    world.settle()
+    assert life.head.state.is_terminal
+
+
+def test_the_end_of_a_batch_counts_once_however_often_it_is_told() -> None:
+    world, life = batches(3, c1=[S.SUCCESS])
+    told: list[i.ExecutionInput] = []
+    while world.turn(0):
+        for past in life.past:
+            if isinstance(past.message, i.SubflowEnded) and past.message not in told:
+                told.append(past.message)
+                world.deliver("e", past.message)
+    assert len(told) == 3
+    assert life.head.state.current is S.SUCCESS
+
+
+def test_children_are_replayed_from_inside_a_branch_for_errors_only_as_their_branch() -> None:
+    world, _ = begun(f"{ONE}\nerrors: [{{id: seq, type: {FLOW}.Sequential, tasks: [{{id: x, type: {FLOW}.Pause}}]}}]", {"a": [S.FAILED]})
+    world.settle()
+    world.deliver("e", i.Resume())
+    world.settle()
+    world.deliver("e", i.Restart(2, "again"))
+    world.settle()
+    again = world.lives["again"]
+    assert again.states()["a"][0] == "FAILED"
