@@ -183,7 +183,7 @@ class Standalone:
         self.executions.send(execution_id, message)
 
 
-def worker_services(settings: Settings, backend: Backend, clock: Clock, command: Callable[[str, Any], None]) -> Services:
+def worker_services(settings: Settings, backend: Backend, clock: Clock, command: Callable[[str, object], None]) -> Services:
     """Assemble what all attempts share."""
     language = settings.language
     prefix = language.environment_prefix

@@ -20,7 +20,6 @@ KestraError
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 
 class KestraError(Exception):
@@ -98,7 +97,7 @@ class LookupNeeded(KestraError):
         call: name of the function, positional and named arguments.
     """
 
-    def __init__(self, name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+    def __init__(self, name: str, args: tuple[object, ...], kwargs: Mapping[str, object]) -> None:
         super().__init__(f"{name}() must be looked up")
         self.call = (name, args, dict(kwargs))
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict
-from typing import Any
 
 import orjson
 
@@ -116,7 +115,7 @@ def _counted(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
-def _shown(engine: Standalone, tenant: str, value: Any) -> str:
+def _shown(engine: Standalone, tenant: str, value: object) -> str:
     """Show a value in a line; a stored file by its place on this machine."""
     if isinstance(value, str):
         text = engine.place_of(tenant, value) if value.startswith("kestra://") else value

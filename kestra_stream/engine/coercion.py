@@ -36,7 +36,7 @@ class Unfit(ValueError):
     """A value is not of the type; the message says what is wanted."""
 
 
-def coerce(kind: InputType, value: Any, item_type: InputType | None = None) -> Any:
+def coerce(kind: InputType, value: object, item_type: InputType | None = None) -> Any:
     """Return the value as its type stores it; None stays None.
 
     Raises:
@@ -50,7 +50,7 @@ def coerce(kind: InputType, value: Any, item_type: InputType | None = None) -> A
     return _COERCIONS[kind](value)
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, bool):
@@ -63,11 +63,11 @@ def _text(value: Any) -> str:
     return str(value)
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     return dict(value) if isinstance(value, Mapping) else str(value)
 
 
-def _integer(value: Any) -> int:
+def _integer(value: object) -> int:
     if isinstance(value, bool):
         raise Unfit("it must be an integer")
     if isinstance(value, int):
@@ -80,7 +80,7 @@ def _integer(value: Any) -> int:
     return int(text)
 
 
-def _float(value: Any) -> float:
+def _float(value: object) -> float:
     """Read a 32-bit number: the shortest decimal that means the same 32 bits, so that 42.42 stays 42.42."""
     if isinstance(value, bool):
         raise Unfit("it must be a number")
@@ -94,11 +94,11 @@ def _float(value: Any) -> float:
     return next(short for short in shorter if unpack("f", pack("f", short))[0] == narrow)
 
 
-def _boolean(value: Any) -> bool:
+def _boolean(value: object) -> bool:
     return value if isinstance(value, bool) else str(value).lower() == "true"
 
 
-def _datetime(value: Any) -> str:
+def _datetime(value: object) -> str:
     moment = value if isinstance(value, datetime) else None
     if moment is None:
         try:
@@ -114,14 +114,14 @@ def _datetime(value: Any) -> str:
     return text.replace("+00:00", "Z")
 
 
-def _date(value: Any) -> str:
+def _date(value: object) -> str:
     try:
         return date.fromisoformat(str(value).strip()).isoformat()
     except ValueError:
         raise Unfit("it must be a date such as 2023-01-31") from None
 
 
-def _time(value: Any) -> str:
+def _time(value: object) -> str:
     try:
         found = time.fromisoformat(str(value).strip())
     except ValueError:
@@ -131,7 +131,7 @@ def _time(value: Any) -> str:
     return found.isoformat()
 
 
-def _duration(value: Any) -> float:
+def _duration(value: object) -> float:
     try:
         if isinstance(value, int | float) and not isinstance(value, bool):
             return float(timedelta(seconds=value).total_seconds())
@@ -140,7 +140,7 @@ def _duration(value: Any) -> float:
         raise Unfit("it must be a duration such as PT5M6S") from None
 
 
-def _json(value: Any) -> Any:
+def _json(value: object) -> object:
     if not isinstance(value, str):
         return value
     try:
@@ -149,7 +149,7 @@ def _json(value: Any) -> Any:
         raise Unfit(f"it must be JSON ({error})") from None
 
 
-def _yaml(value: Any) -> Any:
+def _yaml(value: object) -> object:
     if not isinstance(value, str):
         return value
     try:
@@ -158,28 +158,28 @@ def _yaml(value: Any) -> Any:
         raise Unfit(f"it must be YAML ({str(error).partition(', in the expression')[0]})") from None
 
 
-def _uri(value: Any) -> str:
+def _uri(value: object) -> str:
     text = _text(value)
     if not _URI.fullmatch(text):
         raise Unfit("it must be a URI such as https://example.org/path")
     return text
 
 
-def _email(value: Any) -> str:
+def _email(value: object) -> str:
     text = _text(value)
     if not _EMAIL.fullmatch(text):
         raise Unfit("it must be an e-mail address")
     return text
 
 
-def _file(value: Any) -> str:
+def _file(value: object) -> str:
     text = _text(value)
     if not text.startswith(("kestra://", "nsfile://", "file://")):
         raise Unfit("it must be the `kestra://` URI of a file in internal storage")
     return text
 
 
-def _list(value: Any) -> list[Any]:
+def _list(value: object) -> list[object]:
     if isinstance(value, str):
         try:
             value = orjson.loads(value)
@@ -190,7 +190,7 @@ def _list(value: Any) -> list[Any]:
     return list(value)
 
 
-_COERCIONS: Mapping[InputType, Callable[[Any], Any]] = {
+_COERCIONS: Mapping[InputType, Callable[[object], object]] = {
     T.STRING: _text,
     T.ENUM: _text,
     T.SELECT: _text,

@@ -27,11 +27,12 @@ from kestra_stream.models.execution import Label, TaskRun
 from kestra_stream.models.ids import derived_id
 
 SPILLED = "$spilled"
-_MISSING: Any = object()
-_FLAGS: Mapping[Any, bool] = {True: True, False: False, "true": True, "false": False}
+Unspill = Callable[[object], object]
+_MISSING: object = object()
+_FLAGS: Mapping[object, bool] = {True: True, False: False, "true": True, "false": False}
 
 
-def evaluate(step: Step, run: TaskRun | None, raw: Any, extra: Mapping[str, Any] | None = None) -> Any:
+def evaluate(step: Step, run: TaskRun | None, raw: object, extra: Mapping[str, object] | None = None) -> Any:
     """Render a raw value, keeping the native type where a whole text is one expression.
 
     Raises:
@@ -41,12 +42,12 @@ def evaluate(step: Step, run: TaskRun | None, raw: Any, extra: Mapping[str, Any]
     return _render(step, run, raw, extra, typed=True)
 
 
-def render(step: Step, run: TaskRun | None, raw: Any, extra: Mapping[str, Any] | None = None) -> Any:
+def render(step: Step, run: TaskRun | None, raw: object, extra: Mapping[str, object] | None = None) -> Any:
     """Render a raw value to text (maps and lists: every text in them). Raises as `evaluate`."""
     return _render(step, run, raw, extra, typed=False)
 
 
-def flag(step: Step, run: TaskRun | None, raw: Any) -> bool:
+def flag(step: Step, run: TaskRun | None, raw: object) -> bool:
     """Render a raw value that is true or false, as a bool or as text. Raises as `evaluate`, and for anything else."""
     value = evaluate(step, run, raw)
     text = value.strip().lower() if isinstance(value, str) else value
@@ -55,7 +56,7 @@ def flag(step: Step, run: TaskRun | None, raw: Any) -> bool:
     return _FLAGS[text]
 
 
-def _render(step: Step, run: TaskRun | None, raw: Any, extra: Mapping[str, Any] | None, *, typed: bool) -> Any:
+def _render(step: Step, run: TaskRun | None, raw: object, extra: Mapping[str, object] | None, *, typed: bool) -> object:
     if isinstance(raw, str):
         template = compile_template(raw)
         if template.is_constant:
@@ -69,7 +70,7 @@ def _render(step: Step, run: TaskRun | None, raw: Any, extra: Mapping[str, Any] 
     return render_structure(raw, _variables(step, run, references_of(raw), extra), environment, typed=typed)
 
 
-def _variables(step: Step, run: TaskRun | None, references: Iterable[Reference], extra: Mapping[str, Any] | None) -> dict[str, Any]:
+def _variables(step: Step, run: TaskRun | None, references: Iterable[Reference], extra: Mapping[str, object] | None) -> dict[str, object]:
     variables = pruned(step, run, references, partial(_looked_up_value, step, run))
     named = {reference[0] for reference in references}
     for name, value in step.plan.server.roots.items():
@@ -113,14 +114,14 @@ def _environment(step: Step, run: TaskRun | None, functions: frozenset[str]) -> 
     return Environment(now, server.zone, seed, functions_of_run, server.recursive, budget_of(step), partial(spend, step), server.work_time)
 
 
-def _asking(step: Step, run_id: str, name: str) -> Callable[..., Any]:
-    def call(*args: Any, **kwargs: Any) -> Any:
+def _asking(step: Step, run_id: str, name: str) -> Callable[..., object]:
+    def call(*args: object, **kwargs: object) -> object:
         return _answer(step, run_id, name, args, kwargs)
 
     return call
 
 
-def _answer(step: Step, run_id: str, name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+def _answer(step: Step, run_id: str, name: str, args: tuple[object, ...], kwargs: Mapping[str, object]) -> object:
     key = call_key(name, args, kwargs)
     known = step.answers.get(run_id)
     found = known.get(key) if known is not None else None
@@ -132,7 +133,7 @@ def _answer(step: Step, run_id: str, name: str, args: tuple[Any, ...], kwargs: M
     return reveal(step, value[SEALED], orjson.loads) if is_sealed(value) else value
 
 
-def reveal(step: Step, sealed: str, read: Callable[[str], Any] = str) -> Any:
+def reveal(step: Step, sealed: str, read: Callable[[str], object] = str) -> Any:
     """Open a sealed or encrypted value; it is masked in what this step logs from now on.
 
     Raises:
@@ -146,24 +147,24 @@ def reveal(step: Step, sealed: str, read: Callable[[str], Any] = str) -> Any:
     return value
 
 
-def keep_secret(step: Step, value: Any, *seed: str) -> Any:
+def keep_secret(step: Step, value: object, *seed: str) -> Any:
     """Seal every text of a value in which something is to be read that was opened in this step."""
     secrets = [text for text in step.revealed if text]
     if not secrets:
         return value
 
-    def kept(text: str) -> Any:
+    def kept(text: str) -> object:
         return {SEALED: step.plan.vault.seal(text, step.execution.id, *seed)} if any(secret in text for secret in secrets) else text
 
     return each_text(value, kept)
 
 
-def call_key(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
+def call_key(name: str, args: Sequence[object], kwargs: Mapping[str, object]) -> str:
     """Name a call: the same function and arguments always get the same key."""
     return derived_id(name, orjson.dumps([list(args), dict(kwargs)], default=str, option=orjson.OPT_SORT_KEYS).decode())
 
 
-def _looked_up_value(step: Step, run: TaskRun | None, value: Any) -> Any:
+def _looked_up_value(step: Step, run: TaskRun | None, value: Any) -> object:
     """Replace a value that lies in storage, or is encrypted, by what a look-up found."""
     run_id = run.id if run is not None else ""
     if value.get("type") == ENCRYPTED:
@@ -181,9 +182,9 @@ _ROOTS = (
 )
 
 
-def pruned(step: Step, run: TaskRun | None, references: Iterable[Reference], unspill: Callable[[Any], Any] | None = None) -> dict[str, Any]:
+def pruned(step: Step, run: TaskRun | None, references: Iterable[Reference], unspill: Unspill | None = None) -> dict[str, object]:
     """Build the smallest context that holds all references; `unspill` replaces values that lie elsewhere."""
-    result: dict[str, Any] = {}
+    result: dict[str, object] = {}
     for reference in references:
         if reference == WHOLE_CONTEXT:
             for root in _ROOTS:
@@ -197,9 +198,9 @@ def pruned(step: Step, run: TaskRun | None, references: Iterable[Reference], uns
     return result
 
 
-def _copy(step: Step, run: TaskRun | None, reference: Reference, result: dict[str, Any], unspill: Callable[[Any], Any] | None) -> None:
+def _copy(step: Step, run: TaskRun | None, reference: Reference, result: dict[str, object], unspill: Unspill | None) -> None:
     """Copy what one reference names from the context into the result, level by level."""
-    source: Any = _root(step, run, str(reference[0]))
+    source: object = _root(step, run, str(reference[0]))
     if source is _MISSING:
         return
     target = result
@@ -225,17 +226,17 @@ def _copy(step: Step, run: TaskRun | None, reference: Reference, result: dict[st
     target[key] = source
 
 
-class _Pruned(dict[str, Any]):
+class _Pruned(dict[str, object]):
     """A part of the context of which some is left out."""
 
     __slots__ = ()
 
 
-def _lies_elsewhere(value: Mapping[str, Any]) -> bool:
+def _lies_elsewhere(value: Mapping[str, object]) -> bool:
     return SPILLED in value or value.get("type") == ENCRYPTED
 
 
-def _dynamic(step: Step, run: TaskRun | None, item: DynamicItem) -> Any:
+def _dynamic(step: Step, run: TaskRun | None, item: DynamicItem) -> object:
     """Resolve an index such as `taskrun.value`."""
     source = _root(step, run, str(item.reference[0]))
     for named in item.reference[1:]:
@@ -249,7 +250,7 @@ def _dynamic(step: Step, run: TaskRun | None, item: DynamicItem) -> Any:
     return source
 
 
-def _root(step: Step, run: TaskRun | None, name: str) -> Any:
+def _root(step: Step, run: TaskRun | None, name: str) -> object:
     build = _BUILDERS.get(name)
     if build is not None:
         return build(step)
@@ -259,12 +260,12 @@ def _root(step: Step, run: TaskRun | None, name: str) -> Any:
     return build_for_run(step, run) if build_for_run is not None else _MISSING
 
 
-def _flow(step: Step) -> dict[str, Any]:
+def _flow(step: Step) -> dict[str, object]:
     head = step.execution
     return {"id": head.flow_id, "namespace": head.namespace, "revision": head.flow_revision, "tenantId": head.tenant_id}
 
 
-def _execution(step: Step) -> dict[str, Any]:
+def _execution(step: Step) -> dict[str, object]:
     head = step.execution
     return {
         "id": head.id,
@@ -277,7 +278,7 @@ def _execution(step: Step) -> dict[str, Any]:
 UNSET = {"$unset": True}
 
 
-def variables_of(step: Step) -> Mapping[str, Any]:
+def variables_of(step: Step) -> Mapping[str, object]:
     """Return `vars`: the flow's variables under those that tasks have set, without those that tasks have unset."""
     if not step.execution.variables:
         return step.plan.flow.variables
@@ -285,9 +286,9 @@ def variables_of(step: Step) -> Mapping[str, Any]:
     return {name: value for name, value in merged.items() if value != UNSET}
 
 
-def nested_labels(labels: Sequence[Label]) -> dict[str, Any]:
+def nested_labels(labels: Sequence[Label]) -> dict[str, object]:
     """Turn labels into a map; dots in a key nest, and of two equal keys the later wins."""
-    result: dict[str, Any] = {}
+    result: dict[str, object] = {}
     for label in labels:
         level = result
         *folders, last = label.key.split(".")
@@ -300,16 +301,16 @@ def nested_labels(labels: Sequence[Label]) -> dict[str, Any]:
     return result
 
 
-def _trigger(step: Step) -> Any:
+def _trigger(step: Step) -> object:
     return step.execution.trigger.variables if step.execution.trigger is not None else _MISSING
 
 
-def _error(step: Step) -> Any:
+def _error(step: Step) -> object:
     """The failure that comes first in the history of the execution; only there once something has failed."""
     return step.failure if step.failure is not None else _MISSING
 
 
-_BUILDERS: Mapping[str, Callable[[Step], Any]] = {
+_BUILDERS: Mapping[str, Callable[[Step], object]] = {
     "flow": _flow,
     "execution": _execution,
     "inputs": lambda step: step.execution.inputs,
@@ -323,7 +324,7 @@ _BUILDERS: Mapping[str, Callable[[Step], Any]] = {
 }
 
 
-def _parents(step: Step, run: TaskRun) -> list[dict[str, Any]]:
+def _parents(step: Step, run: TaskRun) -> list[dict[str, object]]:
     """Loops and flowables with outputs around a run, nearest first."""
     found = []
     around = step.parent_run(run)
@@ -339,18 +340,18 @@ def _parents(step: Step, run: TaskRun) -> list[dict[str, Any]]:
     return found
 
 
-def _parent(step: Step, run: TaskRun) -> Any:
+def _parent(step: Step, run: TaskRun) -> object:
     parents = _parents(step, run)
     return parents[0] if parents else _MISSING
 
 
-def _taskrun(_: Step, run: TaskRun) -> dict[str, Any]:
-    values: dict[str, Any] = {"id": run.id, "startDate": run.state.start_date, "attemptsCount": len(run.attempts)}
+def _taskrun(_: Step, run: TaskRun) -> dict[str, object]:
+    values: dict[str, object] = {"id": run.id, "startDate": run.state.start_date, "attemptsCount": len(run.attempts)}
     optional = {"parentId": run.parent_id, "value": run.value, "iteration": run.iteration}
     return values | {name: value for name, value in optional.items() if value is not None}
 
 
-_RUN_BUILDERS: Mapping[str, Callable[[Step, TaskRun], Any]] = {
+_RUN_BUILDERS: Mapping[str, Callable[[Step, TaskRun], object]] = {
     "parents": _parents,
     "parent": _parent,
     "taskrun": _taskrun,

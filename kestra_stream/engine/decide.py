@@ -251,7 +251,7 @@ def looked_up(step: Step, message: i.LookedUp) -> None:
 
 
 # What each kind of input does to the draft; a test holds this table against the closed union.
-FOLDS: dict[type[Any], Callable[[Step, Any], None]] = {
+FOLDS: dict[type[object], Callable[[Step, Any], None]] = {
     i.Create: start.create,
     i.TaskRunStarted: results.task_run_started,
     i.TaskRunEnded: results.task_run_ended,

@@ -14,12 +14,12 @@ from kestra_stream.models.flow import FlowOutput
 from kestra_stream.models.input import Input, InputType
 from kestra_stream.models.property import has_expression
 
-Evaluate = Callable[[str, Mapping[str, Any]], Any]
+Evaluate = Callable[[str, Mapping[str, object]], object]
 Encrypt = Callable[[str], Mapping[str, str]]
-StoreFile = Callable[[str, Any], str]
+StoreFile = Callable[[str, object], str]
 _LONGEST_PATTERN_TEXT = 100_000
 _PATTERN_SECONDS = 0.25
-_MOMENTS: Mapping[type[Input], Callable[[str], Any]] = {
+_MOMENTS: Mapping[type[Input], Callable[[str], object]] = {
     kinds.DatetimeInput: datetime.fromisoformat,
     kinds.DateInput: date.fromisoformat,
     kinds.TimeInput: time.fromisoformat,
@@ -30,7 +30,7 @@ _MOMENTS: Mapping[type[Input], Callable[[str], Any]] = {
 class ResolvedInputs:
     """Values by id (dots nest); ids that got their default; ids that are not asked for."""
 
-    values: Mapping[str, Any]
+    values: Mapping[str, object]
     defaulted: frozenset[str] = frozenset()
     disabled: frozenset[str] = frozenset()
 
@@ -43,7 +43,7 @@ class ReviewedInputs:
         choices: what the values of a SELECT or MULTISELECT may be, by id.
     """
 
-    values: Mapping[str, Any]
+    values: Mapping[str, object]
     defaulted: frozenset[str]
     disabled: frozenset[str]
     faults: tuple[Fault, ...]
@@ -54,11 +54,11 @@ class ReviewedInputs:
 class _Progress:
     """What is known so far while inputs are resolved one after the other."""
 
-    provided: Mapping[str, Any]
+    provided: Mapping[str, object]
     evaluate: Evaluate
     encrypt: Encrypt | None
     store_file: StoreFile | None
-    flat: dict[str, Any] = field(default_factory=dict)
+    flat: dict[str, object] = field(default_factory=dict)
     defaulted: set[str] = field(default_factory=set)
     disabled: set[str] = field(default_factory=set)
     faults: list[Fault] = field(default_factory=list)
@@ -66,8 +66,8 @@ class _Progress:
 
 
 def resolve_inputs(
-    inputs: Sequence[Any],
-    provided: Mapping[str, Any],
+    inputs: Sequence[Input],
+    provided: Mapping[str, object],
     evaluate: Evaluate,
     encrypt: Encrypt | None = None,
     store_file: StoreFile | None = None,
@@ -92,8 +92,8 @@ def resolve_inputs(
 
 
 def review_inputs(
-    inputs: Sequence[Any],
-    provided: Mapping[str, Any],
+    inputs: Sequence[Input],
+    provided: Mapping[str, object],
     evaluate: Evaluate,
     encrypt: Encrypt | None = None,
     store_file: StoreFile | None = None,
@@ -110,9 +110,9 @@ def review_inputs(
     )
 
 
-def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
+def nested(flat: Mapping[str, object]) -> dict[str, object]:
     """Turn dotted names into nested maps."""
-    result: dict[str, Any] = {}
+    result: dict[str, object] = {}
     for name, value in flat.items():
         level = result
         *folders, last = name.split(".")
@@ -163,12 +163,12 @@ def _resolve(one: Input, progress: _Progress) -> None:
     progress.flat[one.id] = _coerced(one, value, progress, visible)
 
 
-def _visible(one: Input, progress: _Progress) -> dict[str, Any]:
+def _visible(one: Input, progress: _Progress) -> dict[str, object]:
     names = one.depends_on.inputs if one.depends_on is not None else ()
     return {"inputs": nested({name: progress.flat[name] for name in names if name in progress.flat})}
 
 
-def _is_enabled(one: Input, progress: _Progress, visible: Mapping[str, Any]) -> bool:
+def _is_enabled(one: Input, progress: _Progress, visible: Mapping[str, object]) -> bool:
     if one.depends_on is None:
         return True
     if any(name in progress.disabled for name in one.depends_on.inputs):
@@ -176,7 +176,7 @@ def _is_enabled(one: Input, progress: _Progress, visible: Mapping[str, Any]) -> 
     return one.depends_on.condition is None or progress.evaluate(one.depends_on.condition, visible) is True
 
 
-def _default(one: Input, progress: _Progress, visible: Mapping[str, Any]) -> Any:
+def _default(one: Input, progress: _Progress, visible: Mapping[str, object]) -> object:
     if one.defaults is not None:
         raw = one.defaults
         return progress.evaluate(raw, visible) if isinstance(raw, str) and has_expression(raw) else raw
@@ -187,7 +187,7 @@ def _default(one: Input, progress: _Progress, visible: Mapping[str, Any]) -> Any
     return None
 
 
-def _coerced(one: Input, value: Any, progress: _Progress, visible: Mapping[str, Any]) -> Any:
+def _coerced(one: Input, value: object, progress: _Progress, visible: Mapping[str, object]) -> object:
     if isinstance(one, kinds.FileInput) and progress.store_file is not None:
         value = progress.store_file(one.id, value)
     item_type = one.item_type if isinstance(one, kinds.ArrayInput | kinds.MultiselectInput) else None
@@ -200,7 +200,7 @@ def _coerced(one: Input, value: Any, progress: _Progress, visible: Mapping[str, 
     return coerced
 
 
-def _check(one: Input, coerced: Any, progress: _Progress, visible: Mapping[str, Any]) -> None:
+def _check(one: Input, coerced: Any, progress: _Progress, visible: Mapping[str, object]) -> None:
     """Raise Unfit for a value outside of what its input allows."""
     match one:
         case kinds.StringInput(validator=pattern) | kinds.SecretInput(validator=pattern):
@@ -223,7 +223,7 @@ def _check(one: Input, coerced: Any, progress: _Progress, visible: Mapping[str, 
             pass
 
 
-def _choices(one: kinds.SelectInput | kinds.MultiselectInput, progress: _Progress, visible: Mapping[str, Any]) -> list[str]:
+def _choices(one: kinds.SelectInput | kinds.MultiselectInput, progress: _Progress, visible: Mapping[str, object]) -> list[str]:
     found: Any = one.values or ()
     if one.expression is not None:
         found = progress.evaluate(one.expression, visible)
@@ -249,12 +249,12 @@ def _match(pattern: str | None, text: str) -> None:
         raise Unfit(f"it must match the pattern `{pattern}`")
 
 
-def _one_of(values: Sequence[Any], choices: Sequence[Any]) -> None:
+def _one_of(values: Sequence[object], choices: Sequence[object]) -> None:
     if any(value not in choices for value in values):
         raise Unfit(f"it must match the values `[{', '.join(map(str, choices))}]`")
 
 
-def _within(value: Any, least: Any, most: Any, above: str, below: str) -> None:
+def _within(value: object, least: Any, most: Any, above: str, below: str) -> None:
     if least is not None and value < least:
         raise Unfit(f"it must be {above} `{limit_text(least)}`")
     if most is not None and value > most:
@@ -266,13 +266,13 @@ def _extension(uri: str, extensions: Sequence[str]) -> None:
         raise Unfit(f"its name must end with one of `[{', '.join(extensions)}]`")
 
 
-def _message(one: Input, value: Any, reason: str) -> str:
+def _message(one: Input, value: object, reason: str) -> str:
     shown = "null" if value is None else "******" if isinstance(one, kinds.SecretInput) else str(value)
     shown = shown if len(shown) <= 200 else f"{shown[:197]}..."  # noqa: PLR2004 - enough to recognise a value
     return f"Invalid input for `{one.id}`, {reason}, but received `{shown}`"
 
 
-def coerce_output(output: FlowOutput, value: Any) -> Any:
+def coerce_output(output: FlowOutput, value: object) -> object:
     """Coerce a rendered flow output by its type.
 
     Raises:

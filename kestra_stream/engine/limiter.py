@@ -61,7 +61,7 @@ class _Draft:
         self.limit, self.holders, self.line, self.places = state.limit, state.holders, state.line, state.places
         self.first, self.next, self.revision = state.first, state.next, state.revision
         self.told: list[Tell] = []
-        self.parts: dict[str, Any] = {}
+        self.parts: dict[str, object] = {}
 
     def set_limit(self, limit: int | None, revision: int) -> None:
         """Take over a limit, unless that of a newer revision is known, and let in whoever fits now."""
@@ -119,7 +119,7 @@ class SlotDecision:
 
     state: SlotState
     commands: tuple[Tell, ...]
-    parts: Mapping[str, Any]
+    parts: Mapping[str, object]
 
 
 def decide_slot(state: SlotState, message: LimiterInput) -> SlotDecision:

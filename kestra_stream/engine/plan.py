@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from enum import StrEnum
-from typing import Any
 
 from kestra_stream.engine.vault import NoVault, Vault
 from kestra_stream.expression import Reference, Template, compile_template, functions_of, references_of
@@ -128,7 +127,7 @@ class Server:
         work_time: seconds that the thread has computed, for the time that an expression may take.
     """
 
-    roots: Mapping[str, Any] = field(default_factory=lambda: {"envs": {}, "globals": {}, "kestra": {}})
+    roots: Mapping[str, object] = field(default_factory=lambda: {"envs": {}, "globals": {}, "kestra": {}})
     zone: tzinfo = UTC
     recursive: bool = False
     most_loop_values: int = MOST_LOOP_VALUES

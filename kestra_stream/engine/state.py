@@ -37,7 +37,7 @@ class Chunked(Sequence[str]):
     def __len__(self) -> int:
         return self._length
 
-    def __getitem__(self, index: Any) -> Any:
+    def __getitem__(self, index: object) -> Any:
         if not isinstance(index, int) or not 0 <= index < self._length:
             raise IndexError(index)
         return self.chunks[index // self.SIZE][index % self.SIZE]
@@ -253,11 +253,11 @@ class ExecutionState:
     is_continuing: bool = False
     end: StateType | None = None
     violated: tuple[str, ...] = ()
-    provided_inputs: Mapping[str, Any] | None = None
+    provided_inputs: Mapping[str, object] | None = None
     log_lines: int = 0
-    failure: Mapping[str, Any] | None = None
+    failure: Mapping[str, object] | None = None
     inside_loops: Map[str, Map[str, None]] = field(default_factory=Map)
-    batch_outputs: Map[str, Map[int, Mapping[str, Any]]] = field(default_factory=Map)
+    batch_outputs: Map[str, Map[int, Mapping[str, object]]] = field(default_factory=Map)
     loop_values: Map[str, Chunked] = field(default_factory=Map)
     newest: Flow | None = None
     broken: Map[str, None] = field(default_factory=Map)

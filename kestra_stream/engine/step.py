@@ -4,7 +4,6 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from kestra_stream.engine import commands as c
 from kestra_stream.engine.allowance import spent_by
@@ -30,7 +29,7 @@ class Decision:
 
     state: ExecutionState
     commands: tuple[c.Command, ...] = ()
-    parts: Mapping[str, Any] = field(default_factory=dict)
+    parts: Mapping[str, object] = field(default_factory=dict)
 
 
 class Step:
@@ -124,7 +123,7 @@ class Step:
         self.loop_values = state.loop_values
         self.newest = state.newest
         self.broken = state.broken
-        self.parts: dict[str, Any] = {}
+        self.parts: dict[str, object] = {}
         self.existing: dict[str, list[TaskRun]] | None = None
         self.queue: deque[Work] = deque()
         self.pausing: list[str] = []

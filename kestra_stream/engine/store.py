@@ -43,12 +43,12 @@ class StoredHead:
     has_slot: bool = False
     end: StateType | None = None
     violated: tuple[str, ...] = ()
-    provided_inputs: Mapping[str, Any] | None = None
+    provided_inputs: Mapping[str, object] | None = None
     log_lines: int = 0
-    failure: Mapping[str, Any] | None = None
+    failure: Mapping[str, object] | None = None
 
 
-def stored(decision: Decision) -> dict[str, Any]:
+def stored(decision: Decision) -> dict[str, object]:
     """Return the parts that a decision changed; the head is always among them."""
     state = decision.state
     head = StoredHead(
@@ -66,7 +66,7 @@ def stored(decision: Decision) -> dict[str, Any]:
     return {**decision.parts, "": head}
 
 
-def stored_anew(decision: Decision) -> dict[str, Any]:
+def stored_anew(decision: Decision) -> dict[str, object]:
     """Return all parts of an execution that came back from its history: nothing of it is stored any more."""
     return {**{f"run/{run.id}": run for run in decision.state.task_runs.values()}, **stored(decision)}
 
@@ -160,7 +160,7 @@ def _inside_loops(plan: Plan, ordered: list[TaskRun]) -> Map[str, Map[str, None]
     return Map({parent: Map(children) for parent, children in found.items()})
 
 
-def _answers(stored_answers: Mapping[str, Any]) -> Map[str, Answers]:
+def _answers(stored_answers: Mapping[str, object]) -> Map[str, Answers]:
     found: dict[str, dict[str, Any]] = {}
     for name, answer in stored_answers.items():
         run_id, _, key = name.partition("/")
@@ -175,8 +175,8 @@ def _loop_values(chunks: Mapping[str, Any]) -> Map[str, Chunked]:
     return Map({run_id: Chunked(tuple(parts)) for run_id, parts in found.items()})
 
 
-def _batch_outputs(batches: Mapping[str, Any]) -> Map[str, Map[int, Mapping[str, Any]]]:
-    found: dict[str, dict[int, Mapping[str, Any]]] = {}
+def _batch_outputs(batches: Mapping[str, Any]) -> Map[str, Map[int, Mapping[str, object]]]:
+    found: dict[str, dict[int, Mapping[str, object]]] = {}
     for name, (_, outputs) in batches.items():
         run_id, _, number = name.partition("/")
         if outputs:

@@ -45,12 +45,12 @@ class NoVault:
         return self.seal(sealed)
 
 
-def is_sealed(value: Any) -> bool:
+def is_sealed(value: object) -> bool:
     """Tell whether a value was sealed for its way."""
     return isinstance(value, Mapping) and len(value) == 1 and SEALED in value
 
 
-def each_text(value: Any, change: Callable[[str], Any]) -> Any:
+def each_text(value: object, change: Callable[[str], object]) -> object:
     """Return a value with every text in it changed; parts without a change are not copied."""
     if isinstance(value, str):
         return change(value)

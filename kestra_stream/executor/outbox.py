@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, assert_never
+from typing import assert_never
 
 from kestra_stream.engine import commands as c
 from kestra_stream.engine.step import Decision
@@ -26,7 +26,7 @@ class Outbox:
         self._forgotten: set[str] = set()
         self.timers: list[tuple[tuple[str, str], datetime | None]] = []
 
-    def add(self, execution_id: str, decision: Decision, parts: Mapping[str, Any]) -> None:
+    def add(self, execution_id: str, decision: Decision, parts: Mapping[str, object]) -> None:
         """Take over a decision; `parts` is its stored form."""
         self._forgotten.discard(execution_id)
         for command in decision.commands:

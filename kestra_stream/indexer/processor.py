@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 from kestra_stream.errors import Invalid
 from kestra_stream.models.execution_event import ExecutionEvent
@@ -65,7 +64,7 @@ class Indexer:
         """Never."""
         return None
 
-    def assigned(self, partitions: frozenset[TopicPartition], state: Mapping[str, Mapping[str, Any]]) -> None:
+    def assigned(self, partitions: frozenset[TopicPartition], state: Mapping[str, Mapping[str, object]]) -> None:
         """Nothing is kept for a partition."""
 
     def revoked(self, partitions: frozenset[TopicPartition]) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 from kestra_stream.engine.limiter import flow_scope
 from kestra_stream.errors import InvalidFlow
@@ -51,7 +50,7 @@ class FlowLimits:
         """Nothing here waits for a date."""
         return None
 
-    def assigned(self, partitions: frozenset[TopicPartition], state: Mapping[str, Mapping[str, Any]]) -> None:
+    def assigned(self, partitions: frozenset[TopicPartition], state: Mapping[str, Mapping[str, object]]) -> None:
         """Nothing is kept."""
 
     def revoked(self, partitions: frozenset[TopicPartition]) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 from kestra_stream.engine.limiter import SlotState, decide_slot
 from kestra_stream.models.messages import LimiterInput
@@ -43,7 +42,7 @@ class Limiter:
         """Nothing here waits for a date."""
         return None
 
-    def assigned(self, partitions: frozenset[TopicPartition], state: Mapping[str, Mapping[str, Any]]) -> None:
+    def assigned(self, partitions: frozenset[TopicPartition], state: Mapping[str, Mapping[str, object]]) -> None:
         """Restore the scopes of new partitions."""
         del partitions
         self._scopes.update({scope: SlotState.restored(parts) for scope, parts in state.items()})

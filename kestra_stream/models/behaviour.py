@@ -1,13 +1,15 @@
 """How the engine treats a task: a closed union. Plugins answer with one of these; the engine matches on them.
 
-Values typed `Any` or `str` are raw: templates that the engine renders when it comes to them.
+Values typed `object` or `str` are raw: templates that the engine renders when it comes to them.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from kestra_stream.models.input import Input
 
 if TYPE_CHECKING:
     from kestra_stream.models.task import Task
@@ -56,7 +58,7 @@ class ForEach:
         in_order: children of one value run one after the other; else all pairs of value and child run at once.
     """
 
-    values: Any
+    values: object
     tasks: Tasks
     concurrency: int = 1
     in_order: bool = True
@@ -66,7 +68,7 @@ class ForEach:
 class If:
     """One of two branches by the truth of a condition."""
 
-    condition: Any
+    condition: object
     then: Tasks
     otherwise: Tasks = ()
 
@@ -75,7 +77,7 @@ class If:
 class Switch:
     """The branch whose key equals the rendered value, else `defaults`; None for a Switch without defaults."""
 
-    value: Any
+    value: object
     cases: Mapping[str, Tasks]
     defaults: Tasks | None = None
 
@@ -93,9 +95,9 @@ class PauseBehavior(StrEnum):
 class Pause:
     """Wait for a person, or for a duration (raw template text or None), then run `tasks`; `timeout` of the task fails it."""
 
-    duration: Any = None
-    behavior: Any = PauseBehavior.RESUME
-    on_resume: tuple[Any, ...] = ()
+    duration: object = None
+    behavior: object = PauseBehavior.RESUME
+    on_resume: tuple[Input, ...] = ()
     on_pause: "Task | None" = None
     tasks: Tasks = ()
 
@@ -104,12 +106,12 @@ class Pause:
 class LoopUntil:
     """Children in order, again and again every `interval`, until the condition holds or a maximum is reached."""
 
-    condition: Any
+    condition: object
     tasks: Tasks
-    interval: Any = timedelta(minutes=1)
-    max_iterations: Any = None
-    max_duration: Any = None
-    fail_on_max_reached: Any = False
+    interval: object = timedelta(minutes=1)
+    max_iterations: object = None
+    max_duration: object = None
+    fail_on_max_reached: object = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,16 +124,16 @@ class CallFlow:
         batches: set for the middle part of a ForEachItem: the id of the task whose outputs hold `splits` and `numberOfBatches`.
     """
 
-    namespace: Any
-    flow_id: Any
+    namespace: object
+    flow_id: object
     revision: int | None = None
-    inputs: Mapping[str, Any] = field(default_factory=dict)
-    labels: Any = None
+    inputs: Mapping[str, object] = field(default_factory=dict)
+    labels: object = None
     wait: bool = True
     transmit_failed: bool = True
-    inherit_labels: Any = False
-    schedule_date: Any = None
-    outputs: Mapping[str, Any] | None = None
+    inherit_labels: object = False
+    schedule_date: object = None
+    outputs: Mapping[str, object] | None = None
     new_execution_on_restart: bool = False
     batches: str | None = None
 
@@ -140,30 +142,30 @@ class CallFlow:
 class SetLabels:
     """Merge labels (JSON text, map, or list of key and value; raw) over those of the execution."""
 
-    labels: Any
+    labels: object
 
 
 @dataclass(frozen=True, slots=True)
 class SetVariables:
     """Deep-merge rendered values into the execution's variables."""
 
-    variables: Any
-    overwrite: Any = True
+    variables: object
+    overwrite: object = True
 
 
 @dataclass(frozen=True, slots=True)
 class UnsetVariables:
     """Remove variables."""
 
-    variables: Any
-    ignore_missing: Any = False
+    variables: object
+    ignore_missing: object = False
 
 
 @dataclass(frozen=True, slots=True)
 class Exit:
     """End the execution with a state; no further task starts."""
 
-    state: Any = "SUCCESS"
+    state: object = "SUCCESS"
 
 
 Behaviour = (

@@ -45,7 +45,7 @@ class Condition(Plugin):
         raise TypeError(f"{self.type} cannot be asked")
 
 
-def _resolved(value: Any, handler: Callable[[Any], Any], info: ValidationInfo) -> Any:
+def _resolved(value: object, handler: Callable[[object], object], info: ValidationInfo) -> Any:
     return resolved_as(Condition, value, handler, info)
 
 

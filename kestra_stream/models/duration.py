@@ -1,7 +1,7 @@
 """ISO-8601 durations (`PT5M6S`, `P1D`) as timedeltas, in pydantic fields and as text."""
 
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 import isodate
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
@@ -11,7 +11,7 @@ from kestra_stream.models.sentences import shown
 DURATION_PATTERN = r"^[+-]?[Pp]([0-9.,]+[WwDd])*([Tt]([0-9.,]+[HhMmSs])+)?$"
 
 
-def parse_duration(value: Any) -> timedelta:
+def parse_duration(value: object) -> timedelta:
     """Turn ISO-8601 text (or a timedelta) into a timedelta.
 
     Raises:

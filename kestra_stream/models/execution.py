@@ -88,7 +88,7 @@ class TaskRun:
             dynamic=self.dynamic,
         )
 
-    def with_result(self, state: State, attempts: tuple[Attempt, ...], outputs: Mapping[str, Any] | None) -> "TaskRun":
+    def with_result(self, state: State, attempts: tuple[Attempt, ...], outputs: Mapping[str, object] | None) -> "TaskRun":
         """Take over the result of an attempt."""
         sent = self.sent and state.current not in TERMINAL
         return TaskRun(

@@ -68,7 +68,7 @@ class SecretInput(Input):
     validator: str | None = None
 
 
-def _as_text(value: Any) -> Any:
+def _as_text(value: object) -> Any:
     return str(value).lower() if isinstance(value, bool) else value
 
 

@@ -31,7 +31,7 @@ def reserved_fault(key: str) -> str:
     return f"the label `{key}` belongs to the engine; choose a key that does not start with `{RESERVED}`"
 
 
-def label_entries(labels: Any) -> Iterator[tuple[Any, Any, Steps]]:
+def label_entries(labels: object) -> Iterator[tuple[Any, Any, Steps]]:
     """Yield key, value and place below `labels` of every label in either spelling.
 
     Raises:
@@ -51,7 +51,7 @@ def label_entries(labels: Any) -> Iterator[tuple[Any, Any, Steps]]:
             raise misplaced(("a label in a list has exactly `key` and `value`", (number,)))
 
 
-def _labels(value: Any) -> Any:
+def _labels(value: object) -> Any:
     found: list[Label] = []
     faults: list[tuple[str, Steps]] = []
     for key, item, place in label_entries(value):
@@ -67,14 +67,14 @@ def _labels(value: Any) -> Any:
     return tuple(found)
 
 
-def _free_labels(value: Any) -> Any:
+def _free_labels(value: object) -> Any:
     faults = [(reserved_fault(key), place) for key, _, place in label_entries(value) if str(key).startswith(RESERVED)]
     if faults:
         raise misplaced(*faults)
     return _labels(value)
 
 
-def _text(value: Any) -> str | None:
+def _text(value: object) -> str | None:
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value) if isinstance(value, str | int | float) else None

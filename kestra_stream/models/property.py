@@ -18,7 +18,7 @@ T_co = TypeVar("T_co", covariant=True)
 class Misfit(ExpressionError):
     """A value does not fit the type of its property; `faults` are what is wrong, each with the place below the value."""
 
-    def __init__(self, problem: ValidationError, value: Any) -> None:
+    def __init__(self, problem: ValidationError, value: object) -> None:
         by_place: dict[Steps, list[str]] = {}
         for error in problem.errors(include_url=False):
             by_place.setdefault(inside(value, error["loc"]), []).append(sentence(error))
@@ -35,13 +35,13 @@ class Property(Generic[T_co]):
 
     __slots__ = ("_adapter", "_constant", "raw")
 
-    def __init__(self, raw: Any, adapter: TypeAdapter[T_co]) -> None:
+    def __init__(self, raw: object, adapter: TypeAdapter[T_co]) -> None:
         self.raw = raw
         self._adapter = adapter
         self._constant: tuple[T_co] | None = None if has_expression(raw) else (convert(raw, adapter),)
 
     @classmethod
-    def of(cls, raw: Any, kind: Any = str) -> "Property[Any]":
+    def of(cls, raw: object, kind: Any = str) -> "Property[Any]":
         """Build a property outside of a flow document, for instance as a default."""
         return cls(raw, TypeAdapter(kind))
 
@@ -50,7 +50,7 @@ class Property(Generic[T_co]):
         """Whether rendering changes nothing."""
         return self._constant is not None
 
-    def render(self, render: Callable[[Any], Any]) -> T_co:
+    def render(self, render: Callable[[Any], object]) -> T_co:
         """Render the raw value with the function given, then convert it.
 
         Raises:
@@ -73,12 +73,12 @@ class Property(Generic[T_co]):
         return f"Property({self.raw!r})"
 
     @classmethod
-    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+    def __get_pydantic_core_schema__(cls, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Accept anything that fits the type, or any template."""
         kind = (get_args(source) or (Any,))[0]
         adapter: TypeAdapter[Any] | None = None
 
-        def parse(value: Any) -> "Property[Any]":
+        def parse(value: object) -> "Property[Any]":
             nonlocal adapter
             if isinstance(value, Property):
                 return value
@@ -106,7 +106,7 @@ class Property(Generic[T_co]):
         return {"anyOf": [inner, text], "x-dynamic": True}
 
 
-def has_expression(value: Any) -> bool:
+def has_expression(value: object) -> bool:
     """Tell whether a template hides anywhere in a value."""
     if isinstance(value, str):
         return "{" in value and ("{{" in value or "{%" in value or "{#" in value)
@@ -117,7 +117,7 @@ def has_expression(value: Any) -> bool:
     return False
 
 
-def convert(value: Any, adapter: TypeAdapter[T_co]) -> T_co:
+def convert(value: object, adapter: TypeAdapter[T_co]) -> T_co:
     """Convert a rendered value to the type; JSON text is accepted for lists, maps, numbers and booleans.
 
     Raises:
@@ -135,7 +135,7 @@ def convert(value: Any, adapter: TypeAdapter[T_co]) -> T_co:
     raise Misfit(problem, value)
 
 
-def _readings(value: Any) -> Iterator[Any]:
+def _readings(value: object) -> Iterator[Any]:
     """What else a value may stand for: JSON text for its value, a scalar for its text, a list or map for texts inside it or its JSON."""
     try:
         match value:
@@ -151,7 +151,7 @@ def _readings(value: Any) -> Iterator[Any]:
         return
 
 
-def _with_texts(value: Any) -> Any:
+def _with_texts(value: object) -> Any:
     """A list or map whose scalars are text: `[1, true]` fits a list of texts."""
     match value:
         case Mapping():

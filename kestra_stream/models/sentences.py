@@ -60,7 +60,7 @@ def sentence(error: Mapping[str, Any]) -> str:
     return text.removeprefix("Value error, ") if kind == "value_error" else text[:1].lower() + text[1:]
 
 
-def shown(value: Any) -> str:
+def shown(value: object) -> str:
     """Write a value for a message: its kind when it is a structure, the value itself otherwise, cut when it is long."""
     if value is None:
         return "nothing"
@@ -82,7 +82,7 @@ def suggestion(name: str, known: Sequence[str], *, most: int = 2, likeness: floa
     return f"; did you mean `{'` or `'.join(near)}`?" if near else ""
 
 
-def one_of(value: Any, known: Sequence[str]) -> str:
+def one_of(value: object, known: Sequence[str]) -> str:
     """Say that a value is none of a list, with the nearest one or else all."""
     near = suggestion(str(value), known) if isinstance(value, str) else ""
     return f"must be one of {', '.join(known)}, but is {shown(value)}{near}"
@@ -97,7 +97,7 @@ def joined(sentences: Sequence[str]) -> str:
     return different[0] if len(different) == 1 else "; or ".join(different)
 
 
-def _hint(kind: str, value: Any) -> str:
+def _hint(kind: str, value: object) -> str:
     if kind == "string_type" and isinstance(value, bool | int | float):
         return "; put it in quotes"
     if kind in {"tuple_type", "list_type"} and isinstance(value, str | int | float):
@@ -105,7 +105,7 @@ def _hint(kind: str, value: Any) -> str:
     return ""
 
 
-def _pattern(context: Mapping[str, Any], value: Any) -> str:
+def _pattern(context: Mapping[str, object], value: object) -> str:
     pattern = str(context.get("pattern", ""))
     match = _NAME_PATTERN.fullmatch(pattern)
     if match is None:
@@ -127,11 +127,11 @@ def _characters(group: str, join: str) -> str:
     return f"{', '.join(words[:-1])} {join} {words[-1]}" if len(words) > 1 else words[0]
 
 
-def _expected(context: Mapping[str, Any], value: Any) -> str:
+def _expected(context: Mapping[str, object], value: object) -> str:
     return one_of(value, _QUOTED.findall(str(context.get("expected", context.get("expected_tags", "")))))
 
 
-def _at_least(context: Mapping[str, Any], _: Any) -> str:
+def _at_least(context: Mapping[str, object], _: object) -> str:
     least = context.get("min_length", 1)
     return "must not be empty" if least == 1 else f"must have at least {least} entries"
 
@@ -155,5 +155,5 @@ _DESCRIBED: Mapping[str, Describe] = {
 }
 
 
-def _tag(context: Mapping[str, Any]) -> str:
+def _tag(context: Mapping[str, object]) -> str:
     return str(context.get("discriminator", "type")).strip("'")

@@ -91,7 +91,7 @@ class FlowableTask(Task):
 Resolve = Callable[[Mapping[str, Any], type[Plugin]], Plugin]
 
 
-def resolved_as(kind: type[Plugin], value: Any, handler: Callable[[Any], Any], info: ValidationInfo) -> Any:
+def resolved_as(kind: type[Plugin], value: object, handler: Callable[[object], object], info: ValidationInfo) -> Any:
     """Turn a map with a `type` into its plugin, by the `resolve` function in the validation's context."""
     if isinstance(value, Plugin):
         return value
@@ -103,7 +103,7 @@ def resolved_as(kind: type[Plugin], value: Any, handler: Callable[[Any], Any], i
     return resolve(value, kind)
 
 
-def _resolved(value: Any, handler: Callable[[Any], Any], info: ValidationInfo) -> Any:
+def _resolved(value: object, handler: Callable[[object], object], info: ValidationInfo) -> Any:
     return resolved_as(Task, value, handler, info)
 
 

@@ -30,7 +30,7 @@ class Trigger(Plugin):
     when: str | None = Field(default=None, description="Expression that must be true; looked at after the conditions.")
 
 
-def _resolved(value: Any, handler: Callable[[Any], Any], info: ValidationInfo) -> Any:
+def _resolved(value: object, handler: Callable[[object], object], info: ValidationInfo) -> Any:
     return resolved_as(Trigger, value, handler, info)
 
 

@@ -16,7 +16,7 @@ from kestra_stream.models.task import FlowableTask, Plugin, Task
 from kestra_stream.plugin.api import RunnableTask, TaskOutput
 from kestra_stream.plugin.registry import ResolvedType
 
-_NAMES: Mapping[Any, str] = {
+_NAMES: Mapping[object, str] = {
     str: "string",
     int: "integer",
     float: "number",
@@ -26,6 +26,7 @@ _NAMES: Mapping[Any, str] = {
     AwareDatetime: "date-time",
     date: "date",
     time: "time",
+    object: "any value",
     Any: "any value",
 }
 _LISTS = frozenset({"tuple", "list", "Sequence", "frozenset", "set"})
@@ -120,7 +121,7 @@ def _in_cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
 
 
-def _kind(annotation: Any) -> str:
+def _kind(annotation: object) -> str:
     """Write a type for people; `dynamic` marks what may be an expression."""
     origin, args = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
@@ -146,8 +147,8 @@ def _compound(name: str, inner: list[str]) -> str:
 
 def _models(*several: Mapping[str, FieldInfo]) -> Iterator[type[BaseModel]]:
     """Yield the maps that properties are made of, each once, in the order in which they are met; plugins have pages of their own."""
-    seen: set[Any] = set()
-    left: list[Any] = [field.annotation for fields in several for field in fields.values()]
+    seen: set[object] = set()
+    left: list[object] = [field.annotation for fields in several for field in fields.values()]
     while left:
         annotation = left.pop(0)
         if annotation in seen:

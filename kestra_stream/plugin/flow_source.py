@@ -34,7 +34,7 @@ class ParsedFlow:
     infos: tuple[Fault, ...] = ()
 
 
-def parse_flow(text: str, file: str = "", registry: Registry | None = None, defaults: Sequence[Mapping[str, Any]] = ()) -> Flow:
+def parse_flow(text: str, file: str = "", registry: Registry | None = None, defaults: Sequence[Mapping[str, object]] = ()) -> Flow:
     """Parse a text that holds one flow.
 
     Raises:
@@ -50,7 +50,7 @@ def parse_flow(text: str, file: str = "", registry: Registry | None = None, defa
 
 
 def parse_flows(
-    text: str, file: str = "", registry: Registry | None = None, defaults: Sequence[Mapping[str, Any]] = ()
+    text: str, file: str = "", registry: Registry | None = None, defaults: Sequence[Mapping[str, object]] = ()
 ) -> list[ParsedFlow]:
     """Parse all documents of a text; never raises for what is in them."""
     return [_Reader(document, file, registry or default_registry(), defaults).read() for document in load_documents(text, file)]
@@ -59,7 +59,7 @@ def parse_flows(
 class _Reader:
     """Reads one document."""
 
-    def __init__(self, document: Document, file: str, registry: Registry, defaults: Sequence[Mapping[str, Any]]) -> None:
+    def __init__(self, document: Document, file: str, registry: Registry, defaults: Sequence[Mapping[str, object]]) -> None:
         self.document = document
         self.file = file
         self.registry = registry
@@ -70,7 +70,7 @@ class _Reader:
         self.found: list[FoundPlugin] = []
         self.paths: dict[int, Path] = {}
         self.place = document.place
-        self.data: dict[str, Any] = {}
+        self.data: dict[str, object] = {}
         self._lines: list[str] = []
 
     def read(self) -> ParsedFlow:
@@ -117,7 +117,7 @@ class _Reader:
         except NotFound:
             return None
 
-    def _note_paths(self, value: Any, path: Path) -> None:
+    def _note_paths(self, value: object, path: Path) -> None:
         if isinstance(value, dict):
             self.paths[id(value)] = path
             for key, item in value.items():
@@ -139,7 +139,7 @@ class _Reader:
             return None
         return flow.model_copy(update={"source": self.document.source})
 
-    def _resolve(self, value: Mapping[str, Any], kind: type[Plugin]) -> Plugin:
+    def _resolve(self, value: Mapping[str, object], kind: type[Plugin]) -> Plugin:
         """Turn a map into its plugin; what is wrong with it is noted, and a blank one stands in so that the rest is read too."""
         path = self.paths.get(id(value), ())
         resolved = self._resolved_type(value, kind, path)
@@ -154,7 +154,7 @@ class _Reader:
             self._translate(error, path, resolved.cls)
             return _blank(resolved.cls, value)
 
-    def _resolved_type(self, value: Mapping[str, Any], kind: type[Plugin], path: Path) -> ResolvedType | None:
+    def _resolved_type(self, value: Mapping[str, object], kind: type[Plugin], path: Path) -> ResolvedType | None:
         name = value.get("type")
         if not isinstance(name, str) or not name:
             self.fault("`type` is required: the name of a plugin, as io.kestra.plugin.core.log.Log", path)
@@ -175,7 +175,7 @@ class _Reader:
             self.warnings.append(self._noted(f"{resolved.canonical}: {resolved.cls.caution}", (*path, "type"), key=False))
         return resolved
 
-    def _read_branches(self, value: Mapping[str, Any]) -> None:
+    def _read_branches(self, value: Mapping[str, object]) -> None:
         """Read the tasks inside of a task whose type is not known: they may have faults of their own."""
         for name in _BRANCHES:
             tasks = value.get(name)
@@ -221,7 +221,7 @@ def _in_order(faults: Sequence[Fault]) -> tuple[Fault, ...]:
     return tuple(sorted(once.values(), key=lambda fault: (fault.line, fault.column)))
 
 
-def _blank(kind: type[Plugin], value: Mapping[str, Any]) -> Plugin:
+def _blank(kind: type[Plugin], value: Mapping[str, object]) -> Plugin:
     identity = value.get("id")
     values: dict[str, Any] = {"id": identity if isinstance(identity, str) else "", "type": ""}
     return kind.model_construct(**values)

@@ -118,7 +118,7 @@ def _told(error: BaseException) -> str:
     return f"{type(error).__name__}: {first}" if first else type(error).__name__
 
 
-def _checked(name: str, point: EntryPoint, cls: Any) -> type[Plugin]:
+def _checked(name: str, point: EntryPoint, cls: object) -> type[Plugin]:
     """Return the class of a plugin; BrokenPlugin for what an author is likely to get wrong."""
     if not (isinstance(cls, type) and issubclass(cls, Plugin)):
         raise BrokenPlugin(

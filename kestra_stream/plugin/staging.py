@@ -7,7 +7,6 @@ import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import orjson
 
@@ -23,7 +22,7 @@ FETCHED = ".kestra-files"
 """Folder of the working directory for copies of stored files; what starts with `.kestra-` is no output."""
 
 
-def put_input_files(context: RunContext, files: Property[Any] | None, extra: Mapping[str, Any] | None = None) -> None:
+def put_input_files(context: RunContext, files: Property[object] | None, extra: Mapping[str, object] | None = None) -> None:
     """Create the files of a map (or JSON text of one) from names to contents: text, a storage URI, or null for an empty file.
 
     Raises:
@@ -53,7 +52,7 @@ def put_namespace_files(context: RunContext, option: NamespaceFilesOption | None
 
 
 def stored_output_files(
-    context: RunContext, patterns: Property[list[str]] | None, extra: Mapping[str, Any] | None = None
+    context: RunContext, patterns: Property[list[str]] | None, extra: Mapping[str, object] | None = None
 ) -> dict[str, str]:
     """Store the files that match the globs; return their relative names with their storage URIs."""
     wanted = context.render(patterns, extra)
@@ -131,7 +130,7 @@ class DirectoryCacheStore:
             os.chmod(path, mode & 0o777)  # noqa: PTH101 - text and Path alike
 
 
-def _as_map(value: Any) -> Mapping[str, Any]:
+def _as_map(value: object) -> Mapping[str, object]:
     if value is None:
         return {}
     if isinstance(value, str):

@@ -8,7 +8,7 @@ MAX_LINE = 64 * 1024
 """Characters of one line of a log; what is longer is cut."""
 
 
-def as_text(value: Any) -> str:
+def as_text(value: object) -> str:
     """Return text as it is, nothing as empty text, and anything else as JSON."""
     if isinstance(value, str):
         return value
@@ -19,7 +19,7 @@ def as_text(value: Any) -> str:
     return str(orjson.loads(text)) if text.startswith('"') else text
 
 
-def structure(value: Any) -> Any:
+def structure(value: object) -> Any:
     """Return the list or map that JSON text stands for; any other value as it is."""
     if isinstance(value, str) and value.lstrip()[:1] in {"[", "{"}:
         try:

@@ -84,7 +84,7 @@ class RebalanceListener(Protocol):
     what moves goes and comes.
     """
 
-    def assigned(self, partitions: frozenset[TopicPartition], state: Mapping[str, Mapping[str, Any]]) -> None:
+    def assigned(self, partitions: frozenset[TopicPartition], state: Mapping[str, Mapping[str, object]]) -> None:
         """Partitions came; `state` is what lives beside them: owner -> part -> value."""
         ...
 

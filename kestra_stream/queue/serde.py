@@ -35,7 +35,7 @@ def _adapter(topic: Topic) -> TypeAdapter[Any]:
     return TypeAdapter(value)
 
 
-def to_bytes(value: Any) -> bytes:
+def to_bytes(value: object) -> bytes:
     """Write a value as JSON; None, a tombstone, is empty.
 
     Raises:
@@ -65,7 +65,7 @@ def from_bytes(topic: Topic, payload: bytes) -> Any:
         raise Invalid(f"a record of {topic.name} can not be read: {place + ': ' if place else ''}{first['msg']}") from error
 
 
-def _to_bytes_slowly(value: Any) -> bytes:
+def _to_bytes_slowly(value: object) -> bytes:
     """Write what orjson refuses: integers of more than 64 bits, halves of surrogate pairs, deep nesting."""
     try:
         return json.dumps(_tree(value), ensure_ascii=False).encode("utf-8", "replace")
@@ -73,7 +73,7 @@ def _to_bytes_slowly(value: Any) -> bytes:
         raise Invalid(f"a {type(value).__name__} cannot be written: it contains itself, or is nested too deeply") from error
 
 
-def _tree(value: Any) -> Any:
+def _tree(value: object) -> Any:
     if isinstance(value, Enum):
         return _tree(value.value)
     if value is None or isinstance(value, str | int):
@@ -89,13 +89,13 @@ def _tree(value: Any) -> Any:
     return _tree(_plain(value))
 
 
-def _key(key: Any) -> str:
+def _key(key: object) -> str:
     if isinstance(key, Enum):
         return _key(key.value)
     return key if isinstance(key, str) else json.dumps(key) if isinstance(key, bool | int | float | None) else str(_plain(key))
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Any:
     """Return what a value, which JSON does not know, is written as."""
     if isinstance(value, Mapping):
         return dict(value)

@@ -41,7 +41,7 @@ class Filter:
 
     conditions: tuple[Condition, ...] = ()
 
-    def where(self, field: str, value: Any, operator: Operator = Operator.EQUALS) -> "Filter":
+    def where(self, field: str, value: object, operator: Operator = Operator.EQUALS) -> "Filter":
         """Add a condition; a value of None adds nothing."""
         if value is None:
             return self

@@ -43,7 +43,7 @@ class ClaimCheck:
         self._storage = storage
         self._spill, self._message, self._most = spill, message, most
 
-    def deposit(self, tenant: str, folder: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    def deposit(self, tenant: str, folder: str, values: Mapping[str, object]) -> dict[str, Any]:
         """Return a map of plain values as it travels: claims in place of what is too big, which is stored below the folder.
 
         Raises:
@@ -59,7 +59,7 @@ class ClaimCheck:
             raise
         return travelling
 
-    def fetch(self, tenant: str, value: Any) -> Any:
+    def fetch(self, tenant: str, value: object) -> Any:
         """Return the value with every claim in it redeemed; parts without one are not copied.
 
         Raises:
@@ -76,7 +76,7 @@ class ClaimCheck:
             return items if any(new is not old for new, old in zip(items, value, strict=True)) else value
         return value
 
-    def _stored_if_big(self, tenant: str, folder: str, travelling: dict[str, Any]) -> dict[str, int]:
+    def _stored_if_big(self, tenant: str, folder: str, travelling: dict[str, object]) -> dict[str, int]:
         """Store the big values; return the sizes of all."""
         sizes: dict[str, int] = {}
         total = 0
@@ -89,7 +89,7 @@ class ClaimCheck:
                 travelling[name] = self._stored(tenant, folder, name, value)
         return sizes
 
-    def _make_room(self, tenant: str, folder: str, travelling: dict[str, Any], sizes: Mapping[str, int]) -> None:
+    def _make_room(self, tenant: str, folder: str, travelling: dict[str, object], sizes: Mapping[str, int]) -> None:
         """Store the largest of the values that still travel, until the rest fits into one message."""
         inline = {name: size for name, size in sizes.items() if size <= self._spill}
         left = sum(inline.values())
@@ -101,11 +101,11 @@ class ClaimCheck:
             travelling[name] = self._stored(tenant, folder, name, travelling[name])
             left -= size
 
-    def _stored(self, tenant: str, folder: str, name: str, value: Any) -> dict[str, Any]:
+    def _stored(self, tenant: str, folder: str, name: str, value: object) -> dict[str, Any]:
         content = _content(name, value)
         return {SPILLED: self._storage.put(tenant, f"{folder}{FOLDER}/{token_hex(16)}.json", content), "size": len(content)}
 
-    def _take_back(self, tenant: str, travelling: Mapping[str, Any], values: Mapping[str, Any]) -> None:
+    def _take_back(self, tenant: str, travelling: Mapping[str, Any], values: Mapping[str, object]) -> None:
         for name, value in travelling.items():
             if value is not values[name]:
                 self._storage.delete(tenant, value[SPILLED])
@@ -118,7 +118,7 @@ class ClaimCheck:
             return orjson.loads(content.read())
 
 
-def _size(name: str, value: Any) -> int:
+def _size(name: str, value: object) -> int:
     """Bytes of a value as JSON; small ones are guessed."""
     if isinstance(value, str) and len(value) < _SMALL_TEXT:
         return len(value)
@@ -127,12 +127,12 @@ def _size(name: str, value: Any) -> int:
     return len(_content(name, value))
 
 
-def _content(name: str, value: Any) -> bytes:
+def _content(name: str, value: object) -> bytes:
     try:
         return orjson.dumps(value)
     except TypeError:
         raise Invalid(f"`{name}` is nested more than 254 levels deep") from None
 
 
-def _may_hold(value: Any) -> bool:
+def _may_hold(value: object) -> bool:
     return isinstance(value, dict | list | tuple | Mapping)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 
 from kestra_stream.queue.interface import Record, TopicPartition, Transaction
 from kestra_stream.topics import Topic
@@ -33,7 +33,7 @@ class Processor(Protocol):
         """Tell when `wake` is next wanted; None for never."""
         ...
 
-    def assigned(self, partitions: frozenset[TopicPartition], state: Mapping[str, Mapping[str, Any]]) -> None:
+    def assigned(self, partitions: frozenset[TopicPartition], state: Mapping[str, Mapping[str, object]]) -> None:
         """Partitions came, with the state that lives beside them."""
         ...
 

@@ -148,7 +148,7 @@ class Driver:
     def create(
         self,
         flow_id: str,
-        inputs: Mapping[str, Any] | None = None,
+        inputs: Mapping[str, object] | None = None,
         labels: Sequence[Label] = (),
         execution_id: str = "",
         revision: int = 0,
@@ -170,7 +170,7 @@ class Driver:
         """Send an input to an execution."""
         self.log.send((Outgoing(EXECUTION_INBOX, execution_id, message),))
 
-    def run(self, flow_id: str, inputs: Mapping[str, Any] | None = None, labels: Sequence[Label] = ()) -> Story:
+    def run(self, flow_id: str, inputs: Mapping[str, object] | None = None, labels: Sequence[Label] = ()) -> Story:
         """Create an execution and run everything until nothing happens any more."""
         execution_id = self.create(flow_id, inputs, labels)
         self.settle()
@@ -223,7 +223,7 @@ class Driver:
         """Kill an execution and those it has called."""
         self.tell(execution_id, i.Kill())
 
-    def resume(self, execution_id: str, inputs: Mapping[str, Any] | None = None) -> None:
+    def resume(self, execution_id: str, inputs: Mapping[str, object] | None = None) -> None:
         """Resume a paused execution; the inputs are those that the Pause asks for."""
         self.tell(execution_id, i.Resume(inputs or {}))
 

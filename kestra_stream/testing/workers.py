@@ -138,7 +138,7 @@ class DriverWorker:
         self._held = [job for job in self._held if job not in stopped]
         return [self._ended(job, S.KILLED) for job in stopped]
 
-    def _command(self, execution_id: str, message: Any) -> None:
+    def _command(self, execution_id: str, message: object) -> None:
         self._sent.append(Outgoing(EXECUTION_INBOX, execution_id, message))
 
     def _ended(self, job: TaskJob, result: Result) -> Outgoing:

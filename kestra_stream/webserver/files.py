@@ -1,7 +1,6 @@
 """Files at the door: an uploaded or named file becomes a file of the execution that it is an input of."""
 
 from pathlib import Path
-from typing import Any
 
 from kestra_stream.errors import Invalid
 from kestra_stream.models.execution import Execution
@@ -9,7 +8,7 @@ from kestra_stream.storage import uri as places
 from kestra_stream.storage.interface import Storage
 
 
-def store_input_file(storage: Storage, head: Execution, input_id: str, value: Any) -> str:
+def store_input_file(storage: Storage, head: Execution, input_id: str, value: object) -> str:
     """Store a file (a `Path`) under the execution and return its URI; text that is a URI already is returned as it is.
 
     Raises:
@@ -24,7 +23,7 @@ def store_input_file(storage: Storage, head: Execution, input_id: str, value: An
         return storage.put(head.tenant_id, uri, content)
 
 
-def check_input_file(value: Any) -> str:
+def check_input_file(value: object) -> str:
     """Return the URI that a file would get, without its folder; nothing is stored. Raises Invalid for no such file, or an empty one."""
     if not isinstance(value, Path):
         text = str(value)

@@ -87,7 +87,7 @@ class ExecutionService:
     def create(
         self,
         flow: Flow,
-        inputs: Mapping[str, Any] | None = None,
+        inputs: Mapping[str, object] | None = None,
         labels: Sequence[Label] = (),
         schedule_date: datetime | None = None,
         trigger: ExecutionTrigger | None = None,
@@ -124,7 +124,7 @@ class ExecutionService:
         self.send(head.id, i.Create(head, refusal=refusal, notice=notice))
         return head
 
-    def resolve(self, flow: Flow, head: Execution, provided: Mapping[str, Any]) -> ResolvedInputs:
+    def resolve(self, flow: Flow, head: Execution, provided: Mapping[str, object]) -> ResolvedInputs:
         """Coerce and validate values for the inputs of a flow; files are stored. Raises InvalidInputs."""
         door = self._door
         return resolve_inputs(
@@ -135,7 +135,7 @@ class ExecutionService:
             store_file=lambda input_id, value: door.store_file(head, input_id, value),
         )
 
-    def resume(self, execution_id: str, inputs: Mapping[str, Any] | None = None, by: str | None = None) -> None:
+    def resume(self, execution_id: str, inputs: Mapping[str, object] | None = None, by: str | None = None) -> None:
         """Let a paused execution go on, with values for the `onResume` of the task that it waits at.
 
         Raises:
@@ -160,7 +160,7 @@ class ExecutionService:
             ).values
         self.send(execution_id, i.Resume(values, run.id if run is not None else None, by))
 
-    def review_resume(self, execution_id: str, inputs: Mapping[str, Any]) -> ReviewedInputs:
+    def review_resume(self, execution_id: str, inputs: Mapping[str, object]) -> ReviewedInputs:
         """Tell how values fit the `onResume` of the task that an execution waits at; nothing is stored, nothing resumes."""
         head = self._head(execution_id)
         _, pause = self.paused_task(head)

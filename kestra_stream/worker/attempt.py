@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Protocol
 
 from kestra_stream.errors import Invalid, KestraError
 from kestra_stream.models.records import Level
@@ -33,7 +33,7 @@ class Result:
     """How an attempt ended: a terminal state, outputs as plain data, and the message of the failure."""
 
     state: StateType
-    outputs: Mapping[str, Any] | None = None
+    outputs: Mapping[str, object] | None = None
     error: str | None = None
 
 
@@ -62,7 +62,7 @@ def _run(task: Task, context: AttemptContext) -> Outputs | Outcome:
     return task.run(context)
 
 
-def _succeeded(returned: Any) -> Result:
+def _succeeded(returned: object) -> Result:
     if isinstance(returned, Outcome):
         error = with_message(returned.error) if returned.state is StateType.FAILED else returned.error
         return Result(returned.state, as_data(returned.outputs), error)
@@ -96,7 +96,7 @@ def _crashed(problem: BaseException, context: AttemptContext) -> Result:
     return Result(StateType.FAILED, error=f"{type(problem).__name__}: {text}" if text else type(problem).__name__)
 
 
-def _kept(outputs: Outputs, context: AttemptContext) -> Mapping[str, Any]:
+def _kept(outputs: Outputs, context: AttemptContext) -> Mapping[str, object]:
     """Outputs of a failure; those that cannot be kept are told in the log."""
     try:
         return as_data(outputs) or {}

@@ -43,7 +43,7 @@ class Frame:
 
     info: TaskInfo
     variables: Mapping[str, Any]
-    taskrun: Mapping[str, Any]
+    taskrun: Mapping[str, object]
     running: RunningJob
     control: Control
     masker: Masker = field(default_factory=Masker)
@@ -59,7 +59,7 @@ class Ended:
     """
 
     state: StateType
-    outputs: Mapping[str, Any] | None = None
+    outputs: Mapping[str, object] | None = None
     error: str | None = None
     log_file: str | None = None
     records: tuple[Outgoing, ...] = ()
@@ -97,7 +97,7 @@ class AttemptRunner:
 
     def _cached_or_run(
         self, task: Task, context: AttemptContext, frame: Frame, work: Work | None
-    ) -> tuple[Result, Mapping[str, Any] | None]:
+    ) -> tuple[Result, Mapping[str, object] | None]:
         if work is not None or task.task_cache is None or not task.task_cache.enabled:
             result = run_attempt(task, context, frame.running, None if work is None else lambda: work(context))
             return self._packed(result, context)
@@ -111,7 +111,7 @@ class AttemptRunner:
             self._cache.put(task, context, key, result.outputs)
         return self._packed(result, context)
 
-    def _packed(self, result: Result, context: AttemptContext) -> tuple[Result, Mapping[str, Any] | None]:
+    def _packed(self, result: Result, context: AttemptContext) -> tuple[Result, Mapping[str, object] | None]:
         """Return the outputs as they travel; an attempt whose outputs cannot travel has failed."""
         if not result.outputs:
             return result, result.outputs
@@ -122,7 +122,7 @@ class AttemptRunner:
             context.logger.log(Level.ERROR, message)
             return Result(StateType.FAILED, error=message), {}
 
-    def _variables(self, task: Task, frame: Frame, mask: Callable[[str], None]) -> dict[str, Any]:
+    def _variables(self, task: Task, frame: Frame, mask: Callable[[str], None]) -> dict[str, object]:
         return complete(frame.variables, frame.info, {"id": task.id, "type": task.type}, frame.taskrun, self._services, mask)
 
     def _stored_log(self, context: AttemptContext) -> str | None:

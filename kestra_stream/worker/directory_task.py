@@ -39,7 +39,7 @@ class DirectoryRun:
         self._frame = frame
         self._job = job
         self._runs: list[TaskRun] = []
-        self._outputs: Mapping[str, Any] = frame.variables.get("outputs", {})
+        self._outputs: Mapping[str, object] = frame.variables.get("outputs", {})
 
     def run(self, task: Task, children: Tasks) -> Ended:
         """Run all children under the attempt of the task itself; never raises."""
@@ -131,7 +131,7 @@ class DirectoryRun:
     def _roots(self, run: TaskRun, attempt: int) -> dict[str, Any]:
         """What a child sees other than its parent does."""
         job, value, given = self._job, self._value(), self._frame.variables
-        shown: dict[str, Any] = {
+        shown: dict[str, object] = {
             "id": run.id,
             "startDate": run.state.start_date.isoformat().replace("+00:00", "Z"),
             "attemptsCount": attempt,
@@ -141,7 +141,7 @@ class DirectoryRun:
             shown["value"] = value
         if job.iteration is not None:
             shown["iteration"] = job.iteration
-        roots: dict[str, Any] = {
+        roots: dict[str, object] = {
             "outputs": self._outputs,
             "taskrun": shown,
             "workerTaskrun": {**given.get("taskrun", {}), **self._frame.taskrun},
@@ -158,7 +158,7 @@ class DirectoryRun:
         parents: Sequence[Mapping[str, Any]] = self._frame.variables.get("parents", ())
         return next((parent["taskrun"]["value"] for parent in parents if "value" in parent.get("taskrun", {})), None)
 
-    def _learn(self, child: Task, outputs: Mapping[str, Any] | None) -> None:
+    def _learn(self, child: Task, outputs: Mapping[str, object] | None) -> None:
         """Later children see the outputs, below the values of the loops around, outermost first."""
         parents: Sequence[Mapping[str, Any]] = self._frame.variables.get("parents", ())
         values = [parent["taskrun"]["value"] for parent in reversed(parents) if "value" in parent.get("taskrun", {})]
@@ -198,7 +198,7 @@ def _allowed(child: Task, state: StateType, retried: Retry | None) -> StateType:
     return S.SUCCESS if state is S.WARNING and child.allow_warning else state
 
 
-def _with(tree: Mapping[str, Any], path: Sequence[str], value: Mapping[str, Any]) -> dict[str, Any]:
+def _with(tree: Mapping[str, Any], path: Sequence[str], value: Mapping[str, object]) -> dict[str, object]:
     """Return a copy of nested maps with `value` merged in at a path."""
     below = tree.get(path[0], {})
     if len(path) > 1:

@@ -1,14 +1,13 @@
 """Outputs of an attempt as data: what a task returned -> a map of plain values by the names that flows use."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from kestra_stream.errors import Invalid
 from kestra_stream.models.document import Plain, to_plain
 from kestra_stream.plugin.api import TaskOutput
 
 
-def as_data(outputs: object) -> dict[str, Any] | None:
+def as_data(outputs: object) -> dict[str, object] | None:
     """Return outputs as plain data.
 
     Raises:
@@ -23,7 +22,7 @@ def as_data(outputs: object) -> dict[str, Any] | None:
     return {name: _plain(name, value) for name, value in _named(outputs).items()}
 
 
-def _named(outputs: Mapping[object, object]) -> dict[str, Any]:
+def _named(outputs: Mapping[object, object]) -> dict[str, object]:
     return {name if isinstance(name, str) and name.isascii() else next(iter(to_plain({name: None}))): outputs[name] for name in outputs}
 
 

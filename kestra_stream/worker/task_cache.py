@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from hashlib import sha256
-from typing import Any
 
 import orjson
 
@@ -39,7 +38,7 @@ class TaskCacheStore:
         identity = [info.namespace, info.flow_id, info.value, to_plain(context.render_typed(written))]
         return sha256(orjson.dumps(identity, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)).hexdigest()
 
-    def get(self, task: Task, context: AttemptContext, key: str) -> Mapping[str, Any] | None:
+    def get(self, task: Task, context: AttemptContext, key: str) -> Mapping[str, object] | None:
         """Return the outputs kept for this key."""
         tenant, uri = context.info.tenant_id, self._uri(context, key)
         attributes = self._services.engine.storage.attributes(tenant, uri)
@@ -48,12 +47,12 @@ class TaskCacheStore:
             return None
         try:
             with self._services.engine.storage.get(tenant, uri) as file:
-                outputs: Mapping[str, Any] = orjson.loads(file.read())
+                outputs: Mapping[str, object] = orjson.loads(file.read())
         except (NotFound, orjson.JSONDecodeError):
             return None
         return outputs
 
-    def put(self, task: Task, context: AttemptContext, key: str, outputs: Mapping[str, Any] | None) -> None:
+    def put(self, task: Task, context: AttemptContext, key: str, outputs: Mapping[str, object] | None) -> None:
         """Keep outputs."""
         content = orjson.dumps(outputs or {}, option=orjson.OPT_NON_STR_KEYS)
         self._services.engine.storage.put(context.info.tenant_id, self._uri(context, key), content)

@@ -1,7 +1,6 @@
 """Runs one job: (TaskJob or LookupJob) -> the records that tell how it ended. What a plugin does wrong costs this job only."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from kestra_stream.errors import KestraError
 from kestra_stream.models.behaviour import Run
@@ -121,9 +120,9 @@ def info_of(job: TaskJob) -> TaskInfo:
     )
 
 
-def taskrun_of(job: TaskJob) -> Mapping[str, Any]:
+def taskrun_of(job: TaskJob) -> Mapping[str, object]:
     """What `taskrun` shows in expressions."""
-    shown: dict[str, Any] = {
+    shown: dict[str, object] = {
         "id": job.task_run_id,
         "startDate": job.created_at.isoformat().replace("+00:00", "Z"),
         "attemptsCount": job.attempt,

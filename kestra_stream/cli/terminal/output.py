@@ -3,7 +3,7 @@
 import contextlib
 import os
 import sys
-from typing import Any, TextIO
+from typing import TextIO
 
 import orjson
 
@@ -23,7 +23,7 @@ def is_terminal(stream: TextIO | None) -> bool:
     return stream is not None and not stream.closed and stream.isatty()
 
 
-def json_text(value: Any) -> str:
+def json_text(value: object) -> str:
     """Write a document."""
     return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS).decode() + "\n"
 

@@ -39,7 +39,7 @@ def ask_all(inputs: Sequence[Input], review: Review, keyboard: Keyboard, say: Sa
     return answers
 
 
-def _ask(one: Input, review: Review, reviewed: ReviewedInputs, answers: dict[str, Any], person: tuple[Keyboard, Say]) -> str | None:
+def _ask(one: Input, review: Review, reviewed: ReviewedInputs, answers: dict[str, object], person: tuple[Keyboard, Say]) -> str | None:
     """Ask once and note the answer; return what is wrong with it."""
     keyboard, say = person
     say([_prompt(one, reviewed)], end="")
@@ -60,7 +60,7 @@ def _prompt(one: Input, reviewed: ReviewedInputs) -> StyledLine:
     return ((f"{clean(name)} ", "bold"), (f"({_hint(one, reviewed)}){default}: ", "dim"))
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return value if isinstance(value, str) else str(to_plain(value))

@@ -1,7 +1,5 @@
 """What the draft keeps beside the task runs, each a stored part: open children, answers of look-ups, values of loops, broken flowables."""
 
-from typing import Any
-
 from immutables import Map
 
 from kestra_stream.engine.state import Chunked
@@ -17,7 +15,7 @@ def set_child(step: Step, child_id: str, waiting: tuple[str, int | None] | None)
     step.parts[f"child/{child_id}"] = waiting
 
 
-def set_answer(step: Step, run_id: str, key: str, answer: tuple[Any, str | None]) -> None:
+def set_answer(step: Step, run_id: str, key: str, answer: tuple[object, str | None]) -> None:
     """Remember what a look-up found for a run."""
     step.answers = step.answers.set(run_id, step.answers.get(run_id, Map()).set(key, answer))
     step.parts[f"answer/{run_id}/{key}"] = answer

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 from kestra_stream.engine import commands as c
 from kestra_stream.engine.context import evaluate, pruned, render
@@ -45,7 +44,7 @@ def give_outputs(step: Step) -> None:
     if step.phase is not Phase.OUTPUTS or step.end is None:
         return
     state = step.end
-    declared: Mapping[str, Any] | tuple[FlowOutput, ...] = step.plan.flow.outputs
+    declared: Mapping[str, object] | tuple[FlowOutput, ...] = step.plan.flow.outputs
     if step.parent is not None and step.parent.outputs is not None:
         declared = step.parent.outputs
     if declared and state not in _WITHOUT_OUTPUTS:
@@ -62,13 +61,13 @@ def give_outputs(step: Step) -> None:
     step.push(WorkKind.AFTER, "0")
 
 
-def _rendered(step: Step, declared: Mapping[str, Any] | tuple[FlowOutput, ...]) -> dict[str, Any]:
+def _rendered(step: Step, declared: Mapping[str, object] | tuple[FlowOutput, ...]) -> dict[str, object]:
     if isinstance(declared, Mapping):
         return {name: evaluate(step, None, raw) for name, raw in declared.items()}
     return {output.id: _coerced(step, output) for output in declared}
 
 
-def _coerced(step: Step, output: FlowOutput) -> Any:
+def _coerced(step: Step, output: FlowOutput) -> object:
     value = coerce_output(output, evaluate(step, None, output.value))
     if output.type is not InputType.SECRET or value is None:
         return value

@@ -74,7 +74,7 @@ def reopen(step: Step, run_id: str) -> None:
     scopes.open_scope(step, run_id, replace(scope, failed=1) if run_id in step.broken else scope)
 
 
-def _as_text(raw: Any) -> Any:
+def _as_text(raw: object) -> object:
     return ("true" if raw else "false") if isinstance(raw, bool) else str(raw) if isinstance(raw, int | float) else raw
 
 
@@ -125,7 +125,7 @@ def _checked(step: Step, run: TaskRun, values: list[str]) -> list[str]:
     )
 
 
-def _parsed(value: Any) -> Any:
+def _parsed(value: object) -> object:
     if not isinstance(value, str):
         return value
     try:
@@ -134,7 +134,7 @@ def _parsed(value: Any) -> Any:
         raise ExpressionError(f"the values of a loop must be a JSON list, but are `{value:.80}`") from error
 
 
-def _value_text(value: Any) -> str:
+def _value_text(value: object) -> str:
     if isinstance(value, str):
         return value
     if value is None:
@@ -142,7 +142,7 @@ def _value_text(value: Any) -> str:
     return orjson.dumps(value, default=_plain).decode()
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     if isinstance(value, Mapping):
         return dict(value)
     return list(value) if isinstance(value, Sequence) and not isinstance(value, str) else str(value)
@@ -213,7 +213,7 @@ def drop_children(step: Step, run_id: str) -> None:
         step.inside_loops = step.inside_loops.delete(run_id)
 
 
-def duration(step: Step, run: TaskRun | None, raw: Any) -> timedelta | None:
+def duration(step: Step, run: TaskRun | None, raw: object) -> timedelta | None:
     """Render a raw duration; None stays None."""
     if raw is None or isinstance(raw, timedelta):
         return raw

@@ -88,7 +88,7 @@ def begin(step: Step) -> None:
 
 
 def _resolve(step: Step) -> bool:
-    def evaluated(template: str, variables: Any) -> Any:
+    def evaluated(template: str, variables: Any) -> object:
         return evaluate(step, None, template, variables)
 
     def encrypted(text: str) -> Mapping[str, str]:

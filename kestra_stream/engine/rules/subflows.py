@@ -59,7 +59,7 @@ def _running(step: Step, run: TaskRun) -> TaskRun:
 def _creation(step: Step, run: TaskRun, node: Node, call_flow: b.CallFlow, child_id: str, batch: tuple[int, str] | None) -> Create:
     """Render what the child is created with. `batch` is the 1-based number and URI of a batch."""
     head = step.execution
-    extra: dict[str, Any] | None = None
+    extra: dict[str, object] | None = None
     if batch is not None:
         taskrun = {"id": run.id, "startDate": run.state.start_date, "iteration": batch[0], "items": batch[1]}
         extra = {"taskrun": taskrun if run.value is None else {**taskrun, "value": run.value}}
@@ -101,7 +101,7 @@ def _with_correlation(labels: tuple[Label, ...], root_id: str) -> tuple[Label, .
     return (*labels, Label("system.correlationId", root_id))
 
 
-def _date(step: Step, run: TaskRun, raw: Any) -> datetime | None:
+def _date(step: Step, run: TaskRun, raw: object) -> datetime | None:
     if raw is None:
         return None
     value = evaluate(step, run, raw)
@@ -240,7 +240,7 @@ def _batches_state(batches: Batches, call_flow: b.CallFlow) -> StateType:
     return next((state for state in _WORST_FIRST if batches.counts.get(state.value)), S.SUCCESS)
 
 
-def merge_variables(step: Step, node: Node, run: TaskRun) -> dict[str, Any]:
+def merge_variables(step: Step, node: Node, run: TaskRun) -> dict[str, object]:
     """Hand the outputs of all batches, in order, to the task that merges them; nothing to any other task."""
     if node.parent is None or node.index == 0 or not step.batch_outputs:
         return {}

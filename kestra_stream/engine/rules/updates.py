@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, assert_never
+from typing import assert_never
 
 import orjson
 from immutables import Map
@@ -46,7 +46,7 @@ def apply(step: Step, run: TaskRun, update: Update) -> None:
 # -- labels ------------------------------------------------------------------------------------------------------------
 
 
-def labels_of(step: Step, run: TaskRun | None, raw: Any) -> tuple[Label, ...]:
+def labels_of(step: Step, run: TaskRun | None, raw: object) -> tuple[Label, ...]:
     """Render labels given as JSON text, a map, or a list of key and value.
 
     Raises:
@@ -65,7 +65,7 @@ def labels_of(step: Step, run: TaskRun | None, raw: Any) -> tuple[Label, ...]:
     return tuple(Label(key, text) for key, text in pairs)
 
 
-def _pairs(value: Any) -> list[tuple[str, str]]:
+def _pairs(value: object) -> list[tuple[str, str]]:
     if isinstance(value, Mapping):
         return [(str(key), _text(item)) for key, item in value.items()]
     if isinstance(value, list | tuple) and all(isinstance(item, Mapping) and "key" in item and "value" in item for item in value):
@@ -75,7 +75,7 @@ def _pairs(value: Any) -> list[tuple[str, str]]:
     raise ExpressionError("labels must be a map or a list of key and value")
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, bool):
@@ -115,7 +115,7 @@ def _set_variables(step: Step, run: TaskRun, update: b.SetVariables) -> None:
     step.change_head(replace(step.execution, variables={**step.execution.variables, **merged}))
 
 
-def deep_merged(present: Any, fresh: Any) -> Any:
+def deep_merged(present: object, fresh: object) -> object:
     """Merge maps key by key; anything else is replaced."""
     if isinstance(present, Mapping) and isinstance(fresh, Mapping):
         return {**present, **{key: deep_merged(present.get(key), value) for key, value in fresh.items()}}
@@ -134,7 +134,7 @@ def _unset_variables(step: Step, run: TaskRun, update: b.UnsetVariables) -> None
     step.change_head(replace(step.execution, variables={**kept, **dict.fromkeys(flow_names & set(removed), UNSET)}))
 
 
-def _names(value: Any) -> list[str]:
+def _names(value: object) -> list[str]:
     if isinstance(value, str):
         try:
             value = orjson.loads(value) if value.lstrip().startswith("[") else [value]

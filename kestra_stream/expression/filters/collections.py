@@ -145,7 +145,7 @@ def _sorted(value: object, frame: Frame) -> list[object]:
     return sorted(items, key=cmp_to_key(_compare))
 
 
-def _compare(left: Any, right: Any) -> int:
+def _compare(left: object, right: Any) -> int:
     """Compare two items of one kind; null comes first."""
     if left is None or right is None:
         return (left is not None) - (right is not None)

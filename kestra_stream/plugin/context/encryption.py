@@ -46,7 +46,7 @@ def check_key(key: str) -> str:
     return key
 
 
-def is_encrypted(value: Any) -> bool:
+def is_encrypted(value: object) -> bool:
     """Tell whether a value is an encrypted one."""
     return isinstance(value, Mapping) and value.get("type") == ENCRYPTED_TYPE and isinstance(value.get("value"), str)
 

@@ -58,7 +58,7 @@ class IoFunctions:
             "$spilled": self.fetch_spilled,
         }
 
-    def call(self, name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    def call(self, name: str, args: tuple[object, ...], kwargs: Mapping[str, object]) -> Any:
         """Answer one call by name.
 
         Raises:
@@ -131,7 +131,7 @@ class IoFunctions:
         self._mask(plain)
         return plain
 
-    def http(self, uri: str, method: str = "GET", query: Any = None, body: Any = None, **more: Any) -> Any:
+    def http(self, uri: str, method: str = "GET", query: object = None, body: object = None, **more: Any) -> Any:
         """Return what a server answers: `contentType`, `headers`, `options` and `accept` are as for a Request task."""
         from kestra_stream.plugin.core.http.asked import Given, ask  # noqa: PLC0415 - loads httpx
 

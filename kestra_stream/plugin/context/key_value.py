@@ -46,7 +46,7 @@ class NamespaceKeyValues:
             return StoredValue(value, entry.type, entry.description, entry.expires_at)
         return None
 
-    def set(self, key: str, value: Any, *, overwrite: bool = True, ttl: timedelta | None = None, description: str | None = None) -> None:
+    def set(self, key: str, value: object, *, overwrite: bool = True, ttl: timedelta | None = None, description: str | None = None) -> None:
         """Write a key; its type follows from the value."""
         _check(key)
         now = self._now()
@@ -106,7 +106,7 @@ class NamespaceKeyValues:
         self._engine.repository.key_values.delete(self._tenant, namespace, key)
 
 
-def encode(value: Any) -> tuple[str, bytes]:
+def encode(value: object) -> tuple[str, bytes]:
     """Turn a value into its type's name and its ION text (of which JSON is a part).
 
     Raises:
@@ -165,7 +165,7 @@ def _plain_ion(content: bytes) -> Any:
     return _without_ion(simpleion.loads(content))
 
 
-def _without_ion(value: Any) -> Any:
+def _without_ion(value: object) -> Any:
     """The library's values look like Python's, but its null is not None."""
     match value:
         case Mapping():

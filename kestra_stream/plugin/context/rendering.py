@@ -28,8 +28,8 @@ class Rendering:
 
     def __init__(
         self,
-        complete: Callable[[], dict[str, Any]],
-        functions: Callable[[], Mapping[str, Callable[..., Any]]],
+        complete: Callable[[], dict[str, object]],
+        functions: Callable[[], Mapping[str, Callable[..., object]]],
         services: Services,
         directory: Callable[[], Path],
     ) -> None:
@@ -47,15 +47,15 @@ class Rendering:
             self._root = self._complete()
         return self._root
 
-    def text(self, value: Any, extra: Mapping[str, Any] | None) -> Any:
+    def text(self, value: object, extra: Mapping[str, object] | None) -> Any:
         """Render text to text, and a map or list item by item."""
         return self._render(value, extra, typed=False)
 
-    def typed(self, value: Any, extra: Mapping[str, Any] | None) -> Any:
+    def typed(self, value: object, extra: Mapping[str, object] | None) -> Any:
         """Render, keeping native types where a whole text is one expression."""
         return self._render(value, extra, typed=True)
 
-    def _render(self, value: Any, extra: Mapping[str, Any] | None, *, typed: bool) -> Any:
+    def _render(self, value: object, extra: Mapping[str, object] | None, *, typed: bool) -> Any:
         if not has_expression(value):
             return value
         from kestra_stream.expression import compile_template, render_structure  # noqa: PLC0415 - most attempts render nothing
@@ -66,7 +66,7 @@ class Rendering:
             return compile_template(value).render(variables, environment)
         return render_structure(value, variables, environment, typed=typed)
 
-    def _with_extra(self, value: Any, extra: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    def _with_extra(self, value: object, extra: Mapping[str, object] | None) -> Mapping[str, Any]:
         variables = self.variables
         # The directory is made only for a template that asks for it.
         if "workingDir" not in variables and "workingDir" in (value if isinstance(value, str) else repr(value)):

@@ -35,7 +35,7 @@ class AttemptContext:
         self,
         info: TaskInfo,
         services: Services,
-        complete: Callable[[Callable[[str], None]], dict[str, Any]],
+        complete: Callable[[Callable[[str], None]], dict[str, object]],
         logger: AttemptLog,
         control: Control,
         directory: AttemptDirectory | None = None,
@@ -95,7 +95,7 @@ class AttemptContext:
             self._directory = self._own_directory = AttemptDirectory(self.services.directory_root)
         return self._directory
 
-    def render(self, value: Any, extra: Mapping[str, Any] | None = None) -> Any:
+    def render(self, value: object, extra: Mapping[str, object] | None = None) -> Any:
         """Render a Property to its type, text to text, a map or list item by item."""
         if isinstance(value, Property):
             if value.is_constant:
@@ -103,7 +103,7 @@ class AttemptContext:
             return value.render(lambda raw: self.rendering.text(raw, extra))
         return self.rendering.text(value, extra) if has_expression(value) else value
 
-    def render_typed(self, value: Any, extra: Mapping[str, Any] | None = None) -> Any:
+    def render_typed(self, value: object, extra: Mapping[str, object] | None = None) -> Any:
         """Render, keeping native types where a whole text is one expression."""
         if isinstance(value, Property):
             return value.render(lambda raw: self.rendering.typed(raw, extra))
@@ -191,5 +191,5 @@ class AttemptContext:
         return execution.trigger.variables if execution is not None and execution.trigger is not None else {}
 
 
-def _unchanged(value: Any) -> Any:
+def _unchanged(value: object) -> Any:
     return value

@@ -14,7 +14,7 @@ def complete(
     given: Mapping[str, Any],
     info: TaskInfo,
     task: Mapping[str, Any],
-    taskrun: Mapping[str, Any],
+    taskrun: Mapping[str, object],
     services: Services,
     mask: Callable[[str], None],
 ) -> dict[str, Any]:
@@ -36,7 +36,7 @@ def complete(
     return variables
 
 
-def opened(value: Any, decrypt: Callable[[Mapping[str, Any]], str], mask: Callable[[str], None]) -> Any:
+def opened(value: object, decrypt: Callable[[Mapping[str, object]], str], mask: Callable[[str], None]) -> Any:
     """Return a value with every encrypted value in it decrypted (and masked); parts without one are not copied."""
     if isinstance(value, Mapping):
         if value.get("type") == ENCRYPTED_TYPE and is_encrypted(value):
@@ -51,5 +51,5 @@ def opened(value: Any, decrypt: Callable[[Mapping[str, Any]], str], mask: Callab
     return value
 
 
-def _is_big(value: Any) -> bool:
+def _is_big(value: object) -> bool:
     return isinstance(value, dict | list | tuple | Mapping)

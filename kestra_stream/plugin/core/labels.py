@@ -9,7 +9,7 @@ from kestra_stream.models.labels import RESERVED, label_entries, reserved_fault
 from kestra_stream.models.property import has_expression
 
 
-def _checked(labels: Any) -> Any:
+def _checked(labels: object) -> Any:
     if labels is None or (isinstance(labels, str) and has_expression(labels)):
         return labels
     faults = [(reserved_fault(key), place) for key, _, place in label_entries(labels) if str(key).startswith(RESERVED)]

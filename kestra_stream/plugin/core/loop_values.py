@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator
 
 
-def _checked(values: Any) -> Any:
+def _checked(values: object) -> Any:
     if not isinstance(values, str | list | tuple):
         raise ValueError("the values of a loop are a list, or an expression that gives one")  # noqa: TRY004 - pydantic wants ValueError
     return values

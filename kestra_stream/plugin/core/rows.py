@@ -50,7 +50,7 @@ def row_of(line: bytes, number: int = 1) -> Any:
         raise KestraError(f"line {number} is not Ion: {error}") from None
 
 
-def row_line(value: Any) -> bytes:
+def row_line(value: object) -> bytes:
     """Write one row as a line."""
     try:
         return orjson.dumps(value, option=_JSON)
@@ -62,7 +62,7 @@ def row_line(value: Any) -> bytes:
     return f"{text.removeprefix(_VERSION).strip()}\n".encode()
 
 
-def _incoming(value: Any) -> Any:
+def _incoming(value: object) -> Any:
     """Take off what is left of Ion's own classes."""
     if isinstance(value, Mapping):
         return {str(key): _incoming(item) for key, item in value.items()}
@@ -73,7 +73,7 @@ def _incoming(value: Any) -> Any:
     return _scalar(value)
 
 
-def _scalar(value: Any) -> Any:
+def _scalar(value: object) -> Any:
     match value, type(value).__name__:
         case _, "IonPyNull":
             return None
@@ -95,7 +95,7 @@ def _scalar(value: Any) -> Any:
             return value
 
 
-def _outgoing(value: Any) -> Any:
+def _outgoing(value: object) -> Any:
     """Bring a value into the types that Ion knows."""
     match value:
         case Mapping():

@@ -37,8 +37,8 @@ class _Entry:
 
 
 def inject(
-    document: Mapping[str, Any], place: Place, server: Sequence[Mapping[str, Any]], canonical: Canonical
-) -> tuple[dict[str, Any], Place]:
+    document: Mapping[str, object], place: Place, server: Sequence[Mapping[str, object]], canonical: Canonical
+) -> tuple[dict[str, object], Place]:
     """Apply the flow's defaults, then the server's, to every map that has a type.
 
     Values of a task win over defaults; forced defaults win over values, and among those the server's win. `canonical` gives the
@@ -57,7 +57,7 @@ def inject(
     return data, Place(place.mark, children, place.keys)
 
 
-def _entries(found: Any, place: Place, name: str) -> list[_Entry]:
+def _entries(found: object, place: Place, name: str) -> list[_Entry]:
     return [
         _Entry(
             type=entry["type"],
@@ -77,7 +77,7 @@ def _server_entries(server: Sequence[Mapping[str, Any]]) -> list[_Entry]:
     return [_Entry(entry["type"], entry["values"], place, entry.get("forced") is True, is_global=True) for entry in entries]
 
 
-def _is_entry(entry: Any) -> bool:
+def _is_entry(entry: object) -> bool:
     return (
         isinstance(entry, Mapping)
         and isinstance(entry.get("type"), str)
@@ -95,7 +95,7 @@ class _Injection:
         self._forced = sorted(forced, key=lambda entry: (entry.is_global, len(entry.type)))
         self._canonical = canonical
 
-    def apply(self, value: Any, place: Place) -> Placed:
+    def apply(self, value: object, place: Place) -> Placed:
         """Return a value with the defaults injected into every plugin in it."""
         if isinstance(value, list):
             items = [self.apply(item, _child(place, number)) for number, item in enumerate(value)]

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
-from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -48,7 +47,7 @@ def check_inputs(inputs: object, path: Path, notes: Notes) -> None:
             notes.fault(message, (*place, *step))
 
 
-def identity(entry: Mapping[str, Any]) -> Any:
+def identity(entry: Mapping[str, object]) -> object:
     """Return the id of an input, which older flows call `name`."""
     return entry.get("id", entry.get("name"))
 
@@ -99,7 +98,7 @@ def _dependencies(entry: Mapping[str, object]) -> Iterator[tuple[int, str]]:
             return
 
 
-def _warn(entry: Mapping[str, Any], place: Path, notes: Notes) -> None:
+def _warn(entry: Mapping[str, object], place: Path, notes: Notes) -> None:
     if "name" in entry and "id" not in entry:
         notes.warn("`name` of an input is deprecated: use `id`", (*place, "name"))
     if entry.get("type") == "ENUM":
@@ -108,10 +107,10 @@ def _warn(entry: Mapping[str, Any], place: Path, notes: Notes) -> None:
         notes.warn("`extension` is deprecated: use `allowedFileExtensions`", (*place, "extension"))
 
 
-def _check_templates(entry: Mapping[str, Any], place: Path, notes: Notes) -> None:
+def _check_templates(entry: Mapping[str, object], place: Path, notes: Notes) -> None:
     depends_on = entry.get("dependsOn")
     condition = depends_on.get("condition") if isinstance(depends_on, Mapping) else None
-    found: Sequence[tuple[Any, Steps]] = (
+    found: Sequence[tuple[object, Steps]] = (
         (condition, ("dependsOn", "condition")),
         (entry.get("expression"), ("expression",)),
         (entry.get("defaults"), ("defaults",)),
@@ -183,5 +182,5 @@ def _default_faults(one: Input) -> Iterator[tuple[str, Steps]]:
         return
 
 
-def _evaluate(template: str, _: Mapping[str, Any]) -> Any:
+def _evaluate(template: str, _: Mapping[str, object]) -> object:
     raise _Dynamic(template)

@@ -8,7 +8,7 @@ from typing import Any
 Path = tuple[str | int, ...]
 Mark = tuple[int, int]
 """1-based line and column."""
-Entry = tuple[Path, Mapping[str, Any]]
+Entry = tuple[Path, Mapping[str, object]]
 """A map in a list, and where it stands."""
 _NOTHING: Mapping[Any, Any] = MappingProxyType({})
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import Any, Literal, get_args, get_origin
+from typing import Literal, get_args, get_origin
 
 from pydantic import AliasChoices, BaseModel
 from pydantic.fields import FieldInfo
@@ -56,7 +56,7 @@ def classes_at(cls: type[BaseModel], location: Steps) -> list[type[BaseModel]]:
     return found
 
 
-def _classes_in(annotation: Any) -> Iterator[type[BaseModel]]:
+def _classes_in(annotation: object) -> Iterator[type[BaseModel]]:
     if isinstance(annotation, type) and not get_args(annotation) and issubclass(annotation, BaseModel):
         yield annotation
     if get_origin(annotation) is not Literal:
@@ -64,6 +64,6 @@ def _classes_in(annotation: Any) -> Iterator[type[BaseModel]]:
             yield from _classes_in(inner)
 
 
-def _tags(cls: type[BaseModel]) -> tuple[Any, ...]:
+def _tags(cls: type[BaseModel]) -> tuple[object, ...]:
     field = cls.model_fields.get("type")
     return get_args(field.annotation) if field is not None else ()

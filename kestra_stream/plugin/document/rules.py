@@ -4,7 +4,6 @@ They look at the document and not at the flow, so that they hold for a document 
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any
 
 from kestra_stream.errors import InvalidExpression, NotFound
 from kestra_stream.expression import compile_template
@@ -23,7 +22,7 @@ _CALLS = frozenset({"io.kestra.plugin.core.flow.Subflow", "io.kestra.plugin.core
 _ALLOWED_LABEL = "system.readOnly"
 
 
-def check_rules(document: Mapping[str, Any], found: Sequence[FoundPlugin], registry: Registry, notes: Notes) -> None:
+def check_rules(document: Mapping[str, object], found: Sequence[FoundPlugin], registry: Registry, notes: Notes) -> None:
     """Note every broken rule; `found` are the plugins that the document names, in its order."""
     tasks = [one for one in found if issubclass(one.cls, Task)]
     _unique(((one.path, one.value) for one in tasks), "duplicate task id `{}`; ids are unique in the whole flow", notes)
@@ -77,14 +76,14 @@ def _no_system_labels(labels: object, notes: Notes) -> None:
             notes.fault(reserved_fault(key), ("labels", place[0]))
 
 
-def _no_recursive_call(document: Mapping[str, Any], tasks: Sequence[FoundPlugin], notes: Notes) -> None:
+def _no_recursive_call(document: Mapping[str, object], tasks: Sequence[FoundPlugin], notes: Notes) -> None:
     own = document.get("namespace"), document.get("id")
     for task in tasks:
         if task.cls.type_name in _CALLS and (task.value.get("namespace"), task.value.get("flowId")) == own:
             notes.fault(f"Recursive call: the flow `{own[0]}.{own[1]}` calls itself", (*task.path, "flowId"))
 
 
-def _defaults_fit(document: Mapping[str, Any], used: Collection[type[Plugin]], registry: Registry, notes: Notes) -> None:
+def _defaults_fit(document: Mapping[str, object], used: Collection[type[Plugin]], registry: Registry, notes: Notes) -> None:
     """An entry for one type may only name properties of that type; where the type is used, the fault is found there."""
     name = "pluginDefaults" if "pluginDefaults" in document else "taskDefaults"
     for path, entry in _entries(document, name):
@@ -102,7 +101,7 @@ def _defaults_fit(document: Mapping[str, Any], used: Collection[type[Plugin]], r
                 )
 
 
-def _templates_parse(document: Mapping[str, Any], notes: Notes) -> None:
+def _templates_parse(document: Mapping[str, object], notes: Notes) -> None:
     for key, value in document.items():
         if key not in _DATA:
             for path, text in _templates(value, (key,)):
@@ -124,7 +123,7 @@ def _templates(value: object, path: Path) -> Iterator[tuple[Path, str]]:
             yield from _templates(item, (*path, place))
 
 
-def _warn(document: Mapping[str, Any], found: Sequence[FoundPlugin], notes: Notes) -> None:
+def _warn(document: Mapping[str, object], found: Sequence[FoundPlugin], notes: Notes) -> None:
     if "taskDefaults" in document:
         notes.warn("`taskDefaults` is deprecated: use `pluginDefaults`", ("taskDefaults",))
     if "listeners" in document:

@@ -95,7 +95,7 @@ class _Open:
     key: str | None = None
     key_mark: Mark = (1, 1)
     is_merge: bool = False
-    merges: list[tuple[Any, Place]] = field(default_factory=list)
+    merges: list[tuple[object, Place]] = field(default_factory=list)
     height: int = 1
 
 
@@ -103,7 +103,7 @@ class _Open:
 class _Anchored:
     """What an anchor stands for; `height` is the number of its levels."""
 
-    data: Any
+    data: object
     place: Place
     height: int
 
@@ -124,7 +124,7 @@ class _Builder:
         self._open: list[_Open] = []
         self._anchors: dict[str, _Anchored] = {}
         self._faults: list[Fault] = []
-        self._root: tuple[Any, Place] | None = None
+        self._root: tuple[object, Place] | None = None
 
     def run(self) -> None:
         """Take all events."""
@@ -172,7 +172,7 @@ class _Builder:
             return
         self._put(_Anchored(scalar(event), Place(self._counted(event)), 0), event.anchor)
 
-    def _container(self, event: yaml.CollectionStartEvent, data: dict[str, Any] | list[Any]) -> None:
+    def _container(self, event: yaml.CollectionStartEvent, data: dict[str, object] | list[object]) -> None:
         level = self._open[-1] if self._open else None
         mark = self._counted(event)
         if len(self._open) >= MOST_DEPTH:
@@ -242,14 +242,14 @@ class _Builder:
             level.children[key] = value.place
             level.keys[key] = level.key_mark
 
-    def _note_merge(self, level: _Open, data: Any, place: Place) -> None:
+    def _note_merge(self, level: _Open, data: object, place: Place) -> None:
         parts = [(one, place.children[number]) for number, one in enumerate(data)] if isinstance(data, list) else [(data, place)]
         if not all(isinstance(part, dict) for part, _ in parts):
             self._fault("`<<` takes a map, or a list of maps", self._path(), level.key_mark)
             return
         level.merges.extend(parts)
 
-    def _copied(self, data: Any, mark: Mark) -> Any:
+    def _copied(self, data: object, mark: Mark) -> object:
         """Copy what an alias stands for, and count it: a few lines of aliases of aliases can mean more than a memory holds."""
         self._count += 1
         if self._count > MOST_VALUES:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import ValidationInfo, WrapValidator
 
@@ -43,7 +43,7 @@ class TaskRunner(Plugin):
         raise TypeError(f"{self.type} cannot run a process")
 
 
-def _resolved(value: Any, handler: Callable[[Any], Any], info: ValidationInfo) -> Any:
+def _resolved(value: object, handler: Callable[[object], object], info: ValidationInfo) -> object:
     return resolved_as(TaskRunner, value, handler, info)
 
 

@@ -40,7 +40,7 @@ class ScriptOutput(TaskOutput):
 class Sources:
     """Renders what a script is made of: expressions know `workingDir` and `outputDir`, storage URIs become local paths."""
 
-    def __init__(self, context: RunContext, extra: Mapping[str, Any]) -> None:
+    def __init__(self, context: RunContext, extra: Mapping[str, object]) -> None:
         self._context = context
         self._extra = extra
 
@@ -151,7 +151,7 @@ class ScriptTask(RunnableTask):
             raise Invalid("interpreter must name a program, as [/bin/sh, -c]")
         return [*interpreter, text]
 
-    def _environment(self, context: RunContext, extra: Mapping[str, Any], directory: Path, output_folder: Path | None) -> dict[str, str]:
+    def _environment(self, context: RunContext, extra: Mapping[str, object], directory: Path, output_folder: Path | None) -> dict[str, str]:
         places = {"WORKING_DIR": str(directory)} | ({"OUTPUT_DIR": str(output_folder)} if output_folder else {})
         given = context.render(self.env, extra) or {}
         return places | {str(name): _as_variable(value) for name, value in given.items() if value is not None}
@@ -164,7 +164,7 @@ class ScriptTask(RunnableTask):
         return Path(tempfile.mkdtemp(prefix=".kestra-output-", dir=directory)) if wanted else None
 
     def _outcome(
-        self, context: RunContext, printed: Printed, exit_code: int, extra: Mapping[str, Any], output_folder: Path | None
+        self, context: RunContext, printed: Printed, exit_code: int, extra: Mapping[str, object], output_folder: Path | None
     ) -> Outcome:
         files = stored_output_files(context, self.output_files, extra)
         if output_folder is not None:
@@ -191,5 +191,5 @@ def _mentions(task: ScriptTask, word: str) -> bool:
     )
 
 
-def _as_variable(value: Any) -> str:
+def _as_variable(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)

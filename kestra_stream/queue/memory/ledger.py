@@ -144,7 +144,7 @@ class Ledger:
             placed.append((partitions[partition_number(record.key, len(partitions))], record))
         return placed, jobs
 
-    def _write(self, placed: Sequence[tuple[Partition, Outgoing]], jobs: Mapping[WorkBacklog, Sequence[Any]]) -> None:
+    def _write(self, placed: Sequence[tuple[Partition, Outgoing]], jobs: Mapping[WorkBacklog, Sequence[object]]) -> None:
         now = self._now()
         touched: dict[Partition, None] = {}
         for partition, record in placed:

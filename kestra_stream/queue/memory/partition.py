@@ -4,7 +4,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from datetime import datetime
 from operator import attrgetter
-from typing import Any, Protocol, assert_never
+from typing import Protocol, assert_never
 
 from kestra_stream.queue.interface import Record, TopicPartition
 from kestra_stream.topics import Cleanup, Topic
@@ -94,7 +94,7 @@ class Partition:
         """The oldest offset that is kept; `end` when there is none."""
         return self._records[0].offset if self._records else self.end
 
-    def append(self, key: str, value: Any, timestamp: datetime) -> None:
+    def append(self, key: str, value: object, timestamp: datetime) -> None:
         """Add a record; its timestamp is never before that of the one in front of it."""
         records = self._records
         if records and records[-1].timestamp > timestamp:

@@ -23,7 +23,7 @@ class WorkBacklog:
         self._changed = Condition(Lock())
         self._is_closed = False
 
-    def offer(self, jobs: Sequence[Any]) -> None:
+    def offer(self, jobs: Sequence[object]) -> None:
         """Add jobs."""
         with self._changed:
             self._waiting.extend([(job, 0) for job in jobs])

@@ -20,7 +20,7 @@ class Listener:
         self.state: dict[str, Mapping[str, Any]] = {}
         self.history: list[str] = []
 
-    def assigned(self, partitions: frozenset[TopicPartition], state: Mapping[str, Mapping[str, Any]]) -> None:
+    def assigned(self, partitions: frozenset[TopicPartition], state: Mapping[str, Mapping[str, object]]) -> None:
         """Partitions came."""
         self.history.append("assigned")
         self.owned |= partitions

@@ -45,7 +45,7 @@ class Switch(FlowableTask):
 
     @field_validator("cases", mode="before")
     @classmethod
-    def _keys_are_text(cls, cases: Any) -> Any:
+    def _keys_are_text(cls, cases: object) -> Any:
         if not isinstance(cases, dict):
             return cases
         return {str(key).lower() if isinstance(key, bool) else str(key): tasks for key, tasks in cases.items()}

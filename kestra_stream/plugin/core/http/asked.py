@@ -45,7 +45,7 @@ class Given:
         return value.render(lambda raw: raw)
 
 
-def ask(given: Given, arguments: Mapping[str, Any]) -> Any:
+def ask(given: Given, arguments: Mapping[str, object]) -> Any:
     """Make the request. An answer of JSON is a value, any other is text.
 
     Raises:

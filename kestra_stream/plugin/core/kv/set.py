@@ -50,7 +50,7 @@ class Set(RunnableTask):
         )
 
 
-def typed_value(raw: Any, kind: str | None) -> Any:
+def typed_value(raw: object, kind: str | None) -> Any:
     """Turn a rendered value into what is stored.
 
     Raises:
@@ -88,7 +88,7 @@ def _number(text: str) -> int | float:
     return number
 
 
-def _guessed(raw: Any) -> Any:
+def _guessed(raw: object) -> Any:
     if not isinstance(raw, str):
         return raw
     try:

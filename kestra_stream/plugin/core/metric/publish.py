@@ -59,7 +59,7 @@ class Publish(RunnableTask):
                     context.gauge(name, value, **tags)
 
 
-def _parsed(rendered: Any) -> tuple[PublishedMetric, ...]:
+def _parsed(rendered: object) -> tuple[PublishedMetric, ...]:
     try:
         return TypeAdapter(tuple[PublishedMetric, ...]).validate_python(structure(rendered))
     except ValidationError as error:

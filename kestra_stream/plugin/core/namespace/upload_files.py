@@ -82,7 +82,7 @@ def _may_store(folder: NamespaceFolder, path: str, conflict: Conflict) -> bool:
     return False
 
 
-def _put(context: RunContext, folder: NamespaceFolder, path: str, content: Any) -> str:
+def _put(context: RunContext, folder: NamespaceFolder, path: str, content: object) -> str:
     if isinstance(content, str) and content.startswith("kestra://"):
         with context.files.open(content) as source:
             return folder.put(path, source)

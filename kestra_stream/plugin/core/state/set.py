@@ -41,7 +41,7 @@ class Set(StateTask):
         return SetOutput(count=len(data), key=uri)
 
 
-def merged(present: Mapping[str, Any], fresh: Mapping[str, Any]) -> dict[str, Any]:
+def merged(present: Mapping[str, object], fresh: Mapping[str, object]) -> dict[str, Any]:
     """Merge maps key by key, at every depth; anything else is replaced."""
     result = dict(present)
     for key, value in fresh.items():

@@ -41,7 +41,7 @@ def read_state(context: RunContext, uri: str) -> dict[str, Any] | None:
     return data
 
 
-def write_state(context: RunContext, uri: str, data: Mapping[str, Any]) -> None:
+def write_state(context: RunContext, uri: str, data: Mapping[str, object]) -> None:
     """Replace the data of a state."""
     content = orjson.dumps(data, default=str, option=orjson.OPT_NON_STR_KEYS)
     context.engine.storage.put(context.info.tenant_id, uri, content)

@@ -1,7 +1,7 @@
 """io.kestra.plugin.core.storage.FilterItems: the rows for which a condition holds."""
 
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -69,7 +69,7 @@ class FilterItems(RunnableTask):
                     kept += 1
         return FilterItemsOutput(uri=target.uri, processed_items_total=total, dropped_items_total=total - kept)
 
-    def _holds(self, context: RunContext, row: Any, otherwise: ErrorOrNullBehavior, number: int, *, keeps: bool) -> bool:
+    def _holds(self, context: RunContext, row: object, otherwise: ErrorOrNullBehavior, number: int, *, keeps: bool) -> bool:
         """Whether a row is kept."""
         try:
             text = context.render(self.filter_condition, as_variables(row)).strip()

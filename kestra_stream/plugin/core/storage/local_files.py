@@ -47,7 +47,7 @@ class LocalFiles(RunnableTask):
         return LocalFilesOutput(uris={(name := path.relative_to(top).as_posix()): context.files.put(path, name) for path in kept})
 
 
-def put_file(context: RunContext, name: str, content: Any) -> None:
+def put_file(context: RunContext, name: str, content: object) -> None:
     """Create one file of the working directory from text, or from a stored file."""
     if isinstance(content, str) and content.startswith("kestra://"):
         with context.files.open(content) as source:

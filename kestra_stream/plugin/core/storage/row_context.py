@@ -4,6 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 
-def as_variables(row: Any) -> Mapping[str, Any]:
+def as_variables(row: object) -> Mapping[str, Any]:
     """Return the fields of a row; a row that is no map is `value`."""
     return row if isinstance(row, Mapping) else {"value": row}

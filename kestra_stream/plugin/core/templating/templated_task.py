@@ -1,7 +1,7 @@
 """io.kestra.plugin.core.templating.TemplatedTask: a task whose definition is itself a template."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pydantic import Field, ValidationError
 
@@ -62,7 +62,7 @@ def task_of(text: str, task_id: str) -> RunnableTask:
     return task
 
 
-def _resolve(value: Mapping[str, Any], kind: type[Plugin]) -> Plugin:
+def _resolve(value: Mapping[str, object], kind: type[Plugin]) -> Plugin:
     """Turn a map into its plugin."""
     name = value.get("type")
     if not isinstance(name, str):
