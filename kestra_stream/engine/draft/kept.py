@@ -10,7 +10,7 @@ def set_child(step: Step, child_id: str, waiting: tuple[str, int | None] | None)
     """Note an open child execution and the run (and batch) that waits for it; None when it has ended."""
     if waiting is not None:
         step.children = step.children.set(child_id, waiting)
-    elif child_id in step.children:
+    else:
         step.children = step.children.delete(child_id)
     step.parts[f"child/{child_id}"] = waiting
 

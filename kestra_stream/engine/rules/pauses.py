@@ -190,6 +190,5 @@ def resume_from_breakpoint(step: Step, message: ResumeFromBreakpoint) -> None:
     for run in waiting:
         put(step, run.with_state(S.CREATED, step.now))
         step.push(WorkKind.DISPATCH, run.id)
-    if step.phase is Phase.ALIVE:
-        step.enter(S.RUNNING)
-        take_todo(step)
+    step.enter(S.RUNNING)
+    take_todo(step)

@@ -7,10 +7,11 @@ import pytest
 from immutables import Map
 
 from kestra_stream.engine.decide import MOST_LOOK_UPS, decide
-from kestra_stream.engine.plan import ROOT
+from kestra_stream.engine.plan import ROOT, Plan
 from kestra_stream.errors import ExpressionError
 from kestra_stream.models import execution_input as i
 from kestra_stream.models.state import S
+from kestra_stream.plugin.context.encryption import Vault
 from tests.unit.engine.laws import ALL
 from tests.unit.engine.nasty import FLOW, LOG
 from tests.unit.engine.world import Life, Outcomes, World
@@ -48,6 +49,7 @@ tasks:
     type: {FLOW}.LoopUntil
     condition: "{{{{ kv('k') == 'a' }}}}"
     tasks: [{{id: x, {LOG}}}]
+  - {{id: u, {LOG}}}
 """,
 }
 
@@ -163,6 +165,33 @@ def test_what_is_drawn_by_chance_is_drawn_alike_by_whoever_decides_again() -> No
     first = life.past[0]
     other = decide(first.before, first.message, first.now + timedelta(days=1))
     assert [run.outputs for run in other.state.task_runs.values() if run.task_id == "t"] == [life.run("t").outputs]
+
+
+TOGETHER = f"""
+tasks:
+  - id: p
+    type: {FLOW}.Parallel
+    tasks:
+      - {{id: t, type: {FLOW}.Switch, value: "{{{{ kv('a') ~ secret('b') }}}}", cases: {{xy: [{{id: x, {LOG}}}]}}}}
+      - {{id: u, {LOG}}}
+"""
+
+
+def test_answers_of_one_run_are_kept_while_another_works() -> None:
+    world, life = begun(TOGETHER, kv="x", secret="y")
+    world.settle()
+    assert life.states() == {"p": ["SUCCESS"], "t": ["SUCCESS"], "x": ["SUCCESS"], "u": ["SUCCESS"]}
+
+
+KEY = "MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTI="
+
+
+def test_a_secret_input_is_stored_encrypted_where_the_server_has_a_key() -> None:
+    world = World(f"id: main\nnamespace: t.t\ninputs: [{{id: s, type: SECRET}}]\ntasks: [{{id: t, {LOG}}}]", laws=ALL)
+    world.plans["main"] = Plan(world.plans["main"].flow, Vault(KEY))
+    life = world.create("main", {"s": "open sesame"})
+    assert life.head.inputs["s"]["type"] == "io.kestra.datatype:aes_encrypted"
+    assert "sesame" not in str(life.head)
 
 
 TWO = f"""

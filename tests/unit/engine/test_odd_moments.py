@@ -284,14 +284,38 @@ def test_inputs_that_do_not_fit_end_it_before_it_begins() -> None:
 # -- many at once ------------------------------------------------------------------------------------------------------
 
 
-def test_many_values_begin_in_slices_and_none_is_lost() -> None:
-    values = "[" + ", ".join(map(str, range(600))) + "]"
-    world, life = begun(f"tasks: [{{id: l, type: {FLOW}.ForEach, values: {values}, concurrencyLimit: 0, tasks: [{{id: a, {LOG}}}]}}]")
-    world.laws = ()
-    world.restart_executor("e")
+MANY = f"{{id: l, type: {FLOW}.ForEach, values: {list(range(600))}, concurrencyLimit: 0, tasks: [{{id: a, {LOG}}}]}}"
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_many_values_begin_in_slices_and_none_is_lost(restarts: bool) -> None:  # noqa: FBT001 - drawn
+    world, life = begun(f"tasks: [{MANY}]", laws=())
+    if restarts:
+        world.restart_executor("e")
     world.settle()
     assert life.head.state.current is S.SUCCESS
     assert len(life.states()["a"]) == 600
+
+
+def test_an_exit_beside_a_fan_out_that_is_cut_ends_it() -> None:
+    parallel = f"{{id: p, type: {FLOW}.Parallel, tasks: [{MANY}, {{id: x, type: io.kestra.plugin.core.execution.Exit, state: SUCCESS}}]}}"
+    world, life = begun(f"tasks: [{parallel}]\nafterExecution: [{{id: after, {LOG}}}]", laws=())
+    world.settle()
+    assert life.head.state.current is S.SUCCESS
+    assert len(life.states()["a"]) < 600
+
+
+def test_a_person_who_changes_a_state_while_batches_are_being_made_loses_none() -> None:
+    world, life = batches(520)
+    until(world, lambda: life.state is not None and life.state.children)
+    world.deliver("e", i.Pause())
+    (split,) = [run for run in life.runs.values() if run.task_id == "items_split"]
+    world.deliver("e", i.ChangeTaskRunState(split.id, S.SUCCESS))
+    world.settle()
+    world.deliver("e", i.Resume())
+    world.settle()
+    assert life.head.state.current is S.SUCCESS
+    assert len([child for child in world.lives.values() if child.head.flow_id == "child"]) == 520
 
 
 def batches(count: int, **outcomes: object) -> tuple[World, Life]:
@@ -506,7 +530,10 @@ def test_a_resume_of_a_run_that_is_not_paused_changes_nothing() -> None:
 def test_a_pause_whose_flowable_is_dropped_leaves_nothing() -> None:
     """A person restarts what failed around a pause: the pause comes to be anew."""
     parallel = f"{{id: p, type: {FLOW}.Parallel, tasks: [{{id: a, {LOG}}}, {{id: b, type: {FLOW}.Pause, tasks: [{{id: c, {LOG}}}]}}]}}"
-    world, life = begun(f"tasks: [{parallel}]\nerrors: [{{id: wait, type: {FLOW}.Pause}}]", {"a": [S.FAILED, S.SUCCESS]})
+    world, life = begun(
+        f"tasks: [{parallel}]\nerrors: [{{id: seq, type: {FLOW}.Sequential, tasks: [{{id: wait, type: {FLOW}.Pause}}]}}]",
+        {"a": [S.FAILED, S.SUCCESS]},
+    )
     until(world, lambda: life.head.state.current is S.PAUSED)
     world.deliver("e", i.Resume())
     world.settle()

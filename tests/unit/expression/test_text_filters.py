@@ -52,6 +52,7 @@ from tests.unit.expression.worlds import evaluate, render
         ("'a,b,,' | split(',')", ["a", "b"]),
         ("'a,b,,' | split(',', -1)", ["a", "b", "", ""]),
         ("'a,b,c' | split(',', 2)", ["a", "b,c"]),
+        ("'abc' | split('', 2)", ["a", "bc"]),
         ("'a1b2c' | split('\\d')", ["a", "b", "c"]),
         ("'a1b2c' | split('\\d', 2)", ["a", "b2c"]),
         ("'abc' | split('')", ["a", "b", "c"]),
