@@ -179,6 +179,11 @@ tasks:
 
 def test_answers_of_one_run_are_kept_while_another_works() -> None:
     world, life = begun(TOGETHER, kv="x", secret="y")
+    world.turn(0)  # the first answer comes, and another is asked for
+    world._take_job(0)  # noqa: SLF001 - meanwhile the work beside it goes on
+    world._end_job(0)  # noqa: SLF001
+    world._some_report(-1)  # noqa: SLF001
+    assert life.states() == {"p": ["RUNNING"], "t": ["CREATED"], "u": ["SUCCESS"]}
     world.settle()
     assert life.states() == {"p": ["SUCCESS"], "t": ["SUCCESS"], "x": ["SUCCESS"], "u": ["SUCCESS"]}
 
