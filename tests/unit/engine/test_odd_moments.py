@@ -566,3 +566,12 @@ def test_children_are_replayed_from_inside_a_branch_for_errors_only_as_their_bra
     world.settle()
     again = world.lives["again"]
     assert again.states()["a"][0] == "FAILED"
+
+
+def test_a_replay_from_a_call_makes_a_child_of_its_own() -> None:
+    world, life = begun(f"tasks: [{{id: call, type: {FLOW}.Subflow, namespace: t.t, flowId: child}}, {{id: last, {LOG}}}]")
+    until(world, lambda: life.states().get("last"))
+    world.deliver("e", i.Replay("again", life.run("call").id))
+    world.settle()
+    assert world.lives["again"].head.state.current is S.SUCCESS
+    assert len([child for child in world.lives.values() if child.head.flow_id == "child"]) == 2
