@@ -61,7 +61,7 @@ def test_a_document_that_is_no_flow_is_refused_at_its_place(bench: Bench, source
         ("{id: i, type: INT}", None, "i"),
         ("{id: i, type: JSON}", "[" * 100_000, "i"),
         ("{id: i, type: JSON}", {"a": [float("nan")]}, None),
-        ("{id: i, type: STRING, validator: '(a+)+c'}", "a" * 60, "pattern"),
+        ("{id: i, type: STRING, validator: '(a|aa)+c'}", "a" * 60, "pattern"),
         ("{id: i, type: STRING, validator: '(('}", "a", "(("),
         ("{id: i, type: FILE}", "/etc/shadow-that-is-not-there", "i"),
         ("{id: i, type: FILE}", "kestra:///tests/../x", "'..'"),

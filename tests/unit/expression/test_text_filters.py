@@ -113,7 +113,7 @@ def test_ordinary_repetitions_are_not_too_large(pattern: str) -> None:
 def test_a_regular_expression_that_runs_away_is_stopped() -> None:
     quick = Budget(regex_seconds=0.05)
     with pytest.raises(BudgetExceeded, match=r"more than 0\.05 seconds for one regular expression"):
-        render("{{ s | regexMatch('(x+x+)+y') }}", s="x" * 5000, budget=quick)
+        render("{{ s | regexMatch('(x|xx)+y') }}", s="x" * 5000, budget=quick)
 
 
 def test_slow_regular_expressions_can_not_be_strung_together() -> None:
