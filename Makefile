@@ -29,10 +29,10 @@ run: $(VENV)/.ready  ## set up what is missing and run an example (EXAMPLE=FLOW.
 	@$(BIN)/kestra-stream run $(or $(EXAMPLE),$(ORDERS)) $(ARGS)
 
 test: lint coverage  ## set up what is missing, run every check and every test
-	$(BIN)/pytest -n $(JOBS) $(COVERING:%=--ignore=%)
+	$(BIN)/pytest -n $(JOBS) --dist worksteal $(COVERING:%=--ignore=%)
 
 unit: $(VENV)/.ready-dev  ## run the tests that need no more than a moment
-	$(BIN)/pytest -n $(JOBS) -m "not slow"
+	$(BIN)/pytest -n $(JOBS) --dist worksteal -m "not slow" tests/unit
 
 lint: $(VENV)/.ready-dev  ## run every check that runs no code
 	$(BIN)/ruff check
@@ -47,7 +47,7 @@ fmt: $(VENV)/.ready-dev  ## format the code and apply the safe fixes
 	$(BIN)/ruff format
 
 coverage: $(VENV)/.ready-dev  ## run the tests of the engine and of expressions, which must take every branch of both
-	$(BIN)/pytest -n $(JOBS) $(COVERING) $(COVERED) --hypothesis-seed=4 --cov-report=term-missing:skip-covered --cov-fail-under=100
+	$(BIN)/pytest -n $(JOBS) --dist worksteal $(COVERING) $(COVERED) --hypothesis-seed=4 --cov-report=term-missing:skip-covered --cov-fail-under=100
 
 bench: $(VENV)/.ready-dev  ## measure; the results go to benchmarks/results (BENCHMARK=expressions for one of them)
 	@set -e; for name in $(or $(BENCHMARK),expressions log engine); do $(BIN)/python -m benchmarks.$$name $(ARGS); done

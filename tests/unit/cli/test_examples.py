@@ -9,6 +9,8 @@ import yaml
 
 from .command import EXAMPLES, kestra
 
+pytestmark = pytest.mark.slow
+
 ORDERS = EXAMPLES / "orders"
 
 

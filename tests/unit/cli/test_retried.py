@@ -6,7 +6,11 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from .command import COMMAND, kestra
+
+pytestmark = pytest.mark.slow  # whole processes
 
 COUNTS = """
 tasks:

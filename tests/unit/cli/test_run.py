@@ -14,6 +14,8 @@ import pytest
 
 from .command import COMMAND, EXAMPLES, kestra
 
+pytestmark = pytest.mark.slow  # whole processes
+
 
 def flow(folder: Path, text: str, name: str = "flow.yaml") -> Path:
     path = folder / name

@@ -4,7 +4,11 @@ import base64
 import json
 from pathlib import Path
 
+import pytest
+
 from .command import kestra
+
+pytestmark = pytest.mark.slow  # whole processes
 
 KEY = base64.b64encode(bytes(range(32))).decode()
 FLOW = """

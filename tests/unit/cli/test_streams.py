@@ -8,6 +8,8 @@ import pytest
 
 from .command import COMMAND, EXAMPLES, kestra
 
+pytestmark = pytest.mark.slow  # whole processes
+
 HELLO = EXAMPLES / "hello.yaml"
 
 

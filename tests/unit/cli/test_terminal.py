@@ -9,6 +9,8 @@ import pytest
 
 from .pseudo_terminal import PseudoTerminal
 
+pytestmark = pytest.mark.slow  # whole processes
+
 RETURN = "type: io.kestra.plugin.core.debug.Return, format"
 FAMILY = """
 tasks:

@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from kestra_stream.engine import commands as c
 from kestra_stream.engine.allowance import A_SECOND, BURST, LEAST, spent_by
 from kestra_stream.models import execution_input as i
@@ -9,6 +11,8 @@ from kestra_stream.models.records import Level
 from kestra_stream.models.state import S
 from tests.unit.engine.laws import ALL
 from tests.unit.engine.world import World
+
+pytestmark = pytest.mark.slow
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 ENDLESS = "{% for a in 1..1000 %}{% for b in 1..1000 %}{% for c in 1..1000 %}x{% endfor %}{% endfor %}{% endfor %}"

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -9,6 +10,8 @@ from kestra_stream.models import execution_input as i
 from kestra_stream.models.state import S
 from tests.unit.engine.deeds import ACCIDENTS, DEEDS, FLOWS, OUTCOMES, QUICK, Happening, begun, end, happen, happenings
 from tests.unit.engine.world import Life, Outcomes, World
+
+pytestmark = pytest.mark.slow
 
 
 def assert_all_has_ended(world: World) -> None:

@@ -3,6 +3,7 @@
 from collections import Counter
 from itertools import pairwise
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +15,8 @@ from tests.unit.engine.deeds import ACCIDENTS, OUTCOMES, QUICK, Happening, begun
 from tests.unit.engine.laws import ALL
 from tests.unit.engine.nasty import CHILD, FLOW, NAMES
 from tests.unit.engine.world import Happened, Life, Outcomes, World
+
+pytestmark = pytest.mark.slow
 
 # of the nasty flows those that count no time: a timeout, an agreement or a date may well end in a long pause
 FLOWS = st.sampled_from([name for name in NAMES if name not in {"approvals", "in_line", "new_execution"}])

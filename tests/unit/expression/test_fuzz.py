@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -10,6 +11,8 @@ from kestra_stream.expression import Budget, compile_template, references_of
 from kestra_stream.expression.filters import FILTERS
 from kestra_stream.expression.functions import FUNCTIONS, METHODS, TESTS
 from tests.unit.expression.worlds import environment
+
+pytestmark = pytest.mark.slow
 
 BUDGET = Budget(steps=20_000, characters=100_000, items=10_000, regex_seconds=0.05)
 VARIABLES: dict[str, Any] = {

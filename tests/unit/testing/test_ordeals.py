@@ -12,6 +12,8 @@ from kestra_stream.plugin.flow_source import parse_flow
 from kestra_stream.testing.driver import Driver, Mischief, Outcomes
 from tests.unit.testing.audit import Audit
 
+pytestmark = pytest.mark.slow
+
 SEEDS = int(os.environ.get("KESTRA_ORDEALS", "2"))
 FIRST = int(os.environ.get("KESTRA_FIRST_ORDEAL", "0"))
 LOG = "type: io.kestra.plugin.core.log.Log, message: x"

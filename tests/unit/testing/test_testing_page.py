@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from kestra_stream.testing.driver import Driver, Story
 
 ROOT = Path(__file__).parents[3]
@@ -12,6 +14,7 @@ PAGE = (ROOT / "docs" / "testing.md").read_text(encoding="utf-8")
 FILE = re.compile(r"^`([\w./]+)`:\n\n```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
+@pytest.mark.slow
 def test_the_tests_of_the_page_pass(tmp_path: Path) -> None:
     ((name, text),) = FILE.findall(PAGE)
     (tmp_path / name).write_text(text, encoding="utf-8")

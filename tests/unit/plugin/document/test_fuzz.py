@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from kestra_stream.plugin.document.yaml_reader import load_documents
 from kestra_stream.plugin.flow_source import parse_flows
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[4]
 QUICK = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 SCRAPS = [

@@ -219,6 +219,7 @@ def test_many_lines_do_not_deadlock(place: Place) -> None:
     assert len({entry.id for entry in ran.logs}) == len(ran.logs) == 40000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "line",
     [
