@@ -5,9 +5,10 @@ partitions of a topic are shared out among the members of a group, and a commit 
 {offsets consumed, records sent, state changed}.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, Protocol
 
 from kestra_stream.topics import Topic
@@ -128,6 +129,40 @@ class Consumer(Protocol):
         ...
 
 
+class Start(StrEnum):
+    """Where a reader begins: with the oldest record that is kept, or with the first one that is sent after it was opened."""
+
+    OLDEST = "oldest"
+    NEWEST = "newest"
+
+
+class Reader(Protocol):
+    """Reads partitions on its own account: it is in no group, commits nothing and disturbs nobody. Not thread-safe, but for `wake`."""
+
+    def poll(self, max_records: int, timeout: float) -> Sequence[Record]:
+        """Return up to `max_records` committed records; wait at most `timeout` seconds for the first.
+
+        Returns nothing, at once, when the log is closed.
+        """
+        ...
+
+    def catch_up(self) -> Iterator[Sequence[Record]]:
+        """Yield what was not polled yet, batch by batch, up to the end as it is when this is called: all that was committed until then.
+
+        Raises:
+            Unavailable: the log is closed, or does not give what it has.
+        """
+        ...
+
+    def wake(self) -> None:
+        """End the wait of the poll that is under way, or of the next one; from any thread."""
+        ...
+
+    def close(self) -> None:
+        """Stop reading."""
+        ...
+
+
 class Log(Protocol):
     """The partitioned log."""
 
@@ -142,6 +177,17 @@ class Log(Protocol):
         topic (every worker reads `kill`) and will not come back under the same name.
         Each consumer with `group=""` reads all of its topics from the start and hears of no rebalance; on a compacted topic that is
         a global table.
+        """
+        ...
+
+    def reader(self, topics: Sequence[Topic], start: Start | datetime = Start.OLDEST, key: str | None = None) -> Reader:
+        """Read topics without a group, from a place that is fixed when this returns.
+
+        Args:
+            topics: what is read.
+            start: OLDEST, NEWEST (what is sent once this has returned), or a moment: the first record of each partition that the log
+                took then or later.
+            key: read only the partitions where this key lives, and return its records alone.
         """
         ...
 

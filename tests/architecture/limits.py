@@ -52,6 +52,7 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
         "kestra_stream/plugin/context/run_context.py:AttemptContext": "the page for plugin authors, as one object (0003)",
         "kestra_stream/storage/folder.py:Folder": "one method for each call of the operating system (0003)",
         "kestra_stream/testing/contracts/log.py:LogContract": "one test for each promise of the port (0003)",
+        "kestra_stream/testing/contracts/reader.py:LogReaderContract": "one test for each promise of the port (0003)",
         "kestra_stream/testing/contracts/work_queue.py:WorkQueueContract": "one test for each promise of the port (0003)",
         "kestra_stream/testing/contracts/transactions.py:LogTransactionContract": "one test for each promise of the port (0003)",
     },

@@ -7,10 +7,11 @@ import pytest
 from kestra_stream.queue.memory import MemoryLog
 from kestra_stream.runtime.clock import SystemClock
 from kestra_stream.testing.contracts.log import LogContract
+from kestra_stream.testing.contracts.reader import LogReaderContract
 from kestra_stream.testing.contracts.transactions import LogTransactionContract
 
 
-class TestMemoryLog(LogContract, LogTransactionContract):
+class TestMemoryLog(LogContract, LogReaderContract, LogTransactionContract):
     """Eager rebalances."""
 
     @pytest.fixture
@@ -20,7 +21,7 @@ class TestMemoryLog(LogContract, LogTransactionContract):
         log.close()
 
 
-class TestIncrementalMemoryLog(LogContract, LogTransactionContract):
+class TestIncrementalMemoryLog(LogContract, LogReaderContract, LogTransactionContract):
     """Incremental rebalances."""
 
     @pytest.fixture

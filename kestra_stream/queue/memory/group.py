@@ -127,7 +127,7 @@ class Group:
         self._state: dict[int, dict[str, Parts]] = defaultdict(dict)
         for partition in partitions:
             pins = not (self.is_ephemeral and partition.topic.cleanup is Cleanup.LONG)
-            self._cursors[partition.where.partition].append(Cursor(partition, pins=pins))
+            self._cursors[partition.where.partition].append(Cursor(partition, pins=pins, decides=pins))
 
     @property
     def is_ephemeral(self) -> bool:

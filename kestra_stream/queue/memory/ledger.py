@@ -7,7 +7,7 @@ from threading import Condition, RLock
 from typing import Any
 
 from kestra_stream.errors import Fenced, Unavailable
-from kestra_stream.queue.interface import Outgoing, Transaction
+from kestra_stream.queue.interface import Outgoing, Start, Transaction
 from kestra_stream.queue.memory.group import Group, Member, change_state, partition_number
 from kestra_stream.queue.memory.partition import Cursor, Partition
 from kestra_stream.queue.memory.work_queue import WorkBacklog
@@ -80,6 +80,18 @@ class Ledger:
                 raise ValueError(f"the members of `{name}` read {sorted(group.topics)}; all must read the same")
             group.join(member)
             return member, group
+
+    def open(self, topics: Sequence[Topic], start: Start | datetime, key: str | None) -> Member:
+        """Return a reader of partitions: of all, or of those where a key lives. What it has not read yet is kept for it."""
+        with self.lock:
+            member = Member(Condition(self.lock))
+            self._members.add(member)
+            for topic in topics:
+                partitions = self._open(topic)
+                if key is not None:
+                    partitions = [partitions[partition_number(key, len(partitions))]]
+                member.own([Cursor(partition, pins=True, start=_first(partition, start)) for partition in partitions])
+            return member
 
     def leave(self, member: Member, group: Group | None) -> None:
         """Let a member go; an ephemeral group without members is forgotten."""
@@ -154,3 +166,9 @@ class Ledger:
             partition.announce()
         for backlog, offered in jobs.items():
             backlog.offer(offered)
+
+
+def _first(partition: Partition, start: Start | datetime) -> int:
+    if isinstance(start, datetime):
+        return partition.since(start)
+    return partition.end if start is Start.NEWEST else partition.first

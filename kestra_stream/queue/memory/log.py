@@ -6,9 +6,10 @@ Values travel by reference: they are frozen. One lock guards all that is written
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
-from kestra_stream.queue.interface import Outgoing, RebalanceListener
+from kestra_stream.queue.interface import Outgoing, RebalanceListener, Start
 from kestra_stream.queue.memory.consumer import MemoryConsumer
 from kestra_stream.queue.memory.ledger import Ledger
+from kestra_stream.queue.memory.reader import MemoryReader
 from kestra_stream.queue.memory.work_queue import MemoryWorkQueue
 from kestra_stream.topics import Topic
 
@@ -17,7 +18,7 @@ class MemoryLog:
     """Fulfils the port `Log`.
 
     What is kept: a DELETE topic keeps what some group has not committed yet; a LONG topic keeps its newest records, and more only for a
-    group that is behind; a compacted topic keeps the newest record of each key.
+    group or reader that is behind; a compacted topic keeps the newest record of each key.
 
     Args:
         now: the clock's present moment.
@@ -46,6 +47,10 @@ class MemoryLog:
     def consumer(self, group: str, topics: Sequence[Topic], listener: RebalanceListener | None = None) -> MemoryConsumer:
         """Join a group, or read whole topics with `group=""`."""
         return MemoryConsumer(self._ledger, group, topics, listener)
+
+    def reader(self, topics: Sequence[Topic], start: Start | datetime = Start.OLDEST, key: str | None = None) -> MemoryReader:
+        """Read topics without a group."""
+        return MemoryReader(self._ledger, topics, start, key)
 
     def work_queue(self, group: str | None = None) -> MemoryWorkQueue:
         """Return one taker's view of the jobs of a worker group."""

@@ -11,6 +11,7 @@ from kestra_stream.topics import Cleanup, Topic
 
 _SLACK = 64
 _offset = attrgetter("offset")
+_timestamp = attrgetter("timestamp")
 
 
 class Reader(Protocol):
@@ -29,13 +30,15 @@ class Cursor:
         position: the next offset to read; between the two lies what was read and is not committed.
         reader: who owns the partition now; None between two owners.
         pins: records from `committed` on must be kept for it.
+        decides: what it has committed need not be kept, as far as it is concerned (it is a group's, and pins).
     """
 
-    __slots__ = ("committed", "is_ready", "partition", "pins", "position", "reader")
+    __slots__ = ("committed", "decides", "is_ready", "partition", "pins", "position", "reader")
 
-    def __init__(self, partition: "Partition", *, pins: bool) -> None:
+    def __init__(self, partition: "Partition", *, pins: bool, decides: bool = False, start: int | None = None) -> None:
         self.partition = partition
-        self.committed = self.position = partition.first
+        self.committed = self.position = partition.first if start is None else start
+        self.decides = decides
         self.reader: Reader | None = None
         self.is_ready = False
         self.pins = pins
@@ -110,6 +113,11 @@ class Partition:
             start = bisect_left(records, offset, key=_offset)
         return records[start : start + most]
 
+    def since(self, moment: datetime) -> int:
+        """Return the offset of the first record that was taken at a moment or later; `end` when there is none."""
+        place = bisect_left(self._records, moment, key=_timestamp)
+        return self._records[place].offset if place < len(self._records) else self.end
+
     def announce(self) -> None:
         """Tell all readers of new records, and clean when it is time."""
         for cursor in self.cursors:
@@ -138,7 +146,7 @@ class Partition:
     @property
     def _keeps_newest(self) -> bool:
         if self.topic.cleanup is Cleanup.DELETE:
-            return not any(cursor.pins for cursor in self.cursors)
+            return not any(cursor.decides for cursor in self.cursors)
         return self.topic.cleanup is Cleanup.LONG
 
     def _trim(self) -> None:

@@ -6,7 +6,17 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
-from kestra_stream.queue.interface import Consumer, Log, Outgoing, RebalanceListener, Record, StateChange, TopicPartition, Transaction
+from kestra_stream.queue.interface import (
+    Consumer,
+    Log,
+    Outgoing,
+    Reader,
+    RebalanceListener,
+    Record,
+    StateChange,
+    TopicPartition,
+    Transaction,
+)
 from kestra_stream.topics import Cleanup, Topic
 
 _MOMENT = 0.05
@@ -45,7 +55,7 @@ class Wire:
     log: Log
     patience: float
     topics: dict[str, Topic] = field(default_factory=dict)
-    consumers: list[Consumer] = field(default_factory=list)
+    consumers: list[Consumer | Reader] = field(default_factory=list)
 
     def topic(self, partitions: int = 4, cleanup: Cleanup = Cleanup.DELETE) -> Topic:
         """Return a topic that nobody else knows; its values are texts."""
@@ -74,7 +84,7 @@ class Wire:
         """Send keys with values."""
         self.log.send([Outgoing(topic, key, value) for key, value in pairs])
 
-    def read(self, consumer: Consumer, count: int) -> list[Record]:
+    def read(self, consumer: Consumer | Reader, count: int) -> list[Record]:
         """Poll until there are as many records; fails when they do not come, or more come."""
         found: list[Record] = []
         deadline = time.monotonic() + self.patience
@@ -85,7 +95,7 @@ class Wire:
             raise AssertionError(f"{len(found)} records came, not {count}: {[record.value for record in found]}")
         return found
 
-    def values(self, consumer: Consumer, count: int) -> list[str]:
+    def values(self, consumer: Consumer | Reader, count: int) -> list[str]:
         """Poll until there are as many records; return their values in order of arrival."""
         return [record.value for record in self.read(consumer, count)]
 

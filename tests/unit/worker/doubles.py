@@ -17,7 +17,7 @@ from kestra_stream.models.records import LogEntry
 from kestra_stream.models.task import Task
 from kestra_stream.plugin.api import EngineAccess, Outputs, RunContext, RunnableTask
 from kestra_stream.plugin.context.services import Services
-from kestra_stream.queue.interface import Consumer, Lease, Outgoing, RebalanceListener, Record, Transaction
+from kestra_stream.queue.interface import Consumer, Lease, Outgoing, Reader, RebalanceListener, Record, Start, Transaction
 from kestra_stream.storage.interface import FileAttributes
 from kestra_stream.topics import KILL, Topic
 
@@ -90,6 +90,10 @@ class KeptLog:
     def consumer(self, group: str, topics: Sequence[Topic], listener: RebalanceListener | None = None) -> Consumer:
         """A reader of kill requests."""
         return KillConsumer(self)
+
+    def reader(self, topics: Sequence[Topic], start: Start | datetime = Start.OLDEST, key: str | None = None) -> Reader:
+        """A worker reads as a member only."""
+        raise AssertionError(f"a worker reads {topics}, {start}, {key}")
 
     def close(self) -> None:
         """Stop."""
