@@ -30,6 +30,7 @@ class Topic:
         key: what the key of a record is, in words.
         value: type of a record's value.
         partitions: default number of partitions.
+        beside: of a changelog: the input topic whose partitions its own go with, number by number.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Topic:
     written_by: str
     read_by: str
     partitions: int = 16
+    beside: "Topic | None" = None
 
     def adapter(self) -> TypeAdapter[Any]:
         """Return a validator and serializer for the value type (build once, keep)."""
@@ -51,11 +53,13 @@ EXECUTION_INBOX = Topic(
 EXECUTION_EVENT = Topic(
     "execution_event", "execution id", ExecutionEvent, Cleanup.LONG, "executor", "indexer, followers, flow triggers, limiter, streams"
 )
-EXECUTOR_STATE = Topic("executor_state", "execution id + part", Any, Cleanup.COMPACT, "executor", "executor (restore)")
+EXECUTOR_STATE = Topic(
+    "executor_state", "execution id + part", Any, Cleanup.COMPACT, "executor", "executor (restore)", beside=EXECUTION_INBOX
+)
 WORKER_JOB = Topic("worker_job", "job id", WorkerJob, Cleanup.DELETE, "executor, scheduler", "workers, through the WorkQueue")
 FLOW = Topic("flow", "flow uid + revision", FlowSource, Cleanup.FOREVER, "webserver", "all (global table), indexer, limiter", partitions=1)
 LIMITER_INBOX = Topic("limiter_inbox", "scope", LimiterInput, Cleanup.DELETE, "executor, limiter", "limiter")
-LIMITER_STATE = Topic("limiter_state", "scope", Any, Cleanup.COMPACT, "limiter", "limiter (restore)")
+LIMITER_STATE = Topic("limiter_state", "scope", Any, Cleanup.COMPACT, "limiter", "limiter (restore)", beside=LIMITER_INBOX)
 LOG = Topic("log", "execution id", LogEntry, Cleanup.DELETE, "worker, executor", "indexer, followers")
 METRIC = Topic("metric", "execution id", MetricEntry, Cleanup.DELETE, "worker, executor", "indexer, followers")
 KILL = Topic("kill", "execution id", KillRequest, Cleanup.DELETE, "executor", "every worker", partitions=1)

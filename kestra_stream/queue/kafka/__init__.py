@@ -1,0 +1,1 @@
+"""The Kafka family of the queue."""

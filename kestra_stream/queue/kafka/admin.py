@@ -1,0 +1,219 @@
+"""Creates and verifies the topics of the table on a broker; never shrinks or deletes."""
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from confluent_kafka import KafkaError, KafkaException, TopicCollection
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._config import AlterConfigOpType, ConfigEntry, ConfigResource
+from confluent_kafka.admin._resource import ResourceType
+from confluent_kafka.cimpl import NewPartitions, NewTopic
+
+from kestra_stream.errors import Invalid, KestraError, Unavailable
+from kestra_stream.queue.kafka.topic_layout import TopicLayout, WantedTopic, wanted_topics
+from kestra_stream.queue.kafka.topic_plan import (
+    AddPartitions,
+    ChangeProperty,
+    CreateTopic,
+    FoundTopic,
+    Plan,
+    plan_topics,
+)
+
+logger = logging.getLogger(__name__)
+
+PATIENCE = 30.0
+_ABSENT = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.UNKNOWN_TOPIC_ID})
+_AWAY = frozenset({KafkaError._TIMED_OUT, KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._RESOLVE})  # noqa: SLF001
+_REFUSED = frozenset({KafkaError._AUTHENTICATION, KafkaError._SSL, KafkaError.SASL_AUTHENTICATION_FAILED})  # noqa: SLF001
+_T = TypeVar("_T")
+
+
+class TopicAdmin:
+    """Reads and makes topics.
+
+    Args:
+        properties: of the client, as `bootstrap.servers`.
+        patience: seconds to wait for the broker.
+    """
+
+    def __init__(self, properties: Mapping[str, Any], patience: float = PATIENCE) -> None:
+        self._servers = str(properties.get("bootstrap.servers", ""))
+        self._patience = patience
+        self._last_error: KafkaError | None = None
+        try:
+            configuration: dict[str, Any] = {**properties, "error_cb": self._heard}
+            self._client = AdminClient(configuration, logger=logger)
+        except (KafkaException, ValueError, TypeError) as error:
+            raise Invalid(f"kestra.kafka.client.properties: {_text(error)}") from error
+
+    def plan(self, layout: TopicLayout) -> Plan:
+        """Compare the table with the broker.
+
+        Raises:
+            Unavailable: no broker answers.
+            Invalid: the broker refuses this client.
+        """
+        wanted = wanted_topics(layout)
+        return plan_topics(wanted, self.found([topic.name for topic in wanted]), layout.message_bytes)
+
+    def found(self, names: Sequence[str]) -> Mapping[str, FoundTopic]:
+        """Return those of the topics that are there."""
+        described: dict[str, Any] = {}
+        futures = self._client.describe_topics(
+            TopicCollection(list(names)), include_authorized_operations=True, request_timeout=self._patience
+        )
+        for name, future in futures.items():
+            description = self._answer(f"describe {name}", future.result, _ABSENT)
+            if description is not None:
+                described[name] = description
+        properties = self._properties(list(described))
+        return {name: _found(name, description, properties[name]) for name, description in described.items()}
+
+    def apply(self, plan: Plan, *, alter: bool) -> None:
+        """Do the steps of a plan: what is missing, and with `alter` also the settings that differ; returns when all can be used.
+
+        Raises:
+            Invalid: the broker refuses a step.
+        """
+        creations = [step for step in plan.steps if isinstance(step, CreateTopic)]
+        self._create(creations)
+        for step in plan.steps:
+            if isinstance(step, AddPartitions):
+                self._add_partitions(step)
+            elif isinstance(step, ChangeProperty) and alter:
+                self._change(step)
+        self._wait_for({step.name: step.partitions for step in plan.steps if isinstance(step, CreateTopic | AddPartitions)})
+
+    def _create(self, steps: Sequence[CreateTopic]) -> None:
+        """Another process may make the same topics at the same moment."""
+        if not steps:
+            return
+        topics = [_new_topic(step) for step in steps]
+        for name, future in self._client.create_topics(topics, request_timeout=self._patience).items():
+            self._answer(f"create {name}", future.result, frozenset({KafkaError.TOPIC_ALREADY_EXISTS}))
+            logger.info("topic %s was created", name)
+
+    def _add_partitions(self, step: AddPartitions) -> None:
+        futures = self._client.create_partitions([NewPartitions(step.name, step.partitions)], request_timeout=self._patience)
+        for future in futures.values():
+            self._answer(f"add partitions to {step.name}", future.result, frozenset({KafkaError.INVALID_PARTITIONS}))
+
+    def _change(self, step: ChangeProperty) -> None:
+        entry = ConfigEntry(step.property, step.value, incremental_operation=AlterConfigOpType.SET)
+        resource = ConfigResource(ResourceType.TOPIC, step.name, incremental_configs=[entry])
+        for future in self._client.incremental_alter_configs([resource], request_timeout=self._patience).values():
+            self._answer(f"set {step.property} of {step.name}", future.result)
+
+    def _properties(self, names: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
+        if not names:
+            return {}
+        resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
+        futures = self._client.describe_configs(resources, request_timeout=self._patience)
+        found: dict[str, Mapping[str, str]] = {}
+        for resource, future in futures.items():
+            entries = self._answer(f"read the settings of {resource.name}", future.result) or {}
+            found[resource.name] = {name: entry.value for name, entry in entries.items() if entry.value is not None}
+        return found
+
+    def _wait_for(self, partitions: Mapping[str, int]) -> None:
+        """A topic that was just made is unknown to some brokers for a moment."""
+        deadline = time.monotonic() + self._patience
+        waiting = dict(partitions)
+        while waiting:
+            topics = self._answer("list topics", lambda timeout: self._client.list_topics(timeout=timeout)).topics
+            led = {name: sum(part.leader >= 0 for part in topic.partitions.values()) for name, topic in topics.items()}
+            waiting = {name: count for name, count in waiting.items() if led.get(name, 0) < count}
+            if waiting and time.monotonic() > deadline:
+                raise Unavailable(f"{min(waiting)} was made, but its partitions have no leader after {self._patience:g} s")
+            if waiting:
+                time.sleep(0.05)
+
+    def _answer(self, action: str, result: Callable[[float], _T], expected: frozenset[int] = frozenset()) -> Any:
+        """Return what the broker answers, None for an expected error.
+
+        Raises:
+            Unavailable: it does not answer.
+            Invalid: it refuses.
+        """
+        try:
+            return result(self._patience + 5.0)
+        except KafkaException as error:
+            code = error.args[0].code()
+            if code in expected:
+                return None
+            raise self._told(action, error.args[0]) from error
+        except TimeoutError as error:
+            raise self._told(action, KafkaError(KafkaError._TIMED_OUT)) from error  # noqa: SLF001
+
+    def _told(self, action: str, error: KafkaError) -> KestraError:
+        self._client.poll(0)
+        heard = self._last_error
+        if heard is not None and heard.code() in _REFUSED:
+            return Invalid(f"the broker at {self._servers} refuses this client ({heard.str()}): look at kestra.kafka.client.properties")
+        if error.code() in _AWAY:
+            reason = f" ({heard.str()})" if heard is not None else ""
+            remedy = "start it, or change kestra.kafka.client.properties.bootstrap.servers"
+            return Unavailable(f"no broker answers at {self._servers}{reason}: {remedy}")
+        return Invalid(f"the broker did not {action}: {error.str()}")
+
+    def _heard(self, error: KafkaError) -> None:
+        """Keep what tells most: a refusal, else the newest."""
+        if self._last_error is None or self._last_error.code() not in _REFUSED:
+            self._last_error = error
+
+
+def ensure_topics(
+    properties: Mapping[str, Any], layout: TopicLayout, *, create: bool = True, alter: bool = False, patience: float = PATIENCE
+) -> Mapping[str, FoundTopic]:
+    """Make sure at the start of a server that all topics are there as they must be; return them by their names on the broker.
+
+    Args:
+        properties: of the client.
+        layout: what the settings say about topics.
+        create: make what is missing.
+        alter: change the settings that differ.
+        patience: seconds to wait for the broker.
+
+    Raises:
+        Unavailable: no broker answers.
+        Invalid: topics are wrong in a way that would lose or block something; all of it is named, with the remedies.
+    """
+    admin = TopicAdmin(properties, patience)
+    plan = admin.plan(layout)
+    if create and plan.steps:
+        admin.apply(plan, alter=alter)
+        plan = admin.plan(layout)
+    for problem in plan.problems:
+        if not problem.is_fatal:
+            logger.warning("%s", problem)
+    if plan.fatal:
+        raise Invalid("\n".join(map(str, plan.fatal)))
+    return admin.found([topic.name for topic in wanted_topics(layout)])
+
+
+def _new_topic(step: CreateTopic) -> NewTopic:
+    replicas = -1 if step.replication_factor is None else step.replication_factor
+    return NewTopic(step.name, step.partitions, replicas, config=dict(step.properties))
+
+
+def _found(name: str, description: Any, properties: Mapping[str, str]) -> FoundTopic:
+    replicas = min((len(partition.replicas) for partition in description.partitions), default=0)
+    operations = description.authorized_operations
+    return FoundTopic(
+        name,
+        len(description.partitions),
+        replicas,
+        properties,
+        None if operations is None else frozenset(operation.name for operation in operations),
+    )
+
+
+def _text(error: Exception) -> str:
+    first = error.args[0] if error.args else error
+    return first.str() if isinstance(first, KafkaError) else str(first)
+
+
+__all__ = ["Plan", "TopicAdmin", "TopicLayout", "WantedTopic", "ensure_topics"]
