@@ -58,7 +58,7 @@ def from_bytes(topic: Topic, payload: bytes) -> Any:
     if not payload:
         return None
     try:
-        return _adapter(topic).validate_json(payload)
+        return _adapter(topic).validate_json(payload, extra="ignore")
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"]))
