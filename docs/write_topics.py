@@ -1,5 +1,7 @@
 """Write docs/topics.md from the table in kestra_stream/topics.py (`make docs`); tests/architecture checks that it is fresh."""
 
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
@@ -27,11 +29,15 @@ Everything that changes an execution is a record on one of these topics. Names c
 
 def value_name(value: Any) -> str:
     """Name the type of a topic's value; a closed union is named by its members."""
-    if value is Any:
-        return "the store's own parts"
     if members := union_members(value):
         return ", ".join(f"`{member.__name__}`" for member in members)
-    return f"`{getattr(value, '__name__', value)}`" if get_origin(value) is None else f"`{value}`".replace("typing.", "")
+    text = getattr(value, "__name__", str(value)) if get_origin(value) is None else re.sub(r"[a-z_]+\.(?=[a-zA-Z_.]*[A-Z])", "", str(value))
+    return f"`{text}`".replace("|", "\\|")
+
+
+def parts_names(parts: Mapping[str, Any]) -> str:
+    """Name the types of a state topic's parts."""
+    return ", ".join(dict.fromkeys(value_name(value) for value in parts.values()))
 
 
 def union_members(value: Any) -> tuple[type, ...]:
@@ -47,7 +53,7 @@ def row(topic: Topic) -> str:
     cells = (
         f"`{topic.name}`",
         topic.key,
-        value_name(topic.value),
+        value_name(topic.value) if topic.parts is None else parts_names(topic.parts),
         KEPT[topic.cleanup],
         str(topic.partitions),
         topic.written_by,

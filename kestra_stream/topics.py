@@ -1,5 +1,6 @@
 """Every topic in one table: name, value type, partitions, how it is kept, who writes, who reads."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -11,6 +12,7 @@ from kestra_stream.models.execution_input import ExecutionInput
 from kestra_stream.models.flow_source import FlowSource
 from kestra_stream.models.messages import DeadLetter, KillRequest, LimiterInput, ServiceHeartbeat, WorkerJob
 from kestra_stream.models.records import LogEntry, MetricEntry
+from kestra_stream.models.stored_state import EXECUTION_PARTS, SCOPE_PARTS, SERVICE_PARTS
 
 
 class Cleanup(StrEnum):
@@ -31,6 +33,7 @@ class Topic:
         value: type of a record's value.
         partitions: default number of partitions.
         beside: of a changelog: the input topic whose partitions its own go with, number by number.
+        parts: of a state topic, the types of its values: kind of the part (the text before the first `/` of its name) -> type.
     """
 
     name: str
@@ -41,6 +44,7 @@ class Topic:
     read_by: str
     partitions: int = 16
     beside: "Topic | None" = None
+    parts: Mapping[str, Any] | None = None
 
     def adapter(self) -> TypeAdapter[Any]:
         """Return a validator and serializer for the value type (build once, keep)."""
@@ -54,16 +58,36 @@ EXECUTION_EVENT = Topic(
     "execution_event", "execution id", ExecutionEvent, Cleanup.LONG, "executor", "indexer, followers, flow triggers, limiter, streams"
 )
 EXECUTOR_STATE = Topic(
-    "executor_state", "execution id + part", Any, Cleanup.COMPACT, "executor", "executor (restore)", beside=EXECUTION_INBOX
+    "executor_state",
+    "execution id + part",
+    Any,
+    Cleanup.COMPACT,
+    "executor",
+    "executor (restore)",
+    beside=EXECUTION_INBOX,
+    parts=EXECUTION_PARTS,
 )
 WORKER_JOB = Topic("worker_job", "job id", WorkerJob, Cleanup.DELETE, "executor, scheduler", "workers, through the WorkQueue")
 FLOW = Topic("flow", "flow uid + revision", FlowSource, Cleanup.FOREVER, "webserver", "all (global table), indexer, limiter", partitions=1)
 LIMITER_INBOX = Topic("limiter_inbox", "scope", LimiterInput, Cleanup.DELETE, "executor, limiter", "limiter")
-LIMITER_STATE = Topic("limiter_state", "scope", Any, Cleanup.COMPACT, "limiter", "limiter (restore)", beside=LIMITER_INBOX)
+LIMITER_STATE = Topic(
+    "limiter_state", "scope + part", Any, Cleanup.COMPACT, "limiter", "limiter (restore)", beside=LIMITER_INBOX, parts=SCOPE_PARTS
+)
 LOG = Topic("log", "execution id", LogEntry, Cleanup.DELETE, "worker, executor", "indexer, followers")
 METRIC = Topic("metric", "execution id", MetricEntry, Cleanup.DELETE, "worker, executor", "indexer, followers")
 KILL = Topic("kill", "execution id", KillRequest, Cleanup.DELETE, "executor", "every worker", partitions=1)
 SERVICE = Topic("service", "service id", ServiceHeartbeat, Cleanup.COMPACT, "all", "executor (liveness), webserver", partitions=1)
+LIVENESS_STATE = Topic(
+    "liveness_state",
+    "service id",
+    Any,
+    Cleanup.COMPACT,
+    "executor",
+    "executor (restore)",
+    partitions=1,
+    beside=SERVICE,
+    parts=SERVICE_PARTS,
+)
 DEAD_LETTER = Topic("dead_letter", "source topic", DeadLetter, Cleanup.LONG, "runtime loop", "webserver, CLI", partitions=1)
 
 TOPICS = (
@@ -78,5 +102,6 @@ TOPICS = (
     METRIC,
     KILL,
     SERVICE,
+    LIVENESS_STATE,
     DEAD_LETTER,
 )

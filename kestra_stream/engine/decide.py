@@ -35,7 +35,7 @@ from kestra_stream.engine.rules import (
     subflows,
 )
 from kestra_stream.engine.rules.outcomes import cut_off, fail
-from kestra_stream.engine.state import ExecutionState, Phase, TimerKind, WorkKind
+from kestra_stream.engine.state import ExecutionState, WorkKind
 from kestra_stream.engine.step import Decision, Step
 from kestra_stream.errors import ExpressionError, InvalidExpression, LookupNeeded
 from kestra_stream.models import behaviour as b
@@ -44,6 +44,7 @@ from kestra_stream.models.execution_input import ExecutionInput
 from kestra_stream.models.messages import LookupCall, LookupJob
 from kestra_stream.models.records import Level
 from kestra_stream.models.state import S
+from kestra_stream.models.stored_state import Phase, TimerKind
 
 
 def decide(state: ExecutionState, message: ExecutionInput, now: datetime) -> Decision:

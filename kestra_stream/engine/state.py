@@ -17,6 +17,7 @@ from kestra_stream.models.execution import Execution, TaskRun
 from kestra_stream.models.execution_input import ParentLink
 from kestra_stream.models.flow import Flow
 from kestra_stream.models.state import StateType
+from kestra_stream.models.stored_state import Phase, Timer
 
 
 class Chunked(Sequence[str]):
@@ -136,29 +137,6 @@ class Batches:
     counts: Mapping[str, int] = field(default_factory=dict)
 
 
-class TimerKind(StrEnum):
-    """Why the engine wants to be woken."""
-
-    SCHEDULE = "schedule"
-    RETRY = "retry"
-    NEW_EXECUTION = "new_execution"
-    PAUSE = "pause"
-    PAUSE_TIMEOUT = "pause_timeout"
-    LOOP = "loop"
-    SLA = "sla"
-    KILL_GRACE = "kill_grace"
-    TIMEOUT = "timeout"
-
-
-@dataclass(frozen=True, slots=True)
-class Timer:
-    """One wake-up; `subject` is the task run or the agreement it is about."""
-
-    at: datetime
-    kind: TimerKind
-    subject: str
-
-
 class WorkKind(StrEnum):
     """What is left to do for a task run or scope."""
 
@@ -196,19 +174,6 @@ EMPTY_BACKLOG = Backlog()
 
 
 Answers = Map[str, tuple[Any, str | None]]
-
-
-class Phase(StrEnum):
-    """Where the life of an execution stands, beyond its state.
-
-    WAITING for its inputs, date or slot; ALIVE; OUTPUTS must be rendered; AFTER its end tasks run; FINISHED.
-    """
-
-    WAITING = "waiting"
-    ALIVE = "alive"
-    OUTPUTS = "outputs"
-    AFTER = "after"
-    FINISHED = "finished"
 
 
 @dataclass(frozen=True, slots=True)

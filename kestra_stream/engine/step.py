@@ -8,13 +8,14 @@ from datetime import datetime
 from kestra_stream.engine import commands as c
 from kestra_stream.engine.allowance import spent_by
 from kestra_stream.engine.plan import Node
-from kestra_stream.engine.state import ExecutionState, Phase, Scope, Work, WorkKind
+from kestra_stream.engine.state import ExecutionState, Scope, Work, WorkKind
 from kestra_stream.engine.vault import masked
 from kestra_stream.models.execution import Execution, TaskRun
 from kestra_stream.models.execution_input import ExecutionInput
 from kestra_stream.models.ids import derived_id
 from kestra_stream.models.records import Level, LogEntry
 from kestra_stream.models.state import S, State, StateType
+from kestra_stream.models.stored_state import Phase
 
 MOST_NEW_RUNS = 500
 

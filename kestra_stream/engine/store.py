@@ -1,20 +1,12 @@
 """The stored form of a live execution: named parts, so that a step writes only what it changed, and back to a state.
 
-    ""                         the head: `StoredHead`
-    run/ID                     a task run
-    timer/ID                   a pending timer
-    child/ID                   an open child execution -> (run, batch)
-    answer/RUN/KEY             what a look-up found
-    broken/RUN                 True for an open flowable that has failed by itself
-    values/RUN/NUMBER          a chunk of the values of an open ForEach
-    batches/RUN                batches of an open ForEachItem -> (how many in all, how many created)
-    batch/RUN/NUMBER           the end of one batch of a ForEachItem -> (state, outputs)
+The parts are listed in `models/stored_state.py`.
 
 Scopes, counters and the tree of outputs are not stored: they follow from the parts.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -24,28 +16,12 @@ from kestra_stream.engine.decide import settle
 from kestra_stream.engine.draft.runs import path_of
 from kestra_stream.engine.plan import ROOT, Plan
 from kestra_stream.engine.rules.restart import rebuild
-from kestra_stream.engine.state import Answers, Batches, Chunked, ExecutionState, Phase, Scope, WorkKind
+from kestra_stream.engine.state import Answers, Batches, Chunked, ExecutionState, Scope, WorkKind
 from kestra_stream.engine.step import Decision, Step
 from kestra_stream.models.execution import Execution, TaskRun
-from kestra_stream.models.execution_input import ParentLink
 from kestra_stream.models.flow import Flow
-from kestra_stream.models.state import S, StateType
-
-
-@dataclass(frozen=True, slots=True)
-class StoredHead:
-    """What is stored of an execution besides its parts."""
-
-    execution: Execution
-    phase: Phase
-    sequence: int
-    parent: ParentLink | None = None
-    has_slot: bool = False
-    end: StateType | None = None
-    violated: tuple[str, ...] = ()
-    provided_inputs: Mapping[str, object] | None = None
-    log_lines: int = 0
-    failure: Mapping[str, object] | None = None
+from kestra_stream.models.state import S
+from kestra_stream.models.stored_state import Phase, StoredHead
 
 
 def stored(decision: Decision) -> dict[str, object]:

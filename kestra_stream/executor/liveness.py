@@ -6,15 +6,15 @@ Silence is counted in looks of this processor, not in time alone: while it slept
 halted, a change of the owner) nobody is held guilty for what it could not hear.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from kestra_stream.models.execution_input import WorkerLost
 from kestra_stream.models.messages import KillRequest, ServiceHeartbeat, ServiceState
-from kestra_stream.queue.interface import Outgoing, Record, StateChange, TopicPartition, Transaction
-from kestra_stream.topics import EXECUTION_INBOX, KILL, SERVICE
+from kestra_stream.queue.interface import Outgoing, Record, State, StateChange, TopicPartition, Transaction
+from kestra_stream.runtime.homes import Homes
+from kestra_stream.topics import EXECUTION_INBOX, KILL, LIVENESS_STATE, SERVICE
 
 LOOKS = 8
 _AT_ONCE = datetime.min.replace(tzinfo=UTC)
@@ -29,11 +29,13 @@ class Liveness:
 
     group = "liveness"
     topics = (SERVICE,)
+    state = LIVENESS_STATE
 
     def __init__(self, timeout: timedelta) -> None:
         self._interval = timeout / LOOKS
         self._workers: dict[str, ServiceHeartbeat] = {}
         self._silent: dict[str, int] = {}
+        self._homes = Homes()
         self._staged: dict[str, ServiceHeartbeat | None] = {}
         self._next_look: datetime | None = None
 
@@ -44,6 +46,7 @@ class Liveness:
             beat: ServiceHeartbeat | None = record.value
             if beat is None or beat.service_type != "WORKER":
                 continue
+            self._homes.put(record.partition, beat.service_id)
             if beat.state is ServiceState.TERMINATED:
                 given_back.extend(_lost(beat))
             self._staged[beat.service_id] = None if beat.state is ServiceState.TERMINATED else beat
@@ -70,18 +73,21 @@ class Liveness:
         """The next look; none while there are no workers."""
         return self._next_look if self._workers else None
 
-    def assigned(self, partitions: frozenset[TopicPartition], state: Mapping[str, Mapping[str, Any]]) -> None:
+    def assigned(self, partitions: frozenset[TopicPartition], state: State) -> None:
         """Restore the workers; how long they have been silent is not known, so that counts from now on."""
         del partitions
-        self._workers.update({service_id: parts[""] for service_id, parts in state.items()})
+        for number, workers in state.items():
+            for service_id, parts in workers.items():
+                self._workers[service_id] = parts[""]
+                self._homes.put(number, service_id)
         self._next_look = _AT_ONCE
 
     def revoked(self, partitions: frozenset[TopicPartition]) -> None:
-        """Forget all workers; they come back with the next assignment."""
-        del partitions
-        self._workers.clear()
-        self._silent.clear()
+        """Forget the workers that these partitions tell of."""
         self._staged.clear()
+        for service_id in self._homes.leave(partitions):
+            self._workers.pop(service_id, None)
+            self._silent.pop(service_id, None)
 
     def rolled_back(self) -> None:
         """Forget what the last batch changed; a look that told of nobody counts all the same."""

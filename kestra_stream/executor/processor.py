@@ -7,7 +7,7 @@ from typing import Any
 
 from kestra_stream.engine.decide import decide, fail_execution
 from kestra_stream.engine.plan import Plan
-from kestra_stream.engine.state import ExecutionState, Phase
+from kestra_stream.engine.state import ExecutionState
 from kestra_stream.engine.step import Decision
 from kestra_stream.engine.store import from_history, restored, stored, stored_anew
 from kestra_stream.errors import InvalidFlow
@@ -19,9 +19,11 @@ from kestra_stream.models.execution_event import ExecutionEvent
 from kestra_stream.models.execution_input import ExecutionInput
 from kestra_stream.models.flow import Flow
 from kestra_stream.models.state import S
-from kestra_stream.queue.interface import Record, TopicPartition, Transaction
+from kestra_stream.models.stored_state import Phase
+from kestra_stream.queue.interface import Record, State, TopicPartition, Transaction
+from kestra_stream.runtime.homes import Homes
 from kestra_stream.runtime.timers import Timers
-from kestra_stream.topics import EXECUTION_INBOX
+from kestra_stream.topics import EXECUTION_INBOX, EXECUTOR_STATE
 
 History = Callable[[str], tuple[Execution, Sequence[TaskRun], int] | None]
 _REVIVING = (i.Restart, i.Replay, i.ChangeTaskRunState, i.ChangeStatus, i.SetLabels)
@@ -37,26 +39,30 @@ class Executor:
 
     group = "executor"
     topics = (EXECUTION_INBOX,)
+    state = EXECUTOR_STATE
 
     def __init__(self, plans: Plans, history: History) -> None:
         self._plans = plans
         self._history = history
         self._live: dict[str, ExecutionState] = {}
         self._staged: dict[str, ExecutionState | None] = {}
+        self._homes = Homes()
         self._timers: Timers[tuple[str, str]] = Timers()
         self._outbox = Outbox()
         self._due: list[tuple[str, str]] = []
-        self._restored: list[tuple[str, Decision]] = []
+        self._restored: dict[str, Decision] = {}
 
     # -- records -----------------------------------------------------------------------------------------------------
 
     def process(self, records: Sequence[Record], now: datetime) -> Transaction:
         """Let every record change its execution; nothing is visible in memory before `committed`."""
         self._outbox = Outbox()
-        for execution_id, decision in self._restored:
+        for execution_id, decision in self._restored.items():
             self._outbox.add(execution_id, decision, stored(decision))
         for record in records:
             self._step(record.key, record.value, record.timestamp)
+            if record.key in self._staged:
+                self._homes.put(record.partition, record.key)
         del now
         return self._outbox.transaction()
 
@@ -158,31 +164,36 @@ class Executor:
 
     # -- life ------------------------------------------------------------------------------------------------------------
 
-    def assigned(self, partitions: frozenset[TopicPartition], state: Mapping[str, Mapping[str, Any]]) -> None:
+    def assigned(self, partitions: frozenset[TopicPartition], state: State) -> None:
         """Restore the live executions of new partitions."""
         del partitions
-        for execution_id, parts in state.items():
-            if "" not in parts:
-                continue
-            head: Execution = parts[""].execution
-            plan = self._plan(head)
-            if not isinstance(plan, Plan):
-                continue
-            newest = self._newest(plan) if parts[""].phase is Phase.WAITING else None
-            decision = restored(plan, parts, head.state.histories[-1].date, newest)
-            self._live[execution_id] = decision.state
-            for timer_id, timer in decision.state.timers.items():
-                self._timers.set((execution_id, timer_id), timer.at)
-            if decision.commands:
-                self._restored.append((execution_id, decision))
+        for number, executions in state.items():
+            for execution_id, parts in executions.items():
+                if "" in parts:
+                    self._homes.put(number, execution_id)
+                    self._restore(execution_id, parts)
+
+    def _restore(self, execution_id: str, parts: Mapping[str, Any]) -> None:
+        head: Execution = parts[""].execution
+        plan = self._plan(head)
+        if not isinstance(plan, Plan):
+            return
+        newest = self._newest(plan) if parts[""].phase is Phase.WAITING else None
+        decision = restored(plan, parts, head.state.histories[-1].date, newest)
+        self._live[execution_id] = decision.state
+        for timer_id, timer in decision.state.timers.items():
+            self._timers.set((execution_id, timer_id), timer.at)
+        if decision.commands:
+            self._restored[execution_id] = decision
 
     def revoked(self, partitions: frozenset[TopicPartition]) -> None:
-        """Forget everything; what is still ours comes back with the next assignment."""
-        del partitions
-        self._live.clear()
+        """Forget the executions of these partitions."""
         self._staged.clear()
-        self._timers = Timers()
-        self._restored.clear()
+        for execution_id in self._homes.leave(partitions):
+            self._restored.pop(execution_id, None)
+            state = self._live.pop(execution_id, None)
+            for timer_id in state.timers if state is not None else ():
+                self._timers.cancel((execution_id, timer_id))
 
     def rolled_back(self) -> None:
         """Forget what the last batch changed."""
@@ -194,6 +205,7 @@ class Executor:
         for execution_id, state in self._staged.items():
             if state is None:
                 self._live.pop(execution_id, None)
+                self._homes.forget(execution_id)
             else:
                 self._live[execution_id] = state
         self._staged.clear()

@@ -1,12 +1,12 @@
 """Indexer: events, log lines and metrics in, writes to the repository out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from kestra_stream.errors import Invalid
 from kestra_stream.models.execution_event import ExecutionEvent
 from kestra_stream.models.records import LogEntry, MetricEntry
-from kestra_stream.queue.interface import Record, TopicPartition, Transaction
+from kestra_stream.queue.interface import Record, State, TopicPartition, Transaction
 from kestra_stream.repository.interface import Executions, Logs, Metrics
 from kestra_stream.topics import EXECUTION_EVENT, LOG, METRIC
 
@@ -25,6 +25,7 @@ class Indexer:
 
     group = "indexer"
     topics = (EXECUTION_EVENT, LOG, METRIC)
+    state = None
 
     def __init__(self, executions: Executions, logs: Logs, metrics: Metrics) -> None:
         self._executions = executions
@@ -64,7 +65,7 @@ class Indexer:
         """Never."""
         return None
 
-    def assigned(self, partitions: frozenset[TopicPartition], state: Mapping[str, Mapping[str, object]]) -> None:
+    def assigned(self, partitions: frozenset[TopicPartition], state: State) -> None:
         """Nothing is kept for a partition."""
 
     def revoked(self, partitions: frozenset[TopicPartition]) -> None:

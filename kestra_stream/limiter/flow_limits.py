@@ -1,6 +1,6 @@
 """Flow limits: `flow` in, for every changed flow its limit out to the limiter, so that the line moves when a limit is raised or gone."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from kestra_stream.engine.limiter import flow_scope
@@ -8,7 +8,7 @@ from kestra_stream.errors import InvalidFlow
 from kestra_stream.models.flow import Flow
 from kestra_stream.models.flow_source import FlowSource
 from kestra_stream.models.messages import ChangeLimit
-from kestra_stream.queue.interface import Outgoing, Record, TopicPartition, Transaction
+from kestra_stream.queue.interface import Outgoing, Record, State, TopicPartition, Transaction
 from kestra_stream.topics import FLOW, LIMITER_INBOX
 
 
@@ -21,6 +21,7 @@ class FlowLimits:
 
     group = "flow-limits"
     topics = (FLOW,)
+    state = None
 
     def __init__(self, parse: Callable[[FlowSource], Flow]) -> None:
         self._parse = parse
@@ -50,7 +51,7 @@ class FlowLimits:
         """Nothing here waits for a date."""
         return None
 
-    def assigned(self, partitions: frozenset[TopicPartition], state: Mapping[str, Mapping[str, object]]) -> None:
+    def assigned(self, partitions: frozenset[TopicPartition], state: State) -> None:
         """Nothing is kept."""
 
     def revoked(self, partitions: frozenset[TopicPartition]) -> None:

@@ -1,12 +1,13 @@
 """Limiter: `limiter_inbox` in, `decide_slot`, answers to executions out. One member owns a scope at a time."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from kestra_stream.engine.limiter import SlotState, decide_slot
 from kestra_stream.models.messages import LimiterInput
-from kestra_stream.queue.interface import Outgoing, Record, StateChange, TopicPartition, Transaction
-from kestra_stream.topics import EXECUTION_INBOX, LIMITER_INBOX
+from kestra_stream.queue.interface import Outgoing, Record, State, StateChange, TopicPartition, Transaction
+from kestra_stream.runtime.homes import Homes
+from kestra_stream.topics import EXECUTION_INBOX, LIMITER_INBOX, LIMITER_STATE
 
 
 class Limiter:
@@ -14,10 +15,12 @@ class Limiter:
 
     group = "limiter"
     topics = (LIMITER_INBOX,)
+    state = LIMITER_STATE
 
     def __init__(self) -> None:
         self._scopes: dict[str, SlotState] = {}
         self._staged: dict[str, SlotState] = {}
+        self._homes = Homes()
 
     def process(self, records: Sequence[Record], now: datetime) -> Transaction:
         """Let every request change its scope."""
@@ -29,6 +32,7 @@ class Limiter:
             state = self._staged.get(message.scope) or self._scopes.get(message.scope) or SlotState()
             decision = decide_slot(state, message)
             self._staged[message.scope] = decision.state
+            self._homes.put(record.partition, message.scope)
             outgoing.extend([Outgoing(EXECUTION_INBOX, told.execution_id, told.input) for told in decision.commands])
             changes.extend([StateChange(message.scope, part, value) for part, value in decision.parts.items()])
         return Transaction(outgoing, changes)
@@ -42,16 +46,19 @@ class Limiter:
         """Nothing here waits for a date."""
         return None
 
-    def assigned(self, partitions: frozenset[TopicPartition], state: Mapping[str, Mapping[str, object]]) -> None:
+    def assigned(self, partitions: frozenset[TopicPartition], state: State) -> None:
         """Restore the scopes of new partitions."""
         del partitions
-        self._scopes.update({scope: SlotState.restored(parts) for scope, parts in state.items()})
+        for number, scopes in state.items():
+            for scope, parts in scopes.items():
+                self._scopes[scope] = SlotState.restored(parts)
+                self._homes.put(number, scope)
 
     def revoked(self, partitions: frozenset[TopicPartition]) -> None:
-        """Forget all scopes; what is still ours comes back with the next assignment."""
-        del partitions
-        self._scopes.clear()
+        """Forget the scopes of these partitions."""
         self._staged.clear()
+        for scope in self._homes.leave(partitions):
+            self._scopes.pop(scope, None)
 
     def rolled_back(self) -> None:
         """Forget what the last batch changed."""

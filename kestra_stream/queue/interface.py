@@ -70,6 +70,10 @@ class StateChange:
     value: Any
 
 
+State = Mapping[int, Mapping[str, Mapping[str, Any]]]
+"""What lives beside partitions: number of the partition -> owner -> part -> value."""
+
+
 @dataclass(frozen=True, slots=True)
 class Transaction:
     """All that one processed batch changes, atomically together with the offsets of the batch."""
@@ -85,8 +89,8 @@ class RebalanceListener(Protocol):
     what moves goes and comes.
     """
 
-    def assigned(self, partitions: frozenset[TopicPartition], state: Mapping[str, Mapping[str, object]]) -> None:
-        """Partitions came; `state` is what lives beside them: owner -> part -> value."""
+    def assigned(self, partitions: frozenset[TopicPartition], state: State) -> None:
+        """Partitions came, with what lives beside them."""
         ...
 
     def revoked(self, partitions: frozenset[TopicPartition]) -> None:
@@ -170,13 +174,17 @@ class Log(Protocol):
         """Append outside of any group; returns once all are durable."""
         ...
 
-    def consumer(self, group: str, topics: Sequence[Topic], listener: RebalanceListener | None = None) -> Consumer:
+    def consumer(
+        self, group: str, topics: Sequence[Topic], listener: RebalanceListener | None = None, state: Topic | None = None
+    ) -> Consumer:
         """Join a group; a new group starts with the oldest records that are kept. All members of a group read the same topics.
 
         A group whose name starts with EPHEMERAL is forgotten when its last member leaves: so reads whoever wants all records of a
         topic (every worker reads `kill`) and will not come back under the same name.
         Each consumer with `group=""` reads all of its topics from the start and hears of no rebalance; on a compacted topic that is
         a global table.
+        The state of a group is logged on the topic `state`, which knows the types of its parts; by default on one of the group's own,
+        with plain values.
         """
         ...
 

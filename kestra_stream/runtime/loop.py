@@ -35,7 +35,7 @@ class Loop:
 
     def __init__(self, processor: Processor, log: Log, clock: Clock, serialize: Callable[[Record], bytes]) -> None:
         self.processor = processor
-        self.consumer: Consumer = log.consumer(processor.group, processor.topics, processor)
+        self.consumer: Consumer = log.consumer(processor.group, processor.topics, processor, processor.state)
         self._clock = clock
         self._serialize = serialize
         self._stopped = Event()

@@ -1,10 +1,10 @@
 """Processor: what a component is to the runtime loop. It holds no loop and no rule of its own."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from kestra_stream.queue.interface import Record, TopicPartition, Transaction
+from kestra_stream.queue.interface import Record, State, TopicPartition, Transaction
 from kestra_stream.topics import Topic
 
 
@@ -21,6 +21,11 @@ class Processor(Protocol):
         """What it reads."""
         ...
 
+    @property
+    def state(self) -> Topic | None:
+        """Where its state is logged; None for a processor that keeps nothing."""
+        ...
+
     def process(self, records: Sequence[Record], now: datetime) -> Transaction:
         """Turn a batch of records into all that it changes. Called again with the same records after a rollback."""
         ...
@@ -33,7 +38,7 @@ class Processor(Protocol):
         """Tell when `wake` is next wanted; None for never."""
         ...
 
-    def assigned(self, partitions: frozenset[TopicPartition], state: Mapping[str, Mapping[str, object]]) -> None:
+    def assigned(self, partitions: frozenset[TopicPartition], state: State) -> None:
         """Partitions came, with the state that lives beside them."""
         ...
 

@@ -1,9 +1,10 @@
 """The end of a step: draft in, frozen state, commands and changed parts out."""
 
 from kestra_stream.engine import commands as c
-from kestra_stream.engine.state import ExecutionState, Phase
+from kestra_stream.engine.state import ExecutionState
 from kestra_stream.engine.step import Decision, Step
 from kestra_stream.models.execution_event import ExecutionEvent
+from kestra_stream.models.stored_state import Phase
 
 
 def decision_of(step: Step) -> Decision:

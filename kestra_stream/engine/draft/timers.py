@@ -3,8 +3,8 @@
 from datetime import datetime
 
 from kestra_stream.engine import commands as c
-from kestra_stream.engine.state import Timer, TimerKind
 from kestra_stream.engine.step import Step
+from kestra_stream.models.stored_state import Timer, TimerKind
 
 _OF_A_RUN = ("timeout", "loop", "retry", "pause", "pause-timeout")
 

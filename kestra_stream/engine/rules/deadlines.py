@@ -17,7 +17,6 @@ from kestra_stream.engine.rules import scopes, subflows
 from kestra_stream.engine.rules.flowables import duration
 from kestra_stream.engine.rules.outcomes import cancel_execution, cut_off
 from kestra_stream.engine.rules.updates import merged_labels
-from kestra_stream.engine.state import Phase, Timer, TimerKind
 from kestra_stream.engine.step import Step
 from kestra_stream.errors import ExpressionError, InvalidExpression, LookupNeeded
 from kestra_stream.expression import is_truthy
@@ -28,6 +27,7 @@ from kestra_stream.models.execution_input import Kill
 from kestra_stream.models.flow import AssertionSla, Sla, SlaBehavior
 from kestra_stream.models.records import Level
 from kestra_stream.models.state import S
+from kestra_stream.models.stored_state import Phase, Timer, TimerKind
 
 # -- timeouts ---------------------------------------------------------------------------------------------------------
 

@@ -6,7 +6,6 @@ from kestra_stream.engine.draft.runs import put
 from kestra_stream.engine.plan import Node
 from kestra_stream.engine.rules import deadlines, flowables, pauses, subflows, updates
 from kestra_stream.engine.rules.outcomes import end, fail
-from kestra_stream.engine.state import Phase
 from kestra_stream.engine.step import Step
 from kestra_stream.errors import ExpressionError, InvalidExpression
 from kestra_stream.expression import is_truthy
@@ -14,6 +13,7 @@ from kestra_stream.models import behaviour as b
 from kestra_stream.models.execution import TaskRun
 from kestra_stream.models.messages import TaskJob
 from kestra_stream.models.state import CREATED_LIKE, S
+from kestra_stream.models.stored_state import Phase
 
 
 def dispatch(step: Step, run_id: str) -> None:

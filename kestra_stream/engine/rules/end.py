@@ -11,7 +11,7 @@ from kestra_stream.engine.inputs import coerce_output
 from kestra_stream.engine.plan import ROOT, Section
 from kestra_stream.engine.rules import scopes
 from kestra_stream.engine.rules.start import scope_of
-from kestra_stream.engine.state import Phase, Scope, WorkKind
+from kestra_stream.engine.state import Scope, WorkKind
 from kestra_stream.engine.step import Step
 from kestra_stream.engine.vault import ENCRYPTED
 from kestra_stream.errors import ExpressionError, InvalidExpression, InvalidInputs
@@ -22,6 +22,7 @@ from kestra_stream.models.input import InputType
 from kestra_stream.models.messages import ReleaseSlot
 from kestra_stream.models.records import Level
 from kestra_stream.models.state import S
+from kestra_stream.models.stored_state import Phase
 
 _WITHOUT_OUTPUTS = frozenset({S.KILLED, S.RETRIED, S.CANCELLED})
 

@@ -13,7 +13,7 @@ from kestra_stream.engine.draft.runs import drop, path_of, put_with_outputs, wit
 from kestra_stream.engine.draft.timers import set_timer
 from kestra_stream.engine.plan import Node, Section
 from kestra_stream.engine.rules import scopes
-from kestra_stream.engine.state import Chunked, Scope, TimerKind
+from kestra_stream.engine.state import Chunked, Scope
 from kestra_stream.engine.step import Step
 from kestra_stream.errors import ExpressionError, InvalidExpression
 from kestra_stream.expression import is_truthy
@@ -22,6 +22,7 @@ from kestra_stream.models.duration import parse_duration
 from kestra_stream.models.execution import TaskRun
 from kestra_stream.models.records import Level
 from kestra_stream.models.state import S
+from kestra_stream.models.stored_state import TimerKind
 
 
 def start_flowable(step: Step, node: Node, run: TaskRun) -> None:

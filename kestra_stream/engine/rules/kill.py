@@ -9,12 +9,13 @@ from kestra_stream.engine.draft.work import take_todo
 from kestra_stream.engine.plan import ROOT
 from kestra_stream.engine.rules import retries, scopes
 from kestra_stream.engine.rules.outcomes import cut_off, end_at_once
-from kestra_stream.engine.state import Phase, TimerKind, WorkKind
+from kestra_stream.engine.state import WorkKind
 from kestra_stream.engine.step import Step
 from kestra_stream.models import behaviour as b
 from kestra_stream.models.execution import TaskRun
 from kestra_stream.models.execution_input import Kill
 from kestra_stream.models.state import S
+from kestra_stream.models.stored_state import Phase, TimerKind
 
 GRACE = timedelta(seconds=60)
 

@@ -11,7 +11,7 @@ from kestra_stream.engine.plan import Section
 from kestra_stream.engine.rules import scopes
 from kestra_stream.engine.rules.flowables import duration
 from kestra_stream.engine.rules.outcomes import cancel_execution, end
-from kestra_stream.engine.state import Phase, Scope, Timer, TimerKind, WorkKind
+from kestra_stream.engine.state import Scope, WorkKind
 from kestra_stream.engine.step import Step
 from kestra_stream.errors import ExpressionError, InvalidExpression, LookupNeeded
 from kestra_stream.models import behaviour as b
@@ -19,6 +19,7 @@ from kestra_stream.models.execution import TaskRun
 from kestra_stream.models.execution_input import Pause, Resume, ResumeFromBreakpoint
 from kestra_stream.models.records import Level
 from kestra_stream.models.state import S, StateType
+from kestra_stream.models.stored_state import Phase, Timer, TimerKind
 
 _ENDS = {
     b.PauseBehavior.RESUME: S.SUCCESS,

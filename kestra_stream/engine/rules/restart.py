@@ -13,13 +13,14 @@ from kestra_stream.engine.plan import ROOT, Section
 from kestra_stream.engine.rules import pauses, scopes
 from kestra_stream.engine.rules.end import tell_parent
 from kestra_stream.engine.rules.replay import copy_for_restart
-from kestra_stream.engine.state import EMPTY_BACKLOG, Phase, Scope
+from kestra_stream.engine.state import EMPTY_BACKLOG, Scope
 from kestra_stream.engine.step import Step
 from kestra_stream.models import behaviour as b
 from kestra_stream.models.execution import TaskRun
 from kestra_stream.models.execution_input import ChangeStatus, ChangeTaskRunState, Restart
 from kestra_stream.models.records import Level
 from kestra_stream.models.state import S, StateType
+from kestra_stream.models.stored_state import Phase
 
 _RESTARTED_FROM = frozenset({S.FAILED, S.PAUSED})
 

@@ -10,13 +10,14 @@ from kestra_stream.engine.plan import Section
 from kestra_stream.engine.rules import scopes
 from kestra_stream.engine.rules.outcomes import end, end_at_once, note_failure, tries_of
 from kestra_stream.engine.rules.replay import copy_from_start
-from kestra_stream.engine.state import Phase, Timer, TimerKind, WorkKind
+from kestra_stream.engine.state import WorkKind
 from kestra_stream.engine.step import Step
 from kestra_stream.models.execution import TaskRun
 from kestra_stream.models.execution_input import SubflowEnded, SubflowRetried
 from kestra_stream.models.ids import derived_id
 from kestra_stream.models.retry import RetryBehavior, RetryPolicy
 from kestra_stream.models.state import S, StateType
+from kestra_stream.models.stored_state import Phase, Timer, TimerKind
 
 _MAY_RETRY = frozenset({S.RUNNING, S.PAUSED, S.RETRYING})
 

@@ -14,7 +14,7 @@ from kestra_stream.engine.limiter import flow_scope
 from kestra_stream.engine.plan import ROOT
 from kestra_stream.engine.rules import scopes
 from kestra_stream.engine.rules.updates import merged_labels
-from kestra_stream.engine.state import Phase, Scope, TimerKind, WorkKind
+from kestra_stream.engine.state import Scope, WorkKind
 from kestra_stream.engine.step import Step
 from kestra_stream.engine.vault import ENCRYPTED, opened
 from kestra_stream.errors import ExpressionError, InvalidExpression, InvalidInputs
@@ -24,6 +24,7 @@ from kestra_stream.models.flow import Concurrency, MaxDurationSla
 from kestra_stream.models.messages import AcquireSlot
 from kestra_stream.models.records import Level
 from kestra_stream.models.state import S, StateType
+from kestra_stream.models.stored_state import Phase, TimerKind
 
 _ON_FULL = {Concurrency.Behavior.QUEUE: S.QUEUED, Concurrency.Behavior.CANCEL: S.CANCELLED, Concurrency.Behavior.FAIL: S.FAILED}
 

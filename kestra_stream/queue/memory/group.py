@@ -6,7 +6,7 @@ from threading import Condition
 from typing import Any
 from zlib import crc32
 
-from kestra_stream.queue.interface import ALL_PARTS, EPHEMERAL, Record, StateChange
+from kestra_stream.queue.interface import ALL_PARTS, EPHEMERAL, Record, State, StateChange
 from kestra_stream.queue.memory.partition import Cursor, Partition
 from kestra_stream.topics import Cleanup, Topic
 
@@ -156,13 +156,13 @@ class Group:
             for cursor in cursors:
                 cursor.close()
 
-    def hand_over(self, member: Member) -> tuple[list[Cursor], Mapping[str, Mapping[str, Any]]]:
+    def hand_over(self, member: Member) -> tuple[list[Cursor], State]:
         """Give a member what is planned for it and not yet its own; return that, with the state beside it."""
         numbers = [number for number, owner in self._owners.items() if owner is member]
         came = [cursor for number in numbers for cursor in self._cursors[number] if cursor not in member.cursors]
         fresh = {cursor.partition.where.partition for cursor in came}
         member.own(came)
-        return came, {owner: dict(parts) for number in fresh for owner, parts in self._state[number].items()}
+        return came, {number: {owner: dict(parts) for owner, parts in self._state[number].items()} for number in fresh}
 
     def homes(self, changes: Sequence[StateChange]) -> list[tuple[dict[str, Parts], StateChange]]:
         """Find where each change belongs."""

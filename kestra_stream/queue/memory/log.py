@@ -44,8 +44,11 @@ class MemoryLog:
         """Append outside of any group."""
         self._ledger.append(records)
 
-    def consumer(self, group: str, topics: Sequence[Topic], listener: RebalanceListener | None = None) -> MemoryConsumer:
-        """Join a group, or read whole topics with `group=""`."""
+    def consumer(
+        self, group: str, topics: Sequence[Topic], listener: RebalanceListener | None = None, state: Topic | None = None
+    ) -> MemoryConsumer:
+        """Join a group, or read whole topics with `group=""`. State is kept as it is given, and logged nowhere."""
+        del state
         return MemoryConsumer(self._ledger, group, topics, listener)
 
     def reader(self, topics: Sequence[Topic], start: Start | datetime = Start.OLDEST, key: str | None = None) -> MemoryReader:

@@ -13,6 +13,7 @@ from kestra_stream.queue.interface import (
     Reader,
     RebalanceListener,
     Record,
+    State,
     StateChange,
     TopicPartition,
     Transaction,
@@ -30,11 +31,12 @@ class Listener:
         self.state: dict[str, Mapping[str, Any]] = {}
         self.history: list[str] = []
 
-    def assigned(self, partitions: frozenset[TopicPartition], state: Mapping[str, Mapping[str, object]]) -> None:
+    def assigned(self, partitions: frozenset[TopicPartition], state: State) -> None:
         """Partitions came."""
         self.history.append("assigned")
         self.owned |= partitions
-        self.state.update(state)
+        for owners in state.values():
+            self.state.update(owners)
 
     def revoked(self, partitions: frozenset[TopicPartition]) -> None:
         """Partitions went."""

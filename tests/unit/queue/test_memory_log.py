@@ -1,7 +1,7 @@
 """What the memory log promises beyond the contract: bounded memory, cheap waits, listeners that may use the log."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Event, Lock
@@ -11,7 +11,7 @@ import pytest
 
 from kestra_stream.errors import Fenced, Unavailable
 from kestra_stream.models.messages import LookupJob
-from kestra_stream.queue.interface import Outgoing, TopicPartition, Transaction
+from kestra_stream.queue.interface import Outgoing, State, TopicPartition, Transaction
 from kestra_stream.queue.memory import MemoryLog
 from kestra_stream.testing.clock import ManualClock
 from kestra_stream.testing.contracts.wire import Listener, changes
@@ -249,7 +249,7 @@ class Asking:
         self._lock, self._entered = lock, entered
         self.was_told = False
 
-    def assigned(self, partitions: frozenset[TopicPartition], state: Mapping[str, Mapping[str, Any]]) -> None:
+    def assigned(self, partitions: frozenset[TopicPartition], state: State) -> None:
         self._entered.set()
         with self._lock:
             self.was_told = True

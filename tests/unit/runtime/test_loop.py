@@ -1,6 +1,6 @@
 """The loop: what is processed is committed as one, poison stops nobody, trouble is tried again, a zombie starts anew."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from datetime import datetime, timedelta
 from threading import Event
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from kestra_stream.errors import Fatal, Invalid, Unavailable
-from kestra_stream.queue.interface import Outgoing, RebalanceListener, Record, StateChange, TopicPartition, Transaction, Unreadable
+from kestra_stream.queue.interface import Outgoing, RebalanceListener, Record, State, StateChange, TopicPartition, Transaction, Unreadable
 from kestra_stream.queue.memory import MemoryConsumer, MemoryLog
 from kestra_stream.queue.memory.ledger import Ledger
 from kestra_stream.queue.serde import to_bytes
@@ -32,6 +32,7 @@ class Doubler:
     def __init__(self, group: str = "doubler", reads: Topic = IN, writes: Topic = OUT) -> None:
         self.group = group
         self.topics = (reads,)
+        self.state = None
         self.writes = writes
         self.sum = 0
         self.at: datetime | None = None
@@ -59,9 +60,9 @@ class Doubler:
     def wake_at(self) -> datetime | None:
         return self.at
 
-    def assigned(self, partitions: frozenset[TopicPartition], state: Mapping[str, Mapping[str, Any]]) -> None:
+    def assigned(self, partitions: frozenset[TopicPartition], state: State) -> None:
         self.events.append("assigned")
-        self.sum = self._staged = state.get("sum", {}).get("", 0)
+        self.sum = self._staged = next((owners["sum"][""] for owners in state.values() if "sum" in owners), 0)
 
     def revoked(self, partitions: frozenset[TopicPartition]) -> None:
         self.events.append("revoked")
@@ -292,7 +293,9 @@ class WeakLog(MemoryLog):
         super().__init__(now)
         self.refusals: list[Exception] = []
 
-    def consumer(self, group: str, topics: Sequence[Topic], listener: RebalanceListener | None = None) -> MemoryConsumer:
+    def consumer(
+        self, group: str, topics: Sequence[Topic], listener: RebalanceListener | None = None, state: Topic | None = None
+    ) -> MemoryConsumer:
         return WeakConsumer(self._ledger, group, topics, listener, self.refusals)
 
 

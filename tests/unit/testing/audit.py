@@ -9,7 +9,7 @@ from kestra_stream.limiter.processor import Limiter
 from kestra_stream.models.execution import TaskRun
 from kestra_stream.models.execution_event import ExecutionEvent
 from kestra_stream.models.state import TERMINAL, S
-from kestra_stream.queue.interface import TopicPartition
+from kestra_stream.queue.interface import State, TopicPartition
 from kestra_stream.testing.driver import Driver, Story
 from kestra_stream.topics import EXECUTION_EVENT, LIMITER_INBOX
 from tests.unit.engine.laws import HEADS, RUNS, SET_BY_A_PERSON
@@ -102,9 +102,9 @@ class _Heir:
     def __init__(self) -> None:
         self.state: dict[str, Mapping[str, object]] = {}
 
-    def assigned(self, partitions: frozenset[TopicPartition], state: Mapping[str, Mapping[str, object]]) -> None:
+    def assigned(self, partitions: frozenset[TopicPartition], state: State) -> None:
         del partitions
-        self.state |= {owner: parts for owner, parts in state.items() if parts}
+        self.state |= {owner: parts for owners in state.values() for owner, parts in owners.items() if parts}
 
     def revoked(self, partitions: frozenset[TopicPartition]) -> None:
         del partitions

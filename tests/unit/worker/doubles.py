@@ -87,7 +87,9 @@ class KeptLog:
             self.kills.extend(Record(KILL.name, 0, 0, record.key, record.value, now()) for record in records if record.topic is KILL)
             self.changed.notify_all()
 
-    def consumer(self, group: str, topics: Sequence[Topic], listener: RebalanceListener | None = None) -> Consumer:
+    def consumer(
+        self, group: str, topics: Sequence[Topic], listener: RebalanceListener | None = None, state: Topic | None = None
+    ) -> Consumer:
         """A reader of kill requests."""
         return KillConsumer(self)
 
