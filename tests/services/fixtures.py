@@ -1,0 +1,110 @@
+"""Fixtures for tests on real services, and the hooks that let all workers of a test run share one broker."""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Protocol
+from uuid import uuid4
+
+import pytest
+
+from tests.services.broker import Broker
+from tests.services.kafka import KafkaCluster
+from tests.services.places import Lifeline, locked, new_run
+
+KAFKA = "KESTRA_STREAM_TEST_KAFKA"
+RUN = pytest.StashKey["Run"]()
+ClusterMaker = Callable[..., KafkaCluster]
+
+
+class Worker(Protocol):
+    """A worker process, as its controller knows it."""
+
+    config: pytest.Config
+    workerinput: dict[str, str]
+
+
+class Run:
+    """The services of one test run: started by the process that asks first, alive until the last process of the run has ended."""
+
+    def __init__(self, directory: Path | None = None) -> None:
+        """Hold the services of a run that another process has begun, or begin one when it is first needed."""
+        self._directory = directory
+        self._lifeline: Lifeline | None = None
+        if directory is not None:
+            self._lifeline = Lifeline(directory / "alive")
+
+    @property
+    def directory(self) -> Path:
+        """Return the directory that all processes of the run know."""
+        if self._directory is None:
+            self._directory = new_run("tests")
+            self._lifeline = Lifeline(self._directory / "alive")
+        return self._directory
+
+    def shared(self, name: str, start: Callable[[], dict[str, str]]) -> dict[str, str]:
+        """Return how to reach a service; the first one who asks starts it, all others wait until it is there."""
+        address = self.directory / f"{name}.json"
+        with locked(self.directory / f"{name}.lock"):
+            if not address.exists():
+                address.write_text(json.dumps(start()), encoding="utf-8")
+        found: dict[str, str] = json.loads(address.read_text(encoding="utf-8"))
+        return found
+
+    def end(self) -> None:
+        """Let go; the services end with the last process that does."""
+        if self._lifeline is not None:
+            self._lifeline.release()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Begin a run, or join that of the controller."""
+    given = getattr(config, "workerinput", {}).get("services")
+    config.stash[RUN] = Run(Path(given) if given else None)
+
+
+def pytest_configure_node(node: Worker) -> None:
+    """Tell a worker where the services of the run are."""
+    node.workerinput["services"] = str(node.config.stash[RUN].directory)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Let go of the services."""
+    config.stash[RUN].end()
+
+
+@pytest.fixture(scope="session")
+def kafka(request: pytest.FixtureRequest) -> Broker:
+    """The broker that the whole test run shares: tests take topics and groups under names of their own (`prefix`)."""
+    given = os.environ.get(KAFKA)
+    if given:
+        return Broker({"bootstrap.servers": given})
+    run = request.config.stash[RUN]
+    return Broker(run.shared("kafka", lambda: dict(_started(run.directory).client)))
+
+
+def _started(directory: Path) -> Broker:
+    return KafkaCluster(directory=directory, lifeline=directory / "alive").start().broker
+
+
+@pytest.fixture
+def prefix(kafka: Broker) -> Iterator[str]:
+    """A beginning for the names of topics and groups that no other test has; the topics are deleted after the test."""
+    prefix = f"test-{uuid4().hex[:12]}-"
+    yield prefix
+    kafka.delete_topics(kafka.topics(prefix))
+
+
+@pytest.fixture
+def kafka_cluster() -> Iterator[ClusterMaker]:
+    """A maker of clusters that belong to one test alone, which may do to them what it likes: `kafka_cluster(brokers=3, properties={...})`."""
+    made: list[KafkaCluster] = []
+
+    def make(**parameters: object) -> KafkaCluster:
+        made.append(KafkaCluster(**parameters))  # type: ignore[arg-type]  # the parameters of KafkaCluster, as they are
+        return made[-1].start()
+
+    yield make
+    for cluster in made:
+        cluster.close()

@@ -1,0 +1,105 @@
+"""One process of a service: started behind a guard, watched by its id, stopped, killed, frozen and let go on."""
+
+import contextlib
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import psutil
+
+from tests.services.errors import ServiceError
+
+GUARD = Path(__file__).with_name("guard.py")
+SHOWN_LINES = 40
+_TICK = threading.Event()  # never set: to wait for it is to let a moment pass
+
+
+def wait_until(holds: Callable[[], bool], patience: float, what: str) -> None:
+    """Look again and again until something holds; an error says what did not happen in that many seconds."""
+    deadline = time.monotonic() + patience
+    while not holds():
+        if time.monotonic() > deadline:
+            raise ServiceError(f"{what}: not within {patience:g} s")
+        _TICK.wait(0.02)
+
+
+class ServiceProcess:
+    """A process whose output goes to a log; it dies with the last holder of its lifeline."""
+
+    def __init__(self, name: str, command: Sequence[str], directory: Path, lifeline: Path) -> None:
+        """Note what to start; `directory` holds its log and, under its name, its data."""
+        self.name = name
+        self.log = directory / f"{name}.log"
+        self.data = directory / name
+        self._command = command
+        self._directory = directory
+        self._lifeline = lifeline
+        self._process: psutil.Process | None = None
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it runs (frozen or not)."""
+        return self._process is not None and self._process.is_running() and self._process.status() != psutil.STATUS_ZOMBIE
+
+    def start(self) -> None:
+        """Start it; the log of an earlier start goes on."""
+        if self.is_alive:
+            raise ServiceError(f"{self.name} runs already")
+        guard = [sys.executable, "-I", str(GUARD), str(self._lifeline), str(self.log), str(self.data), *self._command]
+        started = subprocess.run(guard, cwd=self._directory, capture_output=True, text=True, check=False)
+        if not started.stdout.isdecimal():
+            raise ServiceError(f"{self.name} does not start: {started.stderr}{self.last_lines()}")
+        with contextlib.suppress(psutil.NoSuchProcess):
+            self._process = psutil.Process(int(started.stdout))
+
+    def ready(self, holds: Callable[[], bool], patience: float) -> None:
+        """Wait until it is of use; when it is not in time, or ends, the error shows the last lines of its log."""
+        try:
+            wait_until(lambda: self._is_dead() or holds(), patience, f"{self.name} is ready")
+        except ServiceError as error:
+            raise ServiceError(f"{error}. {self.last_lines()}") from None
+        if self._is_dead():
+            raise ServiceError(f"{self.name} has ended instead of serving. {self.last_lines()}")
+
+    def _is_dead(self) -> bool:
+        return not self.is_alive
+
+    def stop(self, patience: float = 20) -> None:
+        """Ask it to end, and kill it when it does not in time."""
+        self._signal(signal.SIGCONT)
+        self._signal(signal.SIGTERM)
+        try:
+            self._wait(patience)
+        except psutil.TimeoutExpired:
+            self.kill()
+
+    def kill(self) -> None:
+        """Kill it as the power does (SIGKILL)."""
+        self._signal(signal.SIGKILL)
+        self._wait(20)
+
+    def pause(self) -> None:
+        """Freeze it (SIGSTOP)."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let a frozen one go on (SIGCONT)."""
+        self._signal(signal.SIGCONT)
+
+    def last_lines(self) -> str:
+        """Return the end of the log, with its place."""
+        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines() if self.log.exists() else []
+        return "\n".join([f"Its log, {self.log}, ends:", *lines[-SHOWN_LINES:]])
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process is not None:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                self._process.send_signal(number)
+
+    def _wait(self, patience: float) -> None:
+        if self._process is not None:
+            self._process.wait(patience)
