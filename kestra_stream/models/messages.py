@@ -148,12 +148,36 @@ class ServiceHeartbeat:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A record that could not be processed, byte for byte, with where it came from and why."""
+    """A record that could not be read or processed, byte for byte, with where it came from and why.
+
+    A record too large for one letter lies in several: each has a piece of the `content`, and neither key bytes, payload nor headers.
+
+    Attributes:
+        key: the key as text, cut when it is long; None when the record has none.
+        payload: its value; None for a tombstone.
+        error: what is wrong, for a person.
+        at: when it was given up.
+        key_bytes: the key, where `key` is not all of it.
+        timestamp: when the log took the record.
+        component: group of the processor that gave it up.
+        edition: how often a person has edited it.
+        content: JSON of {"key", "payload", "headers"}, bytes as base64; all pieces together.
+    """
 
     topic: str
     partition: int
     offset: int
-    key: str
-    payload: Base64Bytes
+    key: str | None
+    payload: Base64Bytes | None
     error: str
     at: datetime
+    key_bytes: Base64Bytes | None = None
+    headers: tuple[tuple[str, Base64Bytes | None], ...] = ()
+    timestamp: datetime | None = None
+    component: str = ""
+    error_type: str = ""
+    traceback: str = ""
+    edition: int = 0
+    piece: int = 0
+    pieces: int = 1
+    content: str = ""

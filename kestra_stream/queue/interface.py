@@ -22,9 +22,16 @@ class TopicPartition:
     partition: int
 
 
+Headers = Sequence[tuple[str, bytes | None]]
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One record as it was read. `value` is None for a tombstone; `timestamp` is when the log took it."""
+    """One record as it was read. `value` is None for a tombstone; `timestamp` is when the log took it.
+
+    Attributes:
+        payload, headers: as they lie in the log, for a dead letter byte for byte; a log that passes values by reference has neither.
+    """
 
     topic: str
     partition: int
@@ -32,19 +39,40 @@ class Record:
     key: str
     value: Any
     timestamp: datetime
+    payload: bytes | None = None
+    headers: Headers = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """Stands for the value of a record that cannot be read; the loop takes such a record to the dead letters, byte for byte."""
+    """Stands for the value of a record that cannot be read, with all that puts it back byte for byte.
 
-    payload: bytes
+    The loop takes such a record to the dead letters; every other reader passes it over.
+    """
+
+    payload: bytes | None
     error: str
+    key: bytes | None = None
+    headers: Headers = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """Stands for the value of a record that is sent byte for byte: its key is this one, whatever `Outgoing.key` says.
+
+    Attributes:
+        partition: where it goes; None: where its key belongs.
+    """
+
+    payload: bytes | None
+    key: bytes | None = None
+    headers: Headers = ()
+    partition: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """One record to send; a value of None is a tombstone."""
+    """One record to send; a value of None is a tombstone, one of `Raw` is sent byte for byte."""
 
     topic: Topic
     key: str
@@ -206,7 +234,11 @@ class Log(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A job that one worker may run; until it is accepted it comes back by itself after `expires_at`."""
+    """A job that one worker may run; until it is accepted it comes back by itself after `expires_at`.
+
+    Attributes:
+        job: a `Record` whose value is `Unreadable` when the job cannot be read.
+    """
 
     id: str
     job: Any

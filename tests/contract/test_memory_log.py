@@ -7,11 +7,12 @@ import pytest
 from kestra_stream.queue.memory import MemoryLog
 from kestra_stream.runtime.clock import SystemClock
 from kestra_stream.testing.contracts.log import LogContract
+from kestra_stream.testing.contracts.raw_records import RawRecordContract
 from kestra_stream.testing.contracts.reader import LogReaderContract
 from kestra_stream.testing.contracts.transactions import LogTransactionContract
 
 
-class TestMemoryLog(LogContract, LogReaderContract, LogTransactionContract):
+class TestMemoryLog(LogContract, LogReaderContract, LogTransactionContract, RawRecordContract):
     """Eager rebalances."""
 
     @pytest.fixture
@@ -21,7 +22,7 @@ class TestMemoryLog(LogContract, LogReaderContract, LogTransactionContract):
         log.close()
 
 
-class TestIncrementalMemoryLog(LogContract, LogReaderContract, LogTransactionContract):
+class TestIncrementalMemoryLog(LogContract, LogReaderContract, LogTransactionContract, RawRecordContract):
     """Incremental rebalances."""
 
     @pytest.fixture

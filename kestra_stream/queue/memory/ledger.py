@@ -4,14 +4,25 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from threading import Condition, RLock
-from typing import Any
+from typing import Any, NamedTuple
 
-from kestra_stream.errors import Fenced, Unavailable
-from kestra_stream.queue.interface import Outgoing, Start, Transaction
+from kestra_stream.errors import Fenced, Invalid, Unavailable
+from kestra_stream.queue.interface import Headers, Outgoing, Raw, Start, Transaction, Unreadable
 from kestra_stream.queue.memory.group import Group, Member, change_state, partition_number
 from kestra_stream.queue.memory.partition import Cursor, Partition
 from kestra_stream.queue.memory.work_queue import WorkBacklog
+from kestra_stream.queue.serde import decode, encode
 from kestra_stream.topics import WORKER_JOB, Topic
+
+
+class Placed(NamedTuple):
+    """A record with the place where it will be written."""
+
+    partition: Partition
+    key: str
+    value: Any
+    payload: bytes | None = None
+    headers: Headers = ()
 
 
 class Ledger:
@@ -142,26 +153,40 @@ class Ledger:
             found = self._partitions[topic.name] = [Partition(topic, number, self._most) for number in range(count)]
         return found
 
-    def _places(self, records: Sequence[Outgoing]) -> tuple[list[tuple[Partition, Outgoing]], dict[WorkBacklog, list[Any]]]:
+    def _places(self, records: Sequence[Outgoing]) -> tuple[list[Placed], dict[WorkBacklog, list[Any]]]:
         """Find the partition of every record; jobs go to the backlog of their group (and to the topic when somebody reads it)."""
-        placed: list[tuple[Partition, Outgoing]] = []
+        placed: list[Placed] = []
         jobs: dict[WorkBacklog, list[Any]] = defaultdict(list)
         for record in records:
-            topic = record.topic
-            if topic is WORKER_JOB:
-                jobs[self.backlog(record.value.worker_group)].append(record.value)
-                if topic.name not in self._partitions:
-                    continue
-            partitions = self._partitions.get(topic.name) or self._open(topic)
-            placed.append((partitions[partition_number(record.key, len(partitions))], record))
+            topic, value = record.topic, record.value
+            if value is None or type(value) is Raw:
+                placed.append(self._placed_as_bytes(record))
+                value = placed[-1].value
+            elif topic is not WORKER_JOB or topic.name in self._partitions:
+                partitions = self._partitions.get(topic.name) or self._open(topic)
+                placed.append(Placed(partitions[partition_number(record.key, len(partitions))], record.key, value))
+            if topic is WORKER_JOB and not isinstance(value, Unreadable):
+                jobs[self.backlog(value.worker_group)].append(value)
         return placed, jobs
 
-    def _write(self, placed: Sequence[tuple[Partition, Outgoing]], jobs: Mapping[WorkBacklog, Sequence[object]]) -> None:
+    def _placed_as_bytes(self, record: Outgoing) -> Placed:
+        """Find the partition of a record that is bytes, and read it as a log on disk would."""
+        raw = encode(record.key, record.value)
+        key, value = decode(record.topic, raw.payload, raw.key, raw.headers)
+        partitions = self._open(record.topic)
+        number = partition_number(key, len(partitions)) if raw.partition is None else raw.partition
+        if number >= len(partitions):
+            raise Invalid(f"{record.topic.name} has {len(partitions)} partitions; there is none of the number {number}")
+        return Placed(partitions[number], key, value, raw.payload, raw.headers)
+
+    def _write(self, placed: Sequence[Placed], jobs: dict[WorkBacklog, list[Any]]) -> None:
         now = self._now()
         touched: dict[Partition, None] = {}
-        for partition, record in placed:
-            partition.append(record.key, record.value, now)
+        for partition, key, value, payload, headers in placed:
+            record = partition.append(key, value, now, payload, headers)
             touched[partition] = None
+            if isinstance(value, Unreadable) and partition.topic is WORKER_JOB:
+                jobs[self.backlog(None)].append(record)
         for partition in touched:
             partition.announce()
         for backlog, offered in jobs.items():

@@ -6,7 +6,7 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Protocol, assert_never
 
-from kestra_stream.queue.interface import Record, TopicPartition
+from kestra_stream.queue.interface import Headers, Record, TopicPartition
 from kestra_stream.topics import Cleanup, Topic
 
 _SLACK = 64
@@ -97,13 +97,14 @@ class Partition:
         """The oldest offset that is kept; `end` when there is none."""
         return self._records[0].offset if self._records else self.end
 
-    def append(self, key: str, value: object, timestamp: datetime) -> None:
+    def append(self, key: str, value: object, timestamp: datetime, payload: bytes | None = None, headers: Headers = ()) -> Record:
         """Add a record; its timestamp is never before that of the one in front of it."""
         records = self._records
         if records and records[-1].timestamp > timestamp:
             timestamp = records[-1].timestamp
-        records.append(Record(self.where.topic, self.where.partition, self.end, key, value, timestamp))
+        records.append(Record(self.where.topic, self.where.partition, self.end, key, value, timestamp, payload, headers))
         self.end += 1
+        return records[-1]
 
     def read(self, offset: int, most: int) -> list[Record]:
         """Return up to `most` records from an offset on."""

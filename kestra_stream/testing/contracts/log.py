@@ -65,7 +65,7 @@ class LogContract:
         assert (record.topic, record.key, record.value) == (topic.name, "käse:1", "wert")
 
     def test_a_tombstone_comes_as_none(self, wire: Wire) -> None:
-        topic = wire.topic()
+        topic = wire.topic(cleanup=Cleanup.COMPACT)
         wire.send(topic, ("a", "1"), ("a", None))
         assert wire.values(wire.join(wire.group(), topic), 2) == ["1", None]
 

@@ -18,8 +18,9 @@ from kestra_stream.models.execution_input import Kill, Resume, TaskRunEnded
 from kestra_stream.models.messages import DeadLetter
 from kestra_stream.models.retry import ConstantRetry, ExponentialRetry, RandomRetry
 from kestra_stream.models.state import StateType
-from kestra_stream.queue.serde import HEADERS, from_bytes, to_bytes
-from kestra_stream.topics import DEAD_LETTER, EXECUTION_INBOX, TOPICS, Topic
+from kestra_stream.queue.interface import Raw, Unreadable
+from kestra_stream.queue.serde import HEADERS, decode, encode, from_bytes, to_bytes
+from kestra_stream.topics import DEAD_LETTER, EXECUTION_INBOX, FLOW, SERVICE, TOPICS, Cleanup, Topic
 
 NOW = datetime(2030, 1, 1, 12, tzinfo=UTC)
 TEXT = st.text(st.characters(codec="utf-8"), max_size=8)
@@ -182,3 +183,86 @@ def test_topics_that_are_not_in_the_table_are_read_too() -> None:
 
 def test_the_version_of_the_schema_is_a_header() -> None:
     assert dict(HEADERS) == {"schema": b"1"}
+
+
+# -- whole records -----------------------------------------------------------------------------------------------------
+
+KILL = to_bytes(Kill())
+
+
+def fault(payload: bytes | None = KILL, key: bytes | None = b"id", headers: Any = HEADERS, topic: Topic = EXECUTION_INBOX) -> str:
+    """Read what cannot be read; return why."""
+    _, value = decode(topic, payload, key, headers)
+    assert isinstance(value, Unreadable)
+    assert (value.payload, value.key, tuple(value.headers)) == (payload, key, tuple(headers or ()))
+    return value.error
+
+
+def test_a_record_comes_back_with_its_key() -> None:
+    wire = encode("käse", Kill())
+    assert wire.partition is None
+    assert decode(EXECUTION_INBOX, wire.payload, wire.key, wire.headers) == ("käse", Kill())
+
+
+def test_a_client_may_give_headers_as_lists_or_none_at_all() -> None:
+    for headers in (None, [], list(HEADERS), [("trace", b"1"), *HEADERS]):
+        assert decode(EXECUTION_INBOX, KILL, b"id", headers) == ("id", Kill())
+
+
+def test_bytes_are_written_as_they_are() -> None:
+    raw = Raw(b"\xff", b"\xfe", (("a", None),), 7)
+    assert encode("ignored", raw) == (raw.key, raw.payload, raw.headers, 7)
+
+
+@pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: topic.name)
+def test_a_tombstone_is_read_only_where_keys_are_deleted(topic: Topic) -> None:
+    if topic.cleanup in {Cleanup.COMPACT, Cleanup.FOREVER}:
+        assert decode(topic, None, b"id", HEADERS) == ("id", None)
+    else:
+        assert "is not deleted by a tombstone" in fault(None, topic=topic)
+
+
+def test_a_tombstone_is_written_as_one() -> None:
+    wire = encode("id", None)
+    assert wire.payload is None
+    assert decode(FLOW, wire.payload, wire.key, wire.headers) == ("id", None)
+
+
+def test_a_record_without_a_key_says_what_its_key_would_be() -> None:
+    assert fault(key=None) == "it has no key; a record of execution_inbox is keyed by the execution id"
+
+
+def test_a_key_that_is_no_text_is_shown_as_far_as_it_is() -> None:
+    key, value = decode(EXECUTION_INBOX, KILL, b"a\xffb", HEADERS)
+    assert key == "a\\xffb"
+    assert value.error == "its key is not UTF-8: invalid start byte at byte 1"
+
+
+def test_a_key_that_no_log_can_hold_is_refused() -> None:
+    with pytest.raises(Invalid, match="half of a surrogate pair at 1"):
+        encode("a\ud800", Kill())
+
+
+def test_a_newer_version_names_the_remedy() -> None:
+    assert "schema 2; this process reads 1); upgrade this process, then redrive" in fault(headers=(("schema", b"2"),))
+
+
+@pytest.mark.parametrize("version", [b"", None, b"0", b"-1", b"one", b"\xff", b"9" * 5000])
+def test_an_odd_version_is_no_version(version: bytes | None) -> None:
+    assert "no version that this process reads (1)" in fault(headers=(("schema", version),))
+
+
+def test_an_error_is_bounded_however_large_the_fault() -> None:
+    assert len(fault(b'{"kind":"' + b"x" * 1_000_000 + b'"}')) <= 2_000
+
+
+def test_records_of_a_schema_registry_are_recognised() -> None:
+    assert "the id 7 of a schema registry" in fault(b"\0\0\0\0\x07\x02abc", headers=None, topic=SERVICE)
+
+
+@given(st.binary(max_size=60) | st.none(), st.binary(max_size=8) | st.none(), st.sampled_from(TOPICS))
+def test_whatever_a_record_is_it_is_read_or_kept_byte_for_byte(payload: bytes | None, key: bytes | None, topic: Topic) -> None:
+    _, value = decode(topic, payload, key, None)
+    if isinstance(value, Unreadable):
+        wire = encode("", Raw(value.payload, value.key, value.headers))
+        assert (wire.payload, wire.key, tuple(wire.headers)) == (payload, key, ())
