@@ -1,5 +1,25 @@
 """What all tests may use: real services (tests/services)."""
 
-from tests.services.fixtures import kafka, kafka_cluster, prefix, pytest_configure, pytest_configure_node, pytest_unconfigure
+from tests.services.fixtures import (
+    bucket,
+    kafka,
+    kafka_cluster,
+    prefix,
+    pytest_configure,
+    pytest_configure_node,
+    pytest_unconfigure,
+    s3,
+    s3_server,
+)
 
-__all__ = ["kafka", "kafka_cluster", "prefix", "pytest_configure", "pytest_configure_node", "pytest_unconfigure"]
+__all__ = [
+    "bucket",
+    "kafka",
+    "kafka_cluster",
+    "prefix",
+    "pytest_configure",
+    "pytest_configure_node",
+    "pytest_unconfigure",
+    "s3",
+    "s3_server",
+]

@@ -2,5 +2,6 @@
 
 from tests.services.broker import Broker
 from tests.services.kafka import KafkaCluster
+from tests.services.s3 import S3, S3Server
 
-__all__ = ["Broker", "KafkaCluster"]
+__all__ = ["S3", "Broker", "KafkaCluster", "S3Server"]

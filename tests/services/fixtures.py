@@ -2,7 +2,8 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Protocol
 from uuid import uuid4
@@ -10,10 +11,13 @@ from uuid import uuid4
 import pytest
 
 from tests.services.broker import Broker
+from tests.services.errors import ServiceError
 from tests.services.kafka import KafkaCluster
 from tests.services.places import Lifeline, locked, new_run
+from tests.services.s3 import S3, S3Server
 
 KAFKA = "KESTRA_STREAM_TEST_KAFKA"
+S3_URL = "KESTRA_STREAM_TEST_S3"
 RUN = pytest.StashKey["Run"]()
 ClusterMaker = Callable[..., KafkaCluster]
 
@@ -108,3 +112,35 @@ def kafka_cluster() -> Iterator[ClusterMaker]:
     yield make
     for cluster in made:
         cluster.close()
+
+
+@pytest.fixture(scope="session")
+def s3(request: pytest.FixtureRequest) -> S3:
+    """The S3-compatible server that the whole test run shares: tests take buckets of their own (`bucket`)."""
+    if S3_URL in os.environ:
+        return given_s3(os.environ)
+    run = request.config.stash[RUN]
+    return S3(**run.shared("s3", lambda: asdict(S3Server(directory=run.directory, lifeline=run.directory / "alive").start().address)))
+
+
+def given_s3(environment: Mapping[str, str]) -> S3:
+    """Read how to reach a server that runs already."""
+    try:
+        keys = environment[f"{S3_URL}_ACCESS_KEY"], environment[f"{S3_URL}_SECRET_KEY"]
+    except KeyError as missing:
+        raise ServiceError(f"{S3_URL} is given without {missing}: give the keys of the server, or leave both out") from None
+    return S3(environment[S3_URL], *keys, environment.get(f"{S3_URL}_REGION", "us-east-1"))
+
+
+@pytest.fixture
+def bucket(s3: S3) -> Iterator[str]:
+    """A bucket that no other test has; it is removed after the test."""
+    with s3.bucket() as name:
+        yield name
+
+
+@pytest.fixture
+def s3_server() -> Iterator[S3Server]:
+    """A server that belongs to one test alone, which may do to it what it likes."""
+    with S3Server() as server:
+        yield server

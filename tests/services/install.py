@@ -15,7 +15,9 @@ from tests.services.places import HOME, locked
 
 POM = Path(__file__).with_name("pom.xml")
 OLDEST_JAVA = 17
-ELSEWHERE = "or name a broker that runs already: KESTRA_STREAM_TEST_KAFKA=host:port"
+VERSITYGW = "v1.8.0"
+ANOTHER_KAFKA = "or name a broker that runs already: KESTRA_STREAM_TEST_KAFKA=host:port"
+ANOTHER_S3 = "or name a server that runs already: KESTRA_STREAM_TEST_S3=http://host:port (and its keys, see docs/testing.md)"
 
 
 def kafka() -> Path:
@@ -23,6 +25,11 @@ def kafka() -> Path:
     pin = hashlib.sha256(POM.read_bytes()).hexdigest()[:12]
     java()
     return installed(f"kafka-{pin}", _copy_jars)
+
+
+def versitygw() -> Path:
+    """Return the S3-compatible server, built with Go if it is not there yet."""
+    return installed(f"versitygw-{VERSITYGW}", _build_versitygw) / "versitygw"
 
 
 def installed(name: str, install: Callable[[Path], None], home: Path = HOME) -> Path:
@@ -47,9 +54,15 @@ def run(command: list[str], environment: dict[str, str] | None = None) -> None:
 
 
 def _copy_jars(target: Path) -> None:
-    maven = tool("mvn", "Maven (Debian, Ubuntu: apt install maven; macOS: brew install maven)", ELSEWHERE)
+    maven = tool("mvn", "Maven (Debian, Ubuntu: apt install maven; macOS: brew install maven)", ANOTHER_KAFKA)
     print("Installing Kafka (once; Maven fetches 45 MB) ...", flush=True)  # noqa: T201  # who waits wants to know for what
     run([maven, "-B", "-q", "-C", "-f", str(POM), "dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={target}"])
+
+
+def _build_versitygw(target: Path) -> None:
+    go = tool("go", "Go (https://go.dev/dl; macOS: brew install go)", ANOTHER_S3)
+    print("Building an S3 server (once; about a minute) ...", flush=True)  # noqa: T201  # as above
+    run([go, "install", f"github.com/versity/versitygw/cmd/versitygw@{VERSITYGW}"], {"GOBIN": str(target)})
 
 
 @cache
@@ -57,11 +70,11 @@ def java() -> str:
     """Return the java to run a broker with: of JAVA_HOME, or of the path."""
     home = os.environ.get("JAVA_HOME")
     remedy = f"a Java of {OLDEST_JAVA} or newer (Debian, Ubuntu: apt install openjdk-17-jre-headless; macOS: brew install openjdk)"
-    found = str(Path(home) / "bin" / "java") if home else tool("java", remedy, ELSEWHERE)
+    found = str(Path(home) / "bin" / "java") if home else tool("java", remedy, ANOTHER_KAFKA)
     said = subprocess.run([found, "-version"], capture_output=True, text=True, check=False).stderr
     version = re.search(r'version "(\d+)', said)
     if version is None or int(version[1]) < OLDEST_JAVA:
-        raise ServiceError(f"{found} is too old or no Java at all ({said.strip()}). Install {remedy}, {ELSEWHERE}.")
+        raise ServiceError(f"{found} is too old or no Java at all ({said.strip()}). Install {remedy}, {ANOTHER_KAFKA}.")
     return found
 
 

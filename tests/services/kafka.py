@@ -136,7 +136,7 @@ class KafkaCluster:
         self._lifeline.release()
         self._ports.release()
         for node in self._nodes.values():
-            node.remove_data()
+            node.process.remove_data()
 
     def _chosen(self, node: int | None) -> list[KafkaNode]:
         return list(self._nodes.values()) if node is None else [self._nodes[node]]

@@ -1,6 +1,5 @@
 """One broker of a cluster: its configuration file, its data and its process."""
 
-import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -56,10 +55,6 @@ class KafkaNode:
     def serves(self) -> bool:
         """Tell whether clients can connect."""
         return accepts(self._client)
-
-    def remove_data(self) -> None:
-        """Remove what it has stored."""
-        shutil.rmtree(self.process.data, ignore_errors=True)
 
 
 def _escaped(value: str) -> str:

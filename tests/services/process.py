@@ -1,12 +1,14 @@
 """One process of a service: started behind a guard, watched by its id, stopped, killed, frozen and let go on."""
 
 import contextlib
+import os
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import psutil
@@ -30,14 +32,17 @@ def wait_until(holds: Callable[[], bool], patience: float, what: str) -> None:
 class ServiceProcess:
     """A process whose output goes to a log; it dies with the last holder of its lifeline."""
 
-    def __init__(self, name: str, command: Sequence[str], directory: Path, lifeline: Path) -> None:
-        """Note what to start; `directory` holds its log and, under its name, its data."""
+    def __init__(
+        self, name: str, command: Sequence[str], directory: Path, lifeline: Path, environment: Mapping[str, str] | None = None
+    ) -> None:
+        """Note what to start; `directory` holds its log and, under its name, its data; variables of the environment hold its secrets."""
         self.name = name
         self.log = directory / f"{name}.log"
         self.data = directory / name
         self._command = command
         self._directory = directory
         self._lifeline = lifeline
+        self._environment = {**os.environ, **(environment or {})}
         self._process: psutil.Process | None = None
 
     @property
@@ -50,7 +55,7 @@ class ServiceProcess:
         if self.is_alive:
             raise ServiceError(f"{self.name} runs already")
         guard = [sys.executable, "-I", str(GUARD), str(self._lifeline), str(self.log), str(self.data), *self._command]
-        started = subprocess.run(guard, cwd=self._directory, capture_output=True, text=True, check=False)
+        started = subprocess.run(guard, cwd=self._directory, env=self._environment, capture_output=True, text=True, check=False)
         if not started.stdout.isdecimal():
             raise ServiceError(f"{self.name} does not start: {started.stderr}{self.last_lines()}")
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -89,6 +94,10 @@ class ServiceProcess:
     def resume(self) -> None:
         """Let a frozen one go on (SIGCONT)."""
         self._signal(signal.SIGCONT)
+
+    def remove_data(self) -> None:
+        """Remove what it has stored."""
+        shutil.rmtree(self.data, ignore_errors=True)
 
     def last_lines(self) -> str:
         """Return the end of the log, with its place."""
