@@ -32,9 +32,10 @@ from kestra_stream.runtime.flow_table import FlowTable
 from kestra_stream.runtime.identity import new_id
 from kestra_stream.runtime.lifecycle import Crashed, Lifecycle
 from kestra_stream.runtime.loop import Loop, LoopGroup
-from kestra_stream.settings import Settings, StorageSettings
+from kestra_stream.settings import RetrySettings, Settings, StorageSettings
 from kestra_stream.storage.interface import Storage
 from kestra_stream.storage.local import LocalStorage
+from kestra_stream.storage.s3 import open_minio, open_s3
 from kestra_stream.webserver.evaluation import door_evaluation
 from kestra_stream.webserver.files import store_input_file
 from kestra_stream.webserver.services import Door, ExecutionService, FlowService
@@ -58,18 +59,26 @@ class Backend:
 def memory_backend(settings: Settings, clock: Clock, storage: Storage | None = None) -> Backend:
     """Open the memory family, with the storage of the settings unless another one is given."""
     log = MemoryLog(clock.now)
-    return Backend(log, memory_repository(settings.repository.most_executions), storage or open_storage(settings.storage))
+    return Backend(log, memory_repository(settings.repository.most_executions), storage or open_storage(settings.storage, settings.retries))
 
 
-def open_storage(settings: StorageSettings) -> Storage:
-    """Open the local storage, or the one of a plugin that has the name.
+def open_storage(settings: StorageSettings, retries: RetrySettings | None = None) -> Storage:
+    """Open the local storage, a bucket, or the storage of a plugin that has the name.
 
     Raises:
         NotFound: there is no storage of this type.
+        Invalid: its settings are incomplete or wrong.
+        Unavailable: its server does not answer.
     """
-    if settings.type == "local":
-        return LocalStorage(settings.root)
-    return find_storage(settings.type)(**settings.options)
+    match settings.type:
+        case "local":
+            return LocalStorage(settings.root)
+        case "s3":
+            return open_s3(settings.s3, retries)
+        case "minio":
+            return open_minio(settings.minio, retries)
+        case _:
+            return find_storage(settings.type)(**settings.options)
 
 
 class Standalone:
