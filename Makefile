@@ -1,4 +1,4 @@
-# The few commands of the project. `make run` and `make test` need Python 3.11 or newer and make, nothing else.
+# The few commands of the project. All need Python 3.11 or newer and make; `make test`, `integration` and `kafka` also a JDK 17 or newer, Maven and Go.
 
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
@@ -9,6 +9,8 @@ ARGS ?=
 JOBS ?= auto
 # The tests that are there for the engine and its language: they must take every branch of both.
 COVERING := tests/unit/engine tests/unit/expression tests/unit/executor tests/unit/limiter tests/flows/test_conformance.py
+# The tests that use real services (tests/services).
+SERVED := tests/integration tests/contract
 COVERED := --cov=kestra_stream/engine --cov=kestra_stream/expression
 
 BIN := $(VENV)/bin
@@ -19,7 +21,7 @@ COMPILE := uv pip compile pyproject.toml --quiet --universal --python-version 3.
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links --no-strip-extras
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
-.PHONY: help run test unit lint fmt coverage bench docs dist lock clean
+.PHONY: help run kafka services test unit integration lint fmt coverage bench docs dist lock clean
 .DELETE_ON_ERROR:
 
 help:  ## say what there is
@@ -28,11 +30,21 @@ help:  ## say what there is
 run: $(VENV)/.ready  ## set up what is missing and run an example (EXAMPLE=FLOW.yaml ARGS="-i name=value")
 	@$(BIN)/kestra-stream run $(or $(EXAMPLE),$(ORDERS)) $(ARGS)
 
-test: lint coverage  ## set up what is missing, run every check and every test
-	$(BIN)/pytest -n $(JOBS) --dist worksteal $(COVERING:%=--ignore=%)
+kafka: $(VENV)/.ready-dev  ## install what is missing and run Kafka and an S3-compatible server until Ctrl-C (ARGS="--kafka-port 9092")
+	@$(BIN)/python -m tests.services run $(ARGS)
+
+services: $(VENV)/.ready-dev  ## install the services that tests and `make kafka` need
+	@$(BIN)/python -m tests.services install
+
+test: lint coverage services  ## set up what is missing, run every check and every test
+	$(BIN)/pytest -n $(JOBS) --dist worksteal $(COVERING:%=--ignore=%) $(SERVED:%=--ignore=%)
+	$(BIN)/pytest -n $(JOBS) --dist loadscope $(SERVED)
 
 unit: $(VENV)/.ready-dev  ## run the tests that need no more than a moment
 	$(BIN)/pytest -n $(JOBS) --dist worksteal -m "not slow" tests/unit
+
+integration: services  ## run the tests on real services (they share one broker)
+	$(BIN)/pytest -n $(JOBS) --dist loadscope $(SERVED)
 
 lint: $(VENV)/.ready-dev  ## run every check that runs no code
 	$(BIN)/ruff check
@@ -64,7 +76,7 @@ lock:  ## resolve the dependencies anew (needs uv)
 	$(COMPILE) $(ARGS) --group build -c requirements-dev.lock -o requirements.lock
 
 clean:  ## remove everything that these commands have made
-	rm -rf $(VENV) dist build htmlcov .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) .cache/services dist build htmlcov .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A stamp is newer than the lock it was made from; the second run of a command sets up nothing.

@@ -78,5 +78,20 @@ def test_the_second_run_sets_up_nothing(checkout: Path) -> None:
 
 def test_every_command_is_explained(checkout: Path) -> None:
     printed = make(checkout, "help").stdout
-    commands = ("run", "test", "unit", "lint", "fmt", "coverage", "bench", "docs", "dist", "lock", "clean")
+    commands = (
+        "run",
+        "kafka",
+        "services",
+        "test",
+        "unit",
+        "integration",
+        "lint",
+        "fmt",
+        "coverage",
+        "bench",
+        "docs",
+        "dist",
+        "lock",
+        "clean",
+    )
     assert [command for command in commands if f"make {command}\t" not in printed] == []

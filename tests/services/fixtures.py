@@ -13,7 +13,7 @@ import pytest
 from tests.services.broker import Broker
 from tests.services.errors import ServiceError
 from tests.services.kafka import KafkaCluster
-from tests.services.places import Lifeline, locked, new_run
+from tests.services.places import Lifeline, Place, locked, new_run
 from tests.services.s3 import S3, S3Server
 
 KAFKA = "KESTRA_STREAM_TEST_KAFKA"
@@ -46,6 +46,11 @@ class Run:
             self._directory = new_run("tests")
             self._lifeline = Lifeline(self._directory / "alive")
         return self._directory
+
+    @property
+    def place(self) -> Place:
+        """Return where shared services live: as long as any process of the run."""
+        return Place(self.directory, self.directory / "alive")
 
     def shared(self, name: str, start: Callable[[], dict[str, str]]) -> dict[str, str]:
         """Return how to reach a service; the first one who asks starts it, all others wait until it is there."""
@@ -85,11 +90,11 @@ def kafka(request: pytest.FixtureRequest) -> Broker:
     if given:
         return Broker({"bootstrap.servers": given})
     run = request.config.stash[RUN]
-    return Broker(run.shared("kafka", lambda: dict(_started(run.directory).client)))
+    return Broker(run.shared("kafka", lambda: dict(_started(run.place).client)))
 
 
-def _started(directory: Path) -> Broker:
-    return KafkaCluster(directory=directory, lifeline=directory / "alive").start().broker
+def _started(place: Place) -> Broker:
+    return KafkaCluster(place=place).start().broker
 
 
 @pytest.fixture
@@ -120,7 +125,7 @@ def s3(request: pytest.FixtureRequest) -> S3:
     if S3_URL in os.environ:
         return given_s3(os.environ)
     run = request.config.stash[RUN]
-    return S3(**run.shared("s3", lambda: asdict(S3Server(directory=run.directory, lifeline=run.directory / "alive").start().address)))
+    return S3(**run.shared("s3", lambda: asdict(S3Server(place=run.place).start().address)))
 
 
 def given_s3(environment: Mapping[str, str]) -> S3:

@@ -1,7 +1,7 @@
 """Starts one service apart from who wants it, and kills it when nobody holds its lifeline any more.
 
 Run as a script: `python guard.py LIFELINE LOG DATA COMMAND...`; prints the service's process id. The guard itself goes on in the background until
-the service has ended; when it was killed with the lifeline, its data is removed. It is in a session of its own, so that a signal to the group of the test run does not reach it.
+the service has ended; when it was killed with the lifeline, its data is removed (DATA may be empty). It is in a session of its own, so that a signal to the group of the test run does not reach it.
 """
 
 import contextlib
@@ -31,7 +31,7 @@ def main(lifeline: str, log: str, data: str, command: list[str]) -> None:
     let_go = threading.Event()
     threading.Thread(target=_kill_at_the_end_of, args=(lifeline, service, let_go), daemon=True).start()
     service.wait()
-    if let_go.is_set():
+    if data and let_go.is_set():
         shutil.rmtree(data, ignore_errors=True)
 
 

@@ -1,21 +1,23 @@
 """Kafka brokers of one's own: started in a moment on free ports, with any properties, and put through everything that can happen to one."""
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
 from confluent_kafka import KafkaException
+from confluent_kafka.admin import ScramCredentialInfo, ScramMechanism, UserScramCredentialUpsertion
 
 from tests.services.broker import Broker
 from tests.services.kafka_node import KafkaNode
-from tests.services.places import Lifeline, new_run
+from tests.services.places import Lifeline, Place
 from tests.services.ports import Ports
-from tests.services.process import wait_until
+from tests.services.process import ServiceProcess, wait_until
+from tests.services.security import Security
 
 # Starts fast and stays small; a measurement of speed wants others.
 JVM = ("-Xms64m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
-READY_WITHIN = 60.0
+READY_WITHIN = 100.0  # a moment, but on a machine that is busy with everything else
+OPEN = Security()
 
 
 class KafkaCluster:
@@ -29,19 +31,28 @@ class KafkaCluster:
         brokers: int = 1,
         properties: Mapping[str, str] | None = None,
         *,
-        directory: Path | None = None,
-        lifeline: Path | None = None,
+        place: Place | None = None,
+        port: int | None = None,
+        security: Security = OPEN,
         jvm: Sequence[str] = JVM,
     ) -> None:
-        """Choose ports and write the configuration; `properties` are the broker's own and win over what is set here."""
-        self.directory = directory or new_run("kafka")
-        self._lifeline = Lifeline(lifeline or self.directory / "alive")
+        """Choose ports and write the configuration.
+
+        Args:
+            brokers: how many.
+            properties: the broker's own; they win over what is set here.
+            place: where it lives; without one in a new directory, for as long as this object is held.
+            port: where clients reach the first broker; a free one when it is left out.
+            security: what clients have to show.
+            jvm: options of Java.
+        """
+        self.place = place or Place.new("kafka")
+        self._security = security
+        self._lifeline = Lifeline(self.place.lifeline)
         self._ports = Ports(3 * brokers)
-        numbers = iter(self._ports.numbers)
+        numbers = iter([port, *self._ports.numbers] if port else self._ports.numbers)
         own = [(next(numbers), next(numbers), next(numbers)) for _ in range(brokers)]
-        self._nodes = {
-            number: KafkaNode(number, ports, self.directory, self._lifeline.path, jvm) for number, ports in enumerate(own, start=1)
-        }
+        self._nodes = {number: KafkaNode(number, ports, self.place, jvm) for number, ports in enumerate(own, start=1)}
         for node in self._nodes.values():
             node.configure(self._shared(properties or {}))
 
@@ -55,7 +66,8 @@ class KafkaCluster:
             "controller.quorum.voters": voters,
             "controller.listener.names": "CONTROLLER",
             "inter.broker.listener.name": "INTERNAL",
-            "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,INTERNAL:PLAINTEXT,CLIENT:PLAINTEXT",
+            "listener.security.protocol.map": f"CONTROLLER:PLAINTEXT,INTERNAL:PLAINTEXT,CLIENT:{self._security.protocol}",
+            **self._security.of_broker("CLIENT", self.place.directory),
             "auto.create.topics.enable": "false",
             "default.replication.factor": copies,
             "min.insync.replicas": in_sync,
@@ -76,13 +88,23 @@ class KafkaCluster:
 
     @property
     def broker(self) -> Broker:
-        """How clients reach the cluster."""
-        return Broker({"bootstrap.servers": ",".join(node.address for node in self._nodes.values())})
+        """How clients reach the cluster, with what its security asks for."""
+        return Broker({"bootstrap.servers": _joined(self._nodes.values()), **self._security.of_client(self.place.directory)})
+
+    @property
+    def administrator(self) -> Broker:
+        """How its administrators reach it: without any security, whatever clients have to show."""
+        return Broker({"bootstrap.servers": ",".join(node.internal for node in self._nodes.values())})
 
     @property
     def bootstrap_servers(self) -> str:
         """`host:port` of each broker, with commas."""
-        return self.broker.bootstrap_servers
+        return _joined(self._nodes.values())
+
+    @property
+    def processes(self) -> list[ServiceProcess]:
+        """The process of each broker."""
+        return [node.process for node in self._nodes.values()]
 
     def start(self, node: int | None = None) -> Self:
         """Start every broker that is not running, or one, and wait until it serves."""
@@ -92,16 +114,27 @@ class KafkaCluster:
         for each in started:
             each.process.ready(each.serves, READY_WITHIN)
         if started:
-            self.wait_for(len([node for node in self._nodes.values() if node.process.is_alive]))
+            self.wait_for(sum(process.is_alive for process in self.processes))
+            self._let_in()
         return self
 
     def wait_for(self, brokers: int, patience: float = READY_WITHIN) -> None:
         """Wait until the cluster counts that many brokers."""
-        wait_until(lambda: self._counted() == brokers, patience, f"{brokers} brokers in the cluster {self.directory}")
+        wait_until(lambda: self._counted() == brokers, patience, f"{brokers} brokers in the cluster {self.place.directory}")
+
+    def _let_in(self) -> None:
+        """Tell the cluster the user; only SCRAM keeps users there."""
+        mechanism = (self._security.mechanism or "").replace("-", "_")
+        if mechanism.startswith("SCRAM"):
+            credential = ScramCredentialInfo(ScramMechanism[mechanism], 4096)
+            user = UserScramCredentialUpsertion(self._security.user, credential, self._security.password.encode())
+            admin = self.administrator.admin()
+            for done in admin.alter_user_scram_credentials([user]).values():
+                done.result(READY_WITHIN)
 
     def _counted(self) -> int:
         try:
-            return len(self.broker.admin().list_topics(timeout=2).brokers)
+            return len(self.administrator.admin().list_topics(timeout=2).brokers)
         except KafkaException:
             return 0
 
@@ -150,3 +183,7 @@ class KafkaCluster:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
+
+
+def _joined(nodes: Iterable[KafkaNode]) -> str:
+    return ",".join(node.address for node in nodes)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tests.services import install
 from tests.services.errors import ServiceError
+from tests.services.places import Place
 from tests.services.ports import accepts
 from tests.services.process import ServiceProcess
 
@@ -19,26 +20,27 @@ class KafkaNode:
     Attributes:
         number: its node id, from 1.
         address: where clients reach it, `host:port`.
+        internal: where brokers and administrators reach it.
         voter: how the other controllers name it, `id@host:port`.
         process: its process.
     """
 
-    def __init__(self, number: int, ports: Sequence[int], directory: Path, lifeline: Path, jvm: Sequence[str]) -> None:
-        """Take three ports; the directory holds the data, the configuration and the log."""
+    def __init__(self, number: int, ports: Sequence[int], place: Place, jvm: Sequence[str]) -> None:
+        """Take three ports; the data, the configuration and the log lie in `place`."""
         self.number = number
-        self._client, self._internal, self._controller = ports
-        self.address = f"127.0.0.1:{self._client}"
-        self.voter = f"{number}@127.0.0.1:{self._controller}"
-        self._configuration = directory / f"kafka-{number}.properties"
+        self._port = ports[0]
+        self.address, self.internal, controller = (f"127.0.0.1:{port}" for port in ports)
+        self.voter = f"{number}@{controller}"
+        self._configuration = place.directory / f"kafka-{number}.properties"
         libraries = install.kafka()
         self._java = [install.java(), *jvm, f"-Dlog4j2.configurationFile={LOGGING}", "-cp", f"{libraries}/*"]
         command = [*self._java, "kafka.Kafka", str(self._configuration)]
-        self.process = ServiceProcess(f"kafka-{number}", command, directory, lifeline)
+        self.process = ServiceProcess(f"kafka-{number}", command, place)
 
     def configure(self, properties: Mapping[str, str]) -> None:
         """Write the configuration file: what all brokers share, and what is this one's."""
-        listeners = f"CLIENT://{self.address},INTERNAL://127.0.0.1:{self._internal},CONTROLLER://127.0.0.1:{self._controller}"
-        advertised = f"CLIENT://{self.address},INTERNAL://127.0.0.1:{self._internal}"
+        advertised = f"CLIENT://{self.address},INTERNAL://{self.internal}"
+        listeners = f"{advertised},CONTROLLER://{self.voter.partition('@')[2]}"
         own = {"node.id": str(self.number), "listeners": listeners, "advertised.listeners": advertised, "log.dirs": str(self.process.data)}
         lines = [f"{key}={_escaped(value)}\n" for key, value in {**properties, **own}.items()]
         self._configuration.write_text("".join(lines), encoding="utf-8")
@@ -54,7 +56,7 @@ class KafkaNode:
 
     def serves(self) -> bool:
         """Tell whether clients can connect."""
-        return accepts(self._client)
+        return accepts(self._port)
 
 
 def _escaped(value: str) -> str:

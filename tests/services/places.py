@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp
 from types import TracebackType
@@ -51,6 +52,27 @@ class Lifeline:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.release()
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a service lives, and for how long.
+
+    Attributes:
+        directory: holds its log and its data.
+        lifeline: file of the lifeline that it hangs on.
+        is_kept: whether the data outlives the lifeline.
+    """
+
+    directory: Path
+    lifeline: Path
+    is_kept: bool = False
+
+    @classmethod
+    def new(cls, name: str) -> "Place":
+        """Return a new directory with a lifeline of its own."""
+        directory = new_run(name)
+        return cls(directory, directory / "alive")
 
 
 def is_held(path: Path) -> bool:

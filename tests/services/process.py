@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 
 from tests.services.errors import ServiceError
+from tests.services.places import Place
 
 GUARD = Path(__file__).with_name("guard.py")
 SHOWN_LINES = 40
@@ -32,18 +33,20 @@ def wait_until(holds: Callable[[], bool], patience: float, what: str) -> None:
 class ServiceProcess:
     """A process whose output goes to a log; it dies with the last holder of its lifeline."""
 
-    def __init__(
-        self, name: str, command: Sequence[str], directory: Path, lifeline: Path, environment: Mapping[str, str] | None = None
-    ) -> None:
-        """Note what to start; `directory` holds its log and, under its name, its data; variables of the environment hold its secrets."""
+    def __init__(self, name: str, command: Sequence[str], place: Place, environment: Mapping[str, str] | None = None) -> None:
+        """Note what to start; its log and its data lie in `place` under its name; variables of the environment hold its secrets."""
         self.name = name
-        self.log = directory / f"{name}.log"
-        self.data = directory / name
+        self.log = place.directory / f"{name}.log"
+        self.data = place.directory / name
         self._command = command
-        self._directory = directory
-        self._lifeline = lifeline
+        self._place = place
         self._environment = {**os.environ, **(environment or {})}
         self._process: psutil.Process | None = None
+
+    @property
+    def id(self) -> int:
+        """The id of the process that was started last."""
+        return self._process.pid if self._process is not None else 0
 
     @property
     def is_alive(self) -> bool:
@@ -54,8 +57,9 @@ class ServiceProcess:
         """Start it; the log of an earlier start goes on."""
         if self.is_alive:
             raise ServiceError(f"{self.name} runs already")
-        guard = [sys.executable, "-I", str(GUARD), str(self._lifeline), str(self.log), str(self.data), *self._command]
-        started = subprocess.run(guard, cwd=self._directory, env=self._environment, capture_output=True, text=True, check=False)
+        scratch = "" if self._place.is_kept else str(self.data)
+        guard = [sys.executable, "-I", str(GUARD), str(self._place.lifeline), str(self.log), scratch, *self._command]
+        started = subprocess.run(guard, cwd=self._place.directory, env=self._environment, capture_output=True, text=True, check=False)
         if not started.stdout.isdecimal():
             raise ServiceError(f"{self.name} does not start: {started.stderr}{self.last_lines()}")
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -64,14 +68,15 @@ class ServiceProcess:
     def ready(self, holds: Callable[[], bool], patience: float) -> None:
         """Wait until it is of use; when it is not in time, or ends, the error shows the last lines of its log."""
         try:
-            wait_until(lambda: self._is_dead() or holds(), patience, f"{self.name} is ready")
+            wait_until(lambda: not self.is_alive or holds(), patience, f"{self.name} is ready")
         except ServiceError as error:
             raise ServiceError(f"{error}. {self.last_lines()}") from None
-        if self._is_dead():
-            raise ServiceError(f"{self.name} has ended instead of serving. {self.last_lines()}")
+        self.check()
 
-    def _is_dead(self) -> bool:
-        return not self.is_alive
+    def check(self) -> None:
+        """Raise when it does not run; the error shows the last lines of its log."""
+        if not self.is_alive:
+            raise ServiceError(f"{self.name} has ended. {self.last_lines()}")
 
     def stop(self, patience: float = 20) -> None:
         """Ask it to end, and kill it when it does not in time."""

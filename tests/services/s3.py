@@ -15,7 +15,7 @@ from minio.deleteobjects import DeleteObject
 
 from tests.services import install
 from tests.services.errors import ServiceError
-from tests.services.places import Lifeline, new_run
+from tests.services.places import Lifeline, Place
 from tests.services.ports import Ports, accepts
 from tests.services.process import ServiceProcess
 
@@ -61,22 +61,20 @@ class S3:
 class S3Server:
     """A server with data in a directory of its own; it dies with the process that made this object, or with the `lifeline` that is given."""
 
-    def __init__(
-        self, *, directory: Path | None = None, lifeline: Path | None = None, port: int | None = None, address: S3 | None = None
-    ) -> None:
+    def __init__(self, *, place: Place | None = None, port: int | None = None, address: S3 | None = None) -> None:
         """Choose a port (or take the one that is given); the keys and the region are those of `address`."""
-        self.directory = directory or new_run("s3")
-        self._lifeline = Lifeline(lifeline or self.directory / "alive")
+        self.place = place or Place.new("s3")
+        self._lifeline = Lifeline(self.place.lifeline)
         self._ports = Ports(0 if port else 1)
         self._port = port or self._ports.numbers[0]
         chosen = address or S3("", f"key-{uuid4().hex[:8]}", uuid4().hex)
         self.address = S3(f"http://127.0.0.1:{self._port}", chosen.access_key, chosen.secret_key, chosen.region)
-        data = self.directory / "s3"
+        data = self.place.directory / "s3"
         data.mkdir(exist_ok=True)
         options = ["--port", f"127.0.0.1:{self._port}", "--region", self.address.region, "--quiet"]
         keys = {"ROOT_ACCESS_KEY": self.address.access_key, "ROOT_SECRET_KEY": self.address.secret_key}
         command = [str(install.versitygw()), *options, "posix", *_where_attributes_go(data), str(data / "buckets")]
-        self.process = ServiceProcess("s3", command, self.directory, self._lifeline.path, keys)
+        self.process = ServiceProcess("s3", command, self.place, keys)
 
     def start(self) -> Self:
         """Start it and wait until it serves."""
