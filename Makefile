@@ -66,6 +66,7 @@ bench: $(VENV)/.ready-dev  ## measure; the results go to benchmarks/results (BEN
 
 docs: $(VENV)/.ready  ## write the generated pages of docs/ anew
 	$(BIN)/python docs/write_topics.py
+	$(BIN)/python docs/write_configuration.py
 
 dist: $(VENV)/.ready  ## build the wheel into dist/
 	$(BIN)/hatchling build -t wheel

@@ -22,7 +22,7 @@ from kestra_stream.models.flow import Flow
 from kestra_stream.models.flow_source import FlowSource
 from kestra_stream.models.state import S
 from kestra_stream.plugin.flow_source import parse_flow
-from kestra_stream.settings import RepositorySettings, Settings, StorageSettings
+from kestra_stream.settings import LocalStorageSettings, RepositorySettings, Settings, StorageSettings
 
 TWO_TASKS = """
 id: two
@@ -50,7 +50,9 @@ tasks:
 @contextmanager
 def engine(keep: int | None = None) -> Iterator[Standalone]:
     with tempfile.TemporaryDirectory() as folder:
-        settings = Settings(storage=StorageSettings(root=Path(folder)), repository=RepositorySettings(most_executions=keep))
+        settings = Settings(
+            storage=StorageSettings(local=LocalStorageSettings(base_path=Path(folder))), repository=RepositorySettings(most_executions=keep)
+        )
         running = Standalone(settings)
         running.start()
         try:

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from kestra_stream.assembly import Standalone
 from kestra_stream.cli.follow.follower import Follower
 from kestra_stream.cli.given import given_inputs, given_labels, given_timeout
@@ -23,7 +25,7 @@ from kestra_stream.models.execution import Execution
 from kestra_stream.models.flow import Flow
 from kestra_stream.models.flow_source import FlowSource
 from kestra_stream.plugin.context.encryption import check_key
-from kestra_stream.settings import LanguageSettings, Settings, StorageSettings
+from kestra_stream.settings import EncryptionSettings, LocalStorageSettings, Settings, StorageSettings
 
 _ON_PAUSE = ("ask", "stop", "resume", "wait")
 
@@ -62,7 +64,9 @@ def _run(request: Request, interrupts: Interrupts) -> int:
     labels = given_labels(request.labels)
     flows = _flows(request.paths)
     inputs = given_inputs(flows[0], request.inputs)
-    engine = Standalone(Settings(storage=StorageSettings(root=_writable(request.storage)), language=_language()))
+    engine = Standalone(
+        Settings(storage=StorageSettings(local=LocalStorageSettings(base_path=_writable(request.storage))), encryption=_encryption())
+    )
     follower = Follower(engine.backend.log)
     engine.start()
     try:
@@ -132,11 +136,11 @@ def _source(flow: Flow) -> FlowSource:
     return FlowSource(flow.tenant_id, flow.namespace, flow.id, 0, flow.source, {}, flow.disabled)
 
 
-def _language() -> LanguageSettings:
+def _encryption() -> EncryptionSettings:
     """Return the settings with the encryption key of the environment. Raises Invalid for what is no key."""
     key = os.environ.get(KEY_VARIABLE, "").strip()
     try:
-        return LanguageSettings(encryption_key=check_key(key) if key else None)
+        return EncryptionSettings(secret_key=SecretStr(check_key(key)) if key else None)
     except Invalid as error:
         raise Invalid(f"{KEY_VARIABLE}: {error}") from error
 

@@ -4,8 +4,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from kestra_stream.document.yaml_reader import MOST_CHARACTERS
 from kestra_stream.errors import Fault
-from kestra_stream.plugin.document.yaml_reader import MOST_CHARACTERS
 from kestra_stream.plugin.flow_source import ParsedFlow, parse_flows
 
 _SUFFIXES = frozenset({".yaml", ".yml"})

@@ -10,6 +10,8 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from kestra_stream.document.places import Path, find, in_block, path_text
+from kestra_stream.document.yaml_reader import Document, load_documents
 from kestra_stream.errors import Fault, InvalidExpression, InvalidFlow, NotFound
 from kestra_stream.models.document_model import inside
 from kestra_stream.models.flow import Flow
@@ -17,10 +19,8 @@ from kestra_stream.models.sentences import joined, sentence, suggestion
 from kestra_stream.models.task import Plugin, Task
 from kestra_stream.plugin.document.defaults import inject
 from kestra_stream.plugin.document.notes import FoundPlugin
-from kestra_stream.plugin.document.places import Path, find, in_block, path_text
 from kestra_stream.plugin.document.properties import classes_at, properties
 from kestra_stream.plugin.document.rules import check_rules
-from kestra_stream.plugin.document.yaml_reader import Document, load_documents
 from kestra_stream.plugin.registry import Registry, ResolvedType, default_registry
 
 

@@ -38,7 +38,7 @@ from kestra_stream.repository.memory import memory_repository
 from kestra_stream.repository.query import Filter, Page
 from kestra_stream.runtime.loop import Loop
 from kestra_stream.runtime.processor import Processor
-from kestra_stream.settings import EngineSettings
+from kestra_stream.settings import LivenessSettings
 from kestra_stream.storage.interface import Storage
 from kestra_stream.testing.clock import ManualClock
 from kestra_stream.testing.workers import ENCRYPTION_KEY, DriverWorker, Outcomes
@@ -260,7 +260,7 @@ class Driver:
         return FlowLimits(lambda source: self._flows[source.tenant_id, source.namespace, source.id, source.revision])
 
     def _liveness(self) -> Liveness:
-        return Liveness(EngineSettings().worker_timeout)
+        return Liveness(LivenessSettings().timeout)
 
     def _join(self, factory: Callable[[], Processor]) -> None:
         processor = factory()

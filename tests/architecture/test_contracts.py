@@ -79,7 +79,7 @@ def test_contract_breaks_on_a_planted_import(contract: str, file: str, source: s
 
 
 def test_assembly_may_name_a_backend(copy: Path) -> None:
-    (copy / "kestra_stream/assembly.py").write_text("import kestra_stream.queue.planted_backend\n", encoding="utf-8")
+    (copy / "kestra_stream/assembly/backend.py").write_text("import kestra_stream.queue.planted_backend\n", encoding="utf-8")
     assert lint(copy, "backends")[0]
 
 

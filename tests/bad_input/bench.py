@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import psutil
+from pydantic import SecretStr
 
 from kestra_stream.assembly import Standalone
 from kestra_stream.cli.follow.follower import Follower
@@ -20,7 +21,7 @@ from kestra_stream.models.state import StateType
 from kestra_stream.plugin.api import Outputs, RunContext, RunnableTask
 from kestra_stream.plugin.flow_source import parse_flow
 from kestra_stream.plugin.registry import GROUP, Registry
-from kestra_stream.settings import LanguageSettings, Settings, StorageSettings, WorkerSettings
+from kestra_stream.settings import EncryptionSettings, LocalStorageSettings, Settings, StorageSettings, WorkerSettings
 from kestra_stream.storage.interface import Storage
 
 PATIENCE = 60.0
@@ -86,9 +87,9 @@ class Bench:
         self.registry = registry or Registry(tuple(entry_points(group=GROUP)))
         self.registry.register(Does)
         settings = Settings(
-            storage=StorageSettings(root=folder / "storage"),
+            storage=StorageSettings(local=LocalStorageSettings(base_path=folder / "storage")),
             worker=WorkerSettings(slots=4),
-            language=LanguageSettings(encryption_key="A" * 43 + "="),
+            encryption=EncryptionSettings(secret_key=SecretStr("A" * 43 + "=")),
         )
         self.folder = folder
         self.engine = Standalone(settings, self.registry, storage=storage)

@@ -15,7 +15,7 @@ from kestra_stream.cli.terminal.screen import Silent
 from kestra_stream.models.flow_source import FlowSource
 from kestra_stream.runtime.clock import SystemClock
 from kestra_stream.runtime.lifecycle import Crashed
-from kestra_stream.settings import Settings, StorageSettings
+from kestra_stream.settings import LocalStorageSettings, Settings, StorageSettings
 from tests.bad_input.bench import HEALTHY, Left
 
 
@@ -36,7 +36,7 @@ class BrokenClock(SystemClock):
 def engine(tmp_path: Path, temporary: Path) -> Iterator[Standalone]:
     """An engine whose clock can be broken."""
     before = Left.now(temporary)
-    engine = Standalone(Settings(storage=StorageSettings(root=tmp_path / "storage")), clock=BrokenClock())
+    engine = Standalone(Settings(storage=StorageSettings(local=LocalStorageSettings(base_path=tmp_path / "storage"))), clock=BrokenClock())
     engine.start()
     yield engine
     engine.stop()

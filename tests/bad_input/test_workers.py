@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 def test_the_job_of_a_worker_that_goes_away_is_run_by_another(bench: Bench) -> None:
     log, started, ended = bench.engine.backend.log, Event(), Event()
     limits = WorkerLimits(slots=1, interrupt_after=0.1)
-    other = Worker(log, log.work_queue(), bench.engine.table.get, bench.engine.services, "other", limits)
+    other = Worker(log, bench.engine.backend.work_queue(None), bench.engine.table.get, bench.engine.services, "other", limits)
     hold = Event()
 
     def waits(_: RunContext) -> None:

@@ -8,7 +8,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
-from kestra_stream.plugin.document.places import Mark, Place
+from kestra_stream.document.places import Mark, Place
 
 _NOT_PLUGINS = frozenset({"inputs", "outputs", "pluginDefaults", "taskDefaults", "retry", "sla", "labels", "variables"})
 _SERVER = "the server's plugin defaults"

@@ -6,6 +6,7 @@ from graphlib import CycleError, TopologicalSorter
 
 from pydantic import TypeAdapter, ValidationError
 
+from kestra_stream.document.places import Entry, Path, entries_of
 from kestra_stream.engine.inputs import resolve_inputs
 from kestra_stream.errors import InvalidExpression, InvalidInputs
 from kestra_stream.expression import compile_template
@@ -16,7 +17,6 @@ from kestra_stream.models.input import AnyInput, Input, InputType
 from kestra_stream.models.property import has_expression
 from kestra_stream.models.sentences import suggestion
 from kestra_stream.plugin.document.notes import Notes
-from kestra_stream.plugin.document.places import Entry, Path, entries_of
 
 _FILE_SCHEMES = ("nsfile:///", "file:///", "kestra://")
 _LISTS = frozenset({InputType.ARRAY, InputType.MULTISELECT})

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from kestra_stream.document.places import Path
 from kestra_stream.errors import InvalidExpression
 from kestra_stream.models.task import Plugin
-from kestra_stream.plugin.document.places import Path
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ They look at the document and not at the flow, so that they hold for a document 
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
+from kestra_stream.document.places import Entry, Path, entries_of
 from kestra_stream.errors import InvalidExpression, NotFound
 from kestra_stream.expression import compile_template
 from kestra_stream.models.labels import RESERVED, label_entries, reserved_fault
@@ -13,7 +14,6 @@ from kestra_stream.models.sentences import suggestion
 from kestra_stream.models.task import Plugin, Task
 from kestra_stream.plugin.document.input_rules import check_inputs
 from kestra_stream.plugin.document.notes import FoundPlugin, Notes
-from kestra_stream.plugin.document.places import Entry, Path, entries_of
 from kestra_stream.plugin.document.properties import all_names, deprecated_properties, properties
 from kestra_stream.plugin.registry import Registry
 

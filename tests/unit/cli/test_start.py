@@ -69,6 +69,8 @@ def test_help_loads_nothing_of_the_engine(tmp_path: Path, arguments: tuple[str, 
     assert {name for name in names if name.startswith("kestra_stream")} <= {
         "kestra_stream",
         "kestra_stream.cli",
+        "kestra_stream.cli.apps",
+        "kestra_stream.cli.apps.server",
         "kestra_stream.cli.exit_codes",
         "kestra_stream.cli.main",
         "kestra_stream.errors",

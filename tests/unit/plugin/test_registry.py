@@ -14,7 +14,7 @@ from kestra_stream.plugin.documentation import documentation
 from kestra_stream.plugin.flow_source import parse_flows
 from kestra_stream.plugin.registry import GROUP, STAND_INS, STORAGES, BrokenPlugin, Registry, default_registry, find_storage
 from kestra_stream.plugin.schema import flow_schema
-from kestra_stream.settings import StorageSettings
+from kestra_stream.settings import LocalStorageSettings, StorageSettings
 from kestra_stream.storage.local import LocalStorage
 
 Module = Callable[[str, str], None]
@@ -172,6 +172,6 @@ def test_a_storage_that_is_not_there_is_met_with_those_that_are(module: Module) 
 
 
 def test_settings_choose_the_storage(tmp_path: Path) -> None:
-    assert isinstance(open_storage(StorageSettings(root=tmp_path)), LocalStorage)
+    assert isinstance(open_storage(StorageSettings(local=LocalStorageSettings(base_path=tmp_path))), LocalStorage)
     with pytest.raises(NotFound, match="no storage `bucket`"):
         open_storage(StorageSettings(type="bucket", options={"name": "x"}))

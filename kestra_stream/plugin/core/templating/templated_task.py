@@ -5,11 +5,11 @@ from typing import ClassVar
 
 from pydantic import Field, ValidationError
 
+from kestra_stream.document.yaml_reader import load_documents
 from kestra_stream.errors import NotFound
 from kestra_stream.models.property import Property
 from kestra_stream.models.task import Plugin
 from kestra_stream.plugin.api import Outcome, Outputs, RunContext, RunnableTask, TaskFailed
-from kestra_stream.plugin.document.yaml_reader import load_documents
 from kestra_stream.plugin.registry import default_registry
 
 

@@ -4,9 +4,9 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from kestra_stream.document.yaml_reader import load_documents
 from kestra_stream.models.property import Property
 from kestra_stream.plugin.api import RunContext, RunnableTask, TaskFailed
-from kestra_stream.plugin.document.yaml_reader import load_documents
 
 
 class Toggle(RunnableTask):

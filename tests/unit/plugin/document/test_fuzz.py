@@ -11,7 +11,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kestra_stream.plugin.document.yaml_reader import load_documents
+from kestra_stream.document.yaml_reader import load_documents
 from kestra_stream.plugin.flow_source import parse_flows
 
 pytestmark = pytest.mark.slow

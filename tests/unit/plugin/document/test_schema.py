@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft7Validator
 
-from kestra_stream.plugin.document.yaml_reader import load_documents
+from kestra_stream.document.yaml_reader import load_documents
 from kestra_stream.plugin.flow_source import parse_flows
 from kestra_stream.plugin.registry import default_registry
 from kestra_stream.plugin.schema import flow_schema

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from kestra_stream.plugin.document.places import find
-from kestra_stream.plugin.document.yaml_reader import MOST_CHARACTERS, load_documents
+from kestra_stream.document.places import find
+from kestra_stream.document.yaml_reader import MOST_CHARACTERS, load_documents
 from tests.unit.plugin.document.documents import FLOW, only
 
 

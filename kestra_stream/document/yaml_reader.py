@@ -11,10 +11,10 @@ from typing import Any
 
 import yaml
 
+from kestra_stream.document.places import Mark, Path, Place, path_text
+from kestra_stream.document.scalars import scalar
+from kestra_stream.document.yaml_errors import sentence_and_mark
 from kestra_stream.errors import Fault
-from kestra_stream.plugin.document.places import Mark, Path, Place, path_text
-from kestra_stream.plugin.document.scalars import scalar
-from kestra_stream.plugin.document.yaml_errors import sentence_and_mark
 
 MOST_CHARACTERS = 5_000_000
 MOST_DEPTH = 200

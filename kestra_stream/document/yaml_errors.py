@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from kestra_stream.plugin.document.places import Mark
+from kestra_stream.document.places import Mark
 
 _SENTENCES: Mapping[str, str] = {
     "mapping values are not allowed in this context": "a second `:` in one line, or a line that is indented too deep; "

@@ -1,0 +1,71 @@
+"""Backends: settings in, one open family out. The only module that names concrete backends."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from kestra_stream.errors import Invalid
+from kestra_stream.plugin.registry import find_storage
+from kestra_stream.queue.interface import Log, WorkQueue
+from kestra_stream.queue.memory import MemoryLog
+from kestra_stream.repository.interface import Repository
+from kestra_stream.repository.memory import memory_repository
+from kestra_stream.runtime.clock import Clock
+from kestra_stream.settings import RetrySettings, Settings, StorageSettings
+from kestra_stream.storage.interface import Storage
+from kestra_stream.storage.local import LocalStorage
+from kestra_stream.storage.s3 import open_minio, open_s3
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """One family of backends, opened.
+
+    Attributes:
+        family: `memory` or `kafka`.
+        work_queue: one taker's view of the jobs of a worker group.
+        has_repository: whether the repository can be asked; otherwise every query of it says why not.
+    """
+
+    family: str
+    log: Log
+    repository: Repository
+    storage: Storage
+    work_queue: Callable[[str | None], WorkQueue]
+    has_repository: bool = True
+
+
+def open_backend(settings: Settings, clock: Clock, storage: Storage | None = None) -> Backend:
+    """Open the family that the settings name, with their storage unless another one is given.
+
+    Raises:
+        Invalid: a setting is wrong.
+    """
+    if settings.queue.type == "memory":
+        return memory_backend(settings, clock, storage)
+    raise Invalid("kestra.queue.type: `kafka` is not part of this build; choose `memory`")
+
+
+def memory_backend(settings: Settings, clock: Clock, storage: Storage | None = None) -> Backend:
+    """Open the memory family."""
+    log = MemoryLog(clock.now)
+    repository = memory_repository(settings.repository.most_executions)
+    return Backend("memory", log, repository, storage or open_storage(settings.storage, settings.retries), log.work_queue)
+
+
+def open_storage(settings: StorageSettings, retries: RetrySettings | None = None) -> Storage:
+    """Open the local storage, a bucket, or the storage of a plugin that has the name.
+
+    Raises:
+        NotFound: there is no storage of this type.
+        Invalid: its settings are incomplete or wrong.
+        Unavailable: its server does not answer.
+    """
+    match settings.type:
+        case "local":
+            return LocalStorage(settings.local.base_path)
+        case "s3":
+            return open_s3(settings.s3, retries)
+        case "minio":
+            return open_minio(settings.minio, retries)
+        case _:
+            return find_storage(settings.type)(**settings.options)

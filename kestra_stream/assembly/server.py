@@ -1,0 +1,104 @@
+"""Server: the components of one process, started and stopped together.
+
+| component | loops | and |
+|---|---|---|
+| executor | executor, liveness | |
+| limiter | limiter, flow-limits | |
+| worker | | a worker |
+| standalone | all of these, and the indexer where there is a repository | a worker |
+
+Loops of the memory family take turns in one thread; on Kafka each has a thread of its own.
+"""
+
+import gc
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+
+from kestra_stream.assembly.equipment import Equipment
+from kestra_stream.executor.processor import Executor
+from kestra_stream.runtime.identity import new_id
+from kestra_stream.runtime.lifecycle import Crashed, Lifecycle, Part
+from kestra_stream.runtime.loop import Loop, LoopGroup
+from kestra_stream.runtime.processor import Processor
+from kestra_stream.worker.processor import Worker
+
+# Live executions are trees without cycles that reference counts free: see docs/decisions/0004-the-garbage-collector.md.
+_COLLECTOR = (200_000, 500, 1_000)
+
+
+class Component(StrEnum):
+    """What a process is."""
+
+    EXECUTOR = "executor"
+    LIMITER = "limiter"
+    WORKER = "worker"
+    STANDALONE = "standalone"
+
+
+class Server:
+    """One process.
+
+    Attributes:
+        id: unique among all processes, new at each start.
+        loops: by the group that each belongs to.
+        executor: the processor of executions, None in a process without one.
+        worker: None in a process without one.
+    """
+
+    def __init__(self, component: Component, equipment: Equipment) -> None:
+        self.component = component
+        self.equipment = equipment
+        self.id = new_id()
+        self.executor: Executor | None = None
+        self.worker: Worker | None = None
+        self.loops: Mapping[str, Loop] = {processor.group: equipment.loop(processor) for processor in self._processors()}
+        if component in {Component.WORKER, Component.STANDALONE}:
+            self.worker = equipment.worker(self.id)
+        self._lifecycle = Lifecycle(self._parts())
+        self._collector = gc.get_threshold()
+
+    def start(self) -> None:
+        """Begin to work."""
+        self._collector = gc.get_threshold()
+        gc.set_threshold(*_COLLECTOR)
+        self._lifecycle.start()
+        if self.worker is not None:
+            self.worker.start()
+
+    def stop(self, drain: float = 5.0) -> None:
+        """End the work: running attempts get `drain` seconds, then every loop ends after its present step."""
+        if self.worker is not None:
+            self.worker.stop(drain)
+        self._lifecycle.stop()
+        gc.set_threshold(*self._collector)
+        self.equipment.backend.log.close()
+
+    def check(self) -> None:
+        """Tell of a crash, after which nothing more would ever happen.
+
+        Raises:
+            Crashed: a part of the engine has ended by an error.
+        """
+        self._lifecycle.check()
+        if self.worker is not None and self.worker.error is not None:
+            raise Crashed("the worker", self.worker.error)
+
+    def _processors(self) -> Iterator[Processor]:
+        equipment, component = self.equipment, self.component
+        if component in {Component.EXECUTOR, Component.STANDALONE}:
+            self.executor = equipment.executor()
+            yield self.executor
+        if component in {Component.LIMITER, Component.STANDALONE}:
+            yield equipment.limiter()
+            yield equipment.flow_limits()
+        if component in {Component.EXECUTOR, Component.STANDALONE}:
+            yield equipment.liveness()
+        if component is Component.STANDALONE and equipment.backend.has_repository:
+            yield equipment.indexer()
+
+    def _parts(self) -> Mapping[str, Part]:
+        if not self.loops:
+            return {}
+        if self.equipment.backend.family == "memory":
+            return {"the executor": LoopGroup(tuple(self.loops.values()))}
+        return {f"the loop `{group}`": loop for group, loop in self.loops.items()}

@@ -1,0 +1,1 @@
+"""Sub-commands, one module with one Typer app each; `main` mounts them."""

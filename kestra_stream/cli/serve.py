@@ -1,0 +1,82 @@
+"""`server`: settings in, one process of the engine until a signal; its exit code out.
+
+SIGTERM, SIGINT ──> draining: no new work, running tasks have the grace time ──> the end, 0
+    └─ once more ──> running tasks are stopped at once ──> the end, 0
+a crash, a newer process in its place ──> one line ──> the end, 1
+"""
+
+import logging
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from threading import Event
+from types import FrameType
+
+from kestra_stream.assembly import Component, Equipment, Server, open_backend
+from kestra_stream.cli.exit_codes import OK
+from kestra_stream.runtime.clock import SystemClock
+from kestra_stream.settings import Settings, load_settings
+
+logger = logging.getLogger("kestra_stream.server")
+_LOOK = 0.25
+_FORMAT = "%(asctime)s %(levelname)-5s %(name)s: %(message)s"
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the command line says; it wins over the settings."""
+
+    port: int | None = None
+    slots: int | None = None
+    group: str | None = None
+
+    def over(self, settings: Settings) -> Settings:
+        """Return the settings with the wishes in them."""
+        server = {} if self.port is None else {"port": self.port}
+        worker = {name: value for name, value in (("slots", self.slots), ("group", self.group)) if value is not None}
+        changed = {"server": settings.server.model_copy(update=server), "worker": settings.worker.model_copy(update=worker)}
+        return settings.model_copy(update=changed)
+
+
+class Stops:
+    """Signals that ask the process to end, counted."""
+
+    def __init__(self) -> None:
+        self.asked = Event()
+        self.hurried = Event()
+
+    def listen(self) -> None:
+        """Count from now on."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._count)
+
+    def _count(self, _: int, __: FrameType | None) -> None:
+        (self.hurried if self.asked.is_set() else self.asked).set()
+
+
+def serve(component: str, config: Path | None, wishes: Wishes, environ: Mapping[str, str] | None = None) -> int:
+    """Run a process until it is told to stop; return its exit code.
+
+    Raises:
+        Invalid: a setting is wrong.
+        Fatal: the process can not go on.
+    """
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format=_FORMAT)
+    settings = wishes.over(load_settings(config, os.environ if environ is None else environ))
+    stops = Stops()
+    stops.listen()
+    clock = SystemClock()
+    server = Server(Component(component), Equipment(settings, open_backend(settings, clock), clock))
+    server.start()
+    family = server.equipment.backend.family
+    logger.info("kestra-stream %s: %s %s on %s", version("kestra-stream"), component, server.id, family)
+    try:
+        while not stops.asked.wait(_LOOK):
+            server.check()
+    finally:
+        server.stop(settings.server.termination_grace_period.total_seconds())
+    return OK
