@@ -161,6 +161,7 @@ class DeadLetter:
         timestamp: when the log took the record.
         component: group of the processor that gave it up.
         edition: how often a person has edited it.
+        pieces: how many letters hold the record; 0 when it could not be kept.
         content: JSON of {"key", "payload", "headers"}, bytes as base64; all pieces together.
     """
 

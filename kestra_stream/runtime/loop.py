@@ -12,13 +12,12 @@ from collections.abc import Callable, Sequence
 from threading import Event, Thread
 from typing import Protocol, runtime_checkable
 
-from kestra_stream.errors import Fatal, Fenced, KestraError, Retryable
-from kestra_stream.models.messages import DeadLetter
+from kestra_stream.errors import Fatal, Fenced, Retryable, Unavailable
 from kestra_stream.queue.interface import Consumer, Log, Outgoing, Record, Transaction, Unreadable
 from kestra_stream.runtime.backoff import Backoff
 from kestra_stream.runtime.clock import Clock
+from kestra_stream.runtime.dead_letters import Failure, Serialize, letter_without_record, letters_of
 from kestra_stream.runtime.processor import Processor
-from kestra_stream.topics import DEAD_LETTER
 
 logger = logging.getLogger(__name__)
 
@@ -30,14 +29,18 @@ class Loop:
     """Runs one processor over one consumer.
 
     Args:
-        serialize: bytes of a record's value, for the dead letter.
+        serialize: bytes of a record's value, for the dead letter, where the log keeps none.
+
+    Attributes:
+        dead_letters: how many records went to the dead letters.
     """
 
-    def __init__(self, processor: Processor, log: Log, clock: Clock, serialize: Callable[[Record], bytes]) -> None:
+    def __init__(self, processor: Processor, log: Log, clock: Clock, serialize: Serialize) -> None:
         self.processor = processor
         self.consumer: Consumer = log.consumer(processor.group, processor.topics, processor, processor.state)
         self._clock = clock
         self._serialize = serialize
+        self.dead_letters = 0
         self._stopped = Event()
         self._is_running = False
         self._trouble = Backoff(clock)
@@ -125,7 +128,7 @@ class Loop:
         return True
 
     def _process(self, records: Sequence[Record]) -> bool:
-        letters = [self._dead_letter(record, record.value.error) for record in records if isinstance(record.value, Unreadable)]
+        letters = [letter for record in records if isinstance(record.value, Unreadable) for letter in self._unread(record, record.value)]
         readable = [record for record in records if not isinstance(record.value, Unreadable)] if letters else records
         try:
             transaction = self.processor.process(readable, self._clock.now()) if readable else Transaction()
@@ -137,6 +140,7 @@ class Loop:
         except Exception as error:  # noqa: BLE001 - the border of the loop: a poison record stops nobody
             self._isolate(records, error)
             return True
+        self.dead_letters += len(records) - len(readable)
         self._one_by_one = max(self._one_by_one - len(records), 0)
         return True
 
@@ -146,10 +150,31 @@ class Loop:
             self._one_by_one = len(records)
             self._roll_back()
             return
-        logger.error("%s: a record of %s is poison", self.processor.group, records[0].topic, exc_info=error)
-        self.processor.rolled_back()
-        self.consumer.commit(Transaction((self._dead_letter(records[0], f"{type(error).__name__}: {error}"),)))
+        (record,) = records
+        group = self.processor.group
+        if isinstance(record.value, Unreadable):
+            failure = Failure(group, record.value.error)
+        else:
+            failure = Failure.raised(group, error)
+            logger.error("%s: %s is poison and goes to the dead letters", group, _place(record), exc_info=error)
         self._one_by_one = max(self._one_by_one - 1, 0)
+        self._bury(record, failure)
+
+    def _bury(self, record: Record, failure: Failure) -> None:
+        """Go on behind a record, with its letters; when those cannot be written with one that only names it; else with a line of log."""
+        now = self._clock.now()
+        self.processor.rolled_back()
+        for letters in (letters_of(record, failure, now, self._serialize), letter_without_record(record, failure, now), ()):
+            try:
+                self.consumer.commit(Transaction(letters))
+            except (Retryable, Fatal):
+                raise
+            except Exception:
+                logger.exception("%s: the dead letter of %s cannot be written", self.processor.group, _place(record))
+            else:
+                self.dead_letters += 1
+                return
+        raise Unavailable(f"the log takes nothing of {_place(record)}, not even that it was read")
 
     def _commit(self, transaction: Transaction) -> None:
         self.consumer.commit(transaction)
@@ -160,16 +185,13 @@ class Loop:
         self.processor.rolled_back()
         self.consumer.rewind()
 
-    def _dead_letter(self, record: Record, error: str) -> Outgoing:
-        if isinstance(record.value, Unreadable):
-            payload = record.value.payload
-        else:
-            try:
-                payload = self._serialize(record)
-            except KestraError:
-                payload = repr(record.value).encode()
-        letter = DeadLetter(record.topic, record.partition, record.offset, record.key, payload, error, self._clock.now())
-        return Outgoing(DEAD_LETTER, record.topic, letter)
+    def _unread(self, record: Record, value: Unreadable) -> list[Outgoing]:
+        logger.error("%s: %s cannot be read and goes to the dead letters: %s", self.processor.group, _place(record), value.error)
+        return letters_of(record, Failure(self.processor.group, value.error), self._clock.now(), self._serialize)
+
+
+def _place(record: Record) -> str:
+    return f"{record.topic}/{record.partition}/{record.offset}"
 
 
 @runtime_checkable

@@ -68,6 +68,7 @@ BORDERS: dict[str, str] = {
     "kestra_stream/executor/processor.py:Executor._step": "loop",
     "kestra_stream/plugin/registry.py:_loaded": "plugin load",
     "kestra_stream/runtime/lifecycle.py:Lifecycle._run": "loop",
+    "kestra_stream/runtime/loop.py:Loop._bury": "loop",
     "kestra_stream/runtime/loop.py:Loop._process": "loop",
     "kestra_stream/runtime/loop.py:Loop._wake": "loop",
     "kestra_stream/worker/attempt.py:run_attempt": "attempt",

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from dataclasses import replace
 from datetime import datetime, timedelta
 from threading import Event
 from typing import Any
@@ -12,8 +13,9 @@ from kestra_stream.errors import Fatal, Invalid, Unavailable
 from kestra_stream.queue.interface import Outgoing, Raw, RebalanceListener, Record, State, StateChange, TopicPartition, Transaction
 from kestra_stream.queue.memory import MemoryConsumer, MemoryLog
 from kestra_stream.queue.memory.ledger import Ledger
-from kestra_stream.queue.serde import to_bytes
+from kestra_stream.queue.serde import HEADERS, to_bytes
 from kestra_stream.runtime.clock import SystemClock
+from kestra_stream.runtime.dead_letters import raw_of
 from kestra_stream.runtime.loop import Loop, LoopGroup
 from kestra_stream.testing.clock import ManualClock
 from kestra_stream.topics import DEAD_LETTER, Cleanup, Topic
@@ -200,8 +202,8 @@ class Poisoned(Doubler):
         return super().process(records, now)
 
 
-def poisoned_room() -> Room:
-    room = Room()
+def poisoned_room(log: MemoryLog | None = None) -> Room:
+    room = Room(log)
     room.loop.stop()
     room.processor = Poisoned()
     room.loop = Loop(room.processor, room.log, room.clock, lambda record: to_bytes(record.value))
@@ -260,6 +262,87 @@ def test_a_record_that_cannot_be_read_goes_to_the_dead_letters_byte_for_byte() -
     room.send(Raw(b"x", b"key"))
     room.settle()
     assert [letter.payload for letter in room.letters] == [b"x"]
+
+
+def test_a_dead_letter_tells_who_gave_up_and_where_it_happened() -> None:
+    room = poisoned_room()
+    room.send(Raw(b' "poison"', b"k\xc3\xa4se", (("trace", b"\xff"), *HEADERS)))
+    room.settle()
+    (letter,) = room.letters
+    assert (letter.component, letter.error_type) == ("doubler", "ValueError")
+    assert 'raise ValueError("a text")' in letter.traceback
+    assert letter.timestamp is not None
+    assert raw_of([letter]) == Raw(b' "poison"', "käse".encode(), (("trace", b"\xff"), *HEADERS), 0)
+    assert room.loop.dead_letters == 1
+
+
+def test_letters_of_a_batch_are_written_with_what_the_others_bring_about() -> None:
+    room = Room()
+    room.send(1, Raw(b"{", b"a"), Raw(b"1", None), 3)
+    assert room.loop.step()
+    assert room.answers == [2, 6]
+    assert [(letter.key, letter.offset) for letter in room.letters] == [("a", 1), (None, 2)]
+    assert room.processor.batches == [2]
+    assert room.loop.dead_letters == 2
+
+
+def test_a_record_at_the_limit_of_the_broker_fits_into_letters_of_that_size() -> None:
+    room = Room()
+    raw = Raw(bytes(range(256)) * 4096, b"\xff" * 1000, (("h", b"\x80" * 1000),))
+    room.send(raw)
+    room.settle()
+    letters = room.letters
+    assert len(letters) > 1
+    assert all(len(to_bytes(letter)) < 600_000 for letter in letters)
+    assert raw_of(letters) == replace(raw, partition=0)
+
+
+class PickyLog(MemoryLog):
+    """Takes only dead letters that are small enough; `most` is -1 for none at all."""
+
+    most = 0
+
+    def consumer(
+        self, group: str, topics: Sequence[Topic], listener: RebalanceListener | None = None, state: Topic | None = None
+    ) -> MemoryConsumer:
+        del state
+        return PickyConsumer(self._ledger, group, topics, listener, self)
+
+
+class PickyConsumer(MemoryConsumer):
+    """Refuses letters as its log says."""
+
+    def __init__(self, ledger: Ledger, group: str, topics: Sequence[Topic], listener: RebalanceListener | None, log: PickyLog) -> None:
+        super().__init__(ledger, group, topics, listener)
+        self._log = log
+
+    def commit(self, transaction: Transaction) -> None:
+        if any(record.topic is DEAD_LETTER and len(record.value.payload or b"") > self._log.most for record in transaction.records):
+            raise ValueError("too large")
+        super().commit(transaction)
+
+
+@pytest.mark.parametrize("poison", [Raw(b"not JSON", b"key"), "poison"], ids=["unreadable", "not processed"])
+def test_a_record_whose_letter_cannot_be_written_is_named_by_one_without_it(poison: object) -> None:
+    log = PickyLog(ManualClock().now)
+    room = poisoned_room(log)
+    room.send(1, poison, 3)
+    room.settle()
+    assert room.answers == [2, 6]
+    (letter,) = room.letters
+    assert (letter.offset, letter.key, letter.payload) == (1, "key", None)
+    assert "it stays at in/0/1 as long as its topic keeps it" in letter.error
+    assert raw_of([letter]) is None
+
+
+def test_a_record_of_which_no_letter_can_be_written_does_not_stop_the_loop() -> None:
+    log = PickyLog(ManualClock().now)
+    log.most = -1
+    room = poisoned_room(log)
+    room.send(1, "poison", 3)
+    room.settle()
+    assert room.answers == [2, 6]
+    assert room.letters == []
 
 
 def test_an_answer_that_cannot_be_sent_is_the_fault_of_its_record() -> None:
