@@ -6,10 +6,11 @@ from random import Random
 
 from kestra_stream.models import execution_input as i
 from kestra_stream.models.messages import KillRequest, ServiceHeartbeat, ServiceState, TaskJob, WorkerJob
-from kestra_stream.queue.interface import Log, Outgoing, WorkQueue
+from kestra_stream.queue.interface import Lease, Log, Outgoing, Record, Unreadable, WorkQueue
 from kestra_stream.testing.clock import ManualClock
 from kestra_stream.testing.workers import DriverWorker
 from kestra_stream.topics import EXECUTION_INBOX, KILL, SERVICE
+from kestra_stream.worker.unreadable_job import ends_of_unreadable, letters_of_unreadable
 
 
 def drawn(random: Random, chance: float) -> bool:
@@ -77,6 +78,8 @@ class Workplace:
         if not leases:
             return False
         lease = leases[0]
+        if isinstance(lease.job, Record):
+            return self._bury(lease)
         job: WorkerJob = lease.job
         if isinstance(job, TaskJob):
             self.dispatched.setdefault(job.task_run_id, set()).add(job.epoch)
@@ -94,6 +97,14 @@ class Workplace:
                 return True
         self._run(job)
         return True
+
+    def _bury(self, lease: Lease) -> bool:
+        """A job that cannot be read: its letter, and a failure for whoever waits for it."""
+        now = self.clock.now()
+        self.log.send(letters_of_unreadable(lease.job, lease.job.value, now))
+        for record in ends_of_unreadable(lease.job.value, "driver", now):
+            self._report(record)
+        return self.queue.accept(lease)
 
     def _end_slow_job(self) -> bool:
         self._run(self._slow.pop(self.random.randrange(len(self._slow))))
@@ -142,6 +153,9 @@ class Workplace:
     def _hear_kills(self) -> bool:
         records = self.kills.poll(100, 0)
         for record in records:
+            if isinstance(record.value, Unreadable):
+                self.log.send(letters_of_unreadable(record, record.value, self.clock.now()))
+                continue
             request: KillRequest = record.value
             for ended in self.worker.kill(request):
                 self._report(ended)

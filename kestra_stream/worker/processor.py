@@ -19,7 +19,7 @@ from kestra_stream.models.messages import KillRequest, LookupJob, ServiceHeartbe
 from kestra_stream.models.state import StateType
 from kestra_stream.plugin.context.control import StopReason
 from kestra_stream.plugin.context.services import Services
-from kestra_stream.queue.interface import EPHEMERAL, Consumer, Lease, Log, Outgoing, Transaction, WorkQueue
+from kestra_stream.queue.interface import EPHEMERAL, Consumer, Lease, Log, Outgoing, Record, Transaction, Unreadable, WorkQueue
 from kestra_stream.topics import EXECUTION_INBOX, KILL, SERVICE
 from kestra_stream.worker.attempt_runner import Ended, log_records
 from kestra_stream.worker.limits import WorkerLimits
@@ -30,6 +30,7 @@ from kestra_stream.worker.pool.slots import Slots
 from kestra_stream.worker.pool.watchdog import Watchdog
 from kestra_stream.worker.task_run import JobRunner
 from kestra_stream.worker.task_table import FlowLookup
+from kestra_stream.worker.unreadable_job import ends_of_unreadable, letters_of_unreadable
 
 logger = logging.getLogger(__name__)
 
@@ -206,7 +207,7 @@ class Worker:
             if free == 0:
                 self._stopping.wait(self.limits.tick)
                 continue
-            leases = self._queue.take(free, _TAKE_SECONDS)
+            leases = [lease for lease in self._queue.take(free, _TAKE_SECONDS) if not self._bury(lease)]
             if not leases:
                 continue
             self._slots.offer(leases)
@@ -215,6 +216,23 @@ class Worker:
                 self._slots.nudge(threads)
                 threads *= 2
                 self.flush()
+
+    def _bury(self, lease: Lease) -> bool:
+        """Take a job that cannot be read out of the line: to the dead letters, and a failure to whoever waits for it; False for others."""
+        record = lease.job
+        if not isinstance(record, Record):
+            return False
+        self._send_letters(record)
+        self._outbox.add(ends_of_unreadable(record.value, self.worker_id, self._services.now()), lambda: self._settle(lease))
+        self.flush()
+        return True
+
+    def _settle(self, lease: Lease) -> None:
+        self._queue.accept(lease)
+
+    def _send_letters(self, record: Record) -> None:
+        logger.error("%s/%s/%s cannot be read: %s", record.topic, record.partition, record.offset, record.value.error)
+        self._outbox.add(letters_of_unreadable(record, record.value, self._services.now()))
 
     def _listen(self) -> None:
         """Hear of kills; give signs of life."""
@@ -235,6 +253,8 @@ class Worker:
         for record in records:
             if isinstance(record.value, KillRequest):
                 self.kill(record.value)
+            elif isinstance(record.value, Unreadable):
+                self._send_letters(record)
         if records:
             consumer.commit(Transaction())
 

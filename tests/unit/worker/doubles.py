@@ -139,7 +139,8 @@ class JobLine:
         """Put jobs in line."""
         with self._changed:
             for job in jobs:
-                self._jobs.append(Lease(f"lease-{job.task_run_id}", job, NOW + timedelta(seconds=30)))
+                name = job.key if isinstance(job, Record) else job.task_run_id
+                self._jobs.append(Lease(f"lease-{name}", job, NOW + timedelta(seconds=30)))
             self._changed.notify_all()
 
     def take(self, count: int, timeout: float) -> Sequence[Lease]:
