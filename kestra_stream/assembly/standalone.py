@@ -14,6 +14,7 @@ from kestra_stream.settings import Settings
 from kestra_stream.storage.interface import Storage
 from kestra_stream.webserver.evaluation import door_evaluation
 from kestra_stream.webserver.files import store_input_file
+from kestra_stream.webserver.flow_register import StoredFlows
 from kestra_stream.webserver.services import Door, ExecutionService, FlowService
 from kestra_stream.worker.task_table import all_tasks
 
@@ -22,7 +23,7 @@ class Standalone:
     """All components in one process on the memory family: one thread for the processors, and the worker's own.
 
     Attributes:
-        flows, executions: the services.
+        flows, executions: the services; `door` is what they stand on.
         backend: the open backends.
     """
 
@@ -37,9 +38,10 @@ class Standalone:
         self.table = self._equipment.table
         self.services = self._equipment.services
         self.registry = self._equipment.registry
-        door = Door(
+        self.door = door = Door(
             log=self.backend.log,
-            repository=self.backend.repository,
+            register=StoredFlows(self.backend.repository.flows, self.backend.log),
+            executions=self.backend.repository.executions,
             now=self.clock.now,
             new_id=new_id,
             flow=self.table.get,
