@@ -15,7 +15,8 @@ KestraError
 ├── Retryable               may work the next time
 │   └── Unavailable         a service that does not answer
 └── Fatal                   the process must stop
-    └── Fenced              a newer process has taken over
+    ├── Fenced              what this process was about to commit is another's by now: it gives up the work, and joins anew
+    └── Replaced            another process lives under this one's name: this one stops
 """
 
 from collections.abc import Mapping, Sequence
@@ -123,4 +124,8 @@ class Fatal(KestraError):
 
 
 class Fenced(Fatal):
-    """A newer process with the same transactional id has taken over; what this one was about to commit is void."""
+    """What this process was about to commit is another's by now, and void; the loop gives it up and joins anew."""
+
+
+class Replaced(Fatal):
+    """Another process lives under the name of this one; two would fence each other for ever, so this one stops."""

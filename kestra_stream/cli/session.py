@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from kestra_stream.assembly import Standalone
 from kestra_stream.cli import exit_codes
-from kestra_stream.cli.client import Client
 from kestra_stream.cli.follow.followed import Followed
+from kestra_stream.cli.follow.follower import Follower
 from kestra_stream.cli.interrupts import Interrupts
 from kestra_stream.cli.terminal.picture import execution_name
 from kestra_stream.cli.terminal.screen import Screen
@@ -42,9 +43,9 @@ class _NothingToAskError(Exception):
 class Session:
     """One run from its creation to the exit code."""
 
-    def __init__(self, client: Client, execution_id: str, terms: Terms, interrupts: Interrupts) -> None:
-        self._client = client
-        self._follower = client.follower
+    def __init__(self, engine: Standalone, follower: Follower, execution_id: str, terms: Terms, interrupts: Interrupts) -> None:
+        self._engine = engine
+        self._follower = follower
         self._id = execution_id
         self._terms = terms
         self._interrupts = interrupts
@@ -64,14 +65,14 @@ class Session:
         """
         while not self._is_over(screen):
             screen.show(self._follower.poll(_GLANCE if self._follower.is_done(self._id) and not self._follower.has_late_runs() else _LOOK))
-            self._client.check()
+            self._engine.check()
             if self._wants_to_stop():
                 if not self._kill(screen):
                     screen.show(self._follower.poll(_LOOK))
                     break
             elif self._terms.on_pause != "wait" and self._stops_at_pause(screen):
                 return exit_codes.PAUSED
-        screen.show(self._follower.catch_up())
+        screen.show(self._follower.poll(0))
         if self._timed_out:
             return exit_codes.TIMEOUT
         known = self._follower.executions.get(self._follower.last_of(self._id))
@@ -79,9 +80,9 @@ class Session:
 
     def _is_over(self, screen: Screen) -> bool:
         """Whether all has ended, executions that were started in passing and have not been heard of yet included."""
-        if not self._follower.is_done(self._id):
+        if not self._follower.is_done(self._id) or not self._engine.is_idle:
             return False
-        screen.show(self._follower.catch_up())
+        screen.show(self._follower.poll(0))
         if not self._follower.is_done(self._id):
             return False
         self._done_at = self._done_at or time.monotonic()
@@ -102,7 +103,7 @@ class Session:
             screen.say([((f"{why}: killing the execution (Ctrl-C once more leaves at once).", "magenta"),)])
         for execution_id in {self._id, *self._follower.open_executions()} - self._killed:
             self._killed.add(execution_id)
-            self._client.executions.send(execution_id, Kill())
+            self._engine.executions.send(execution_id, Kill())
         most = 1 if not self._timed_out else 0
         # an execution that is to be created in place of a retried one is not waited for
         works = self._id not in self._follower.executions or self._follower.open_executions()
@@ -113,6 +114,8 @@ class Session:
     def _stops_at_pause(self, screen: Screen) -> bool:
         """Answer pauses as asked; True when the run is to stop at one."""
         for paused in self._follower.paused():
+            if not self._engine.is_settled(paused.head.id, paused.sequence):
+                continue
             if self._terms.on_pause == "stop":
                 self._paused_at = self._paused_at or time.monotonic()
                 return not self._follower.works() or time.monotonic() >= self._paused_at + _PATIENCE
@@ -129,7 +132,7 @@ class Session:
         name = run.task_id if run is not None else paused.head.flow_id
         try:
             values = self._ask(paused, run, screen) if self._terms.on_pause == "ask" else {}
-            self._client.executions.resume(paused.head.id, values)
+            self._engine.executions.resume(paused.head.id, values)
         except (_NothingToAskError, IllegalTransition):
             return True
         except (EOFError, Invalid) as error:
@@ -143,7 +146,7 @@ class Session:
         from kestra_stream.cli.terminal.questions import ask_all  # noqa: PLC0415 - only where there is a terminal
 
         head = paused.head
-        _, pause = self._client.executions.paused_task(head)
+        _, pause = self._engine.executions.paused_task(head)
         name = run.task_id if run is not None else head.flow_id
         where = name if head.id == self._follower.last_of(self._id) else f"{execution_name(paused)} > {name}"
         with screen.pausing():
@@ -153,7 +156,7 @@ class Session:
                 keyboard.line()
                 return {}
             screen.say([((f"Paused at {where}, which asks for:", "bold cyan"),)])
-            return ask_all(pause.on_resume, lambda values: self._client.executions.review_resume(head.id, values), keyboard, screen.say)
+            return ask_all(pause.on_resume, lambda values: self._engine.executions.review_resume(head.id, values), keyboard, screen.say)
 
     def _look(self, paused: Followed, run: TaskRun | None, screen: Screen) -> None:
         """Let the run go on while a question waits; end the question with its reason."""

@@ -1,1 +1,6 @@
 """The Kafka family of the queue."""
+
+from kestra_stream.queue.kafka.connection import Connection
+from kestra_stream.queue.kafka.log import KafkaLog
+
+__all__ = ["Connection", "KafkaLog"]

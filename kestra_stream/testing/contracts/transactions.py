@@ -234,9 +234,10 @@ def _count(consumer: Consumer, listener: Listener, out: Topic) -> None:
     for record in records:
         counted[record.key] = counted.get(record.key, 0) + 1
         answers.append(Outgoing(out, record.key, f"{record.value}:{counted[record.key]}"))
-    touched = {record.key for record in records}
+    touched = {record.key: record.partition for record in records}
     try:
         consumer.commit(changes(*((key, "", f"{counted[key]}") for key in touched), records=answers))
     except Fenced:
         return
-    listener.state.update({key: {"": f"{counted[key]}"} for key in touched})
+    for key, partition in touched.items():
+        listener.keep(partition, key, {"": f"{counted[key]}"})

@@ -28,21 +28,31 @@ class Listener:
 
     def __init__(self) -> None:
         self.owned: frozenset[TopicPartition] = frozenset()
-        self.state: dict[str, Mapping[str, Any]] = {}
         self.history: list[str] = []
+        self._state: dict[int, dict[str, Mapping[str, Any]]] = {}
+
+    @property
+    def state(self) -> dict[str, Mapping[str, Any]]:
+        """What lives beside its partitions, by owner."""
+        return {owner: parts for owners in self._state.values() for owner, parts in owners.items()}
+
+    def keep(self, number: int, owner: str, parts: Mapping[str, Any]) -> None:
+        """Note what an owner's state is by now."""
+        self._state.setdefault(number, {})[owner] = parts
 
     def assigned(self, partitions: frozenset[TopicPartition], state: State) -> None:
         """Partitions came."""
         self.history.append("assigned")
         self.owned |= partitions
-        for owners in state.values():
-            self.state.update(owners)
+        for number, owners in state.items():
+            self._state[number] = dict(owners)
 
     def revoked(self, partitions: frozenset[TopicPartition]) -> None:
         """Partitions went."""
         self.history.append("revoked")
         self.owned -= partitions
-        self.state.clear()
+        for place in partitions:
+            self._state.pop(place.partition, None)
 
 
 @dataclass

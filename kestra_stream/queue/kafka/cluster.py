@@ -1,0 +1,126 @@
+"""What all members of one log share: the connection, one producer for plain sends, the sizes of topics, the end of it all."""
+
+import logging
+import time
+from collections.abc import Iterable, Mapping
+from threading import Event, Lock
+from typing import Any
+
+from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._listoffsets import OffsetSpec
+
+from kestra_stream.errors import Invalid
+from kestra_stream.queue.kafka.admin import TopicAdmin
+from kestra_stream.queue.kafka.connection import Connection
+from kestra_stream.queue.kafka.encoding import Encoding, Payloads
+from kestra_stream.queue.kafka.errors import NOT_READY, told
+from kestra_stream.queue.kafka.sender import Sender
+from kestra_stream.queue.kafka.topic_layout import KEPT
+from kestra_stream.queue.kafka.topic_plan import CreateTopic
+from kestra_stream.queue.kafka.topic_plan import Plan as TopicPlan
+from kestra_stream.topics import Topic
+
+logger = logging.getLogger("kestra_stream.kafka.client")
+
+Place = tuple[str, int]
+"""Name of a topic on the broker, and a partition."""
+PATIENCE = 30.0
+_END = OffsetSpec.latest()  # type: ignore[no-untyped-call]  # the library has no types here
+_REQUEST = 5.0
+
+
+class Cluster:
+    """One Kafka cluster, as this process uses it. Thread-safe.
+
+    Args:
+        payloads: where values lie that are too big for a message.
+    """
+
+    def __init__(self, connection: Connection, payloads: Payloads | None = None) -> None:
+        self.connection = connection
+        self.encoding = Encoding(self.ensure, connection.message_bytes, payloads)
+        self.closed = Event()
+        self._admin = AdminClient(connection.admin(), logger=logger)
+        self._counts: dict[str, int] = {}
+        self._names: dict[Topic, str] = {}
+        self._lock = Lock()
+        self.sender = Sender(connection.producer(), self.partitions)
+
+    def partitions(self, name: str) -> int:
+        """Return how many partitions a topic has, by its name on the broker.
+
+        Raises:
+            Unavailable: no broker answers.
+            Invalid: there is no such topic.
+        """
+        count = self._counts.get(name)
+        if count is None:
+            count = self._ask_for_size(name)
+            if count == 0:
+                raise Invalid(f"there is no topic {name} on the broker; make it with `kestra-stream topic create`")
+            self._counts[name] = count
+        return count
+
+    def ensure(self, topic: Topic, partitions: int | None = None) -> str:
+        """Return the name of a topic on the broker; a missing one is made, if the connection says so."""
+        name = self._names.get(topic)
+        if name is None:
+            name = self.connection.name(topic)
+            with self._lock:
+                self._look_up(topic, name, partitions)
+            self._names[topic] = name
+        return name
+
+    def _look_up(self, topic: Topic, name: str, partitions: int | None) -> None:
+        count = self._counts.get(name) or self._ask_for_size(name)
+        if count == 0 and self.connection.creates:
+            step = CreateTopic(name, partitions or topic.partitions, self.connection.replication_factor, KEPT[topic.cleanup])
+            TopicAdmin(self.connection.admin()).apply(TopicPlan((step,), ()), alter=False)
+            count = step.partitions
+        if count:
+            self._counts[name] = count
+
+    def ends(self, places: Iterable[Place]) -> Mapping[Place, int]:
+        """Return the high watermark of each partition: records of transactions that are not over yet are below it.
+
+        Raises:
+            Unavailable: no broker answers.
+        """
+        wanted, found = set(places), dict[Place, int]()
+        deadline = time.monotonic() + PATIENCE
+        while wanted:
+            late = time.monotonic() > deadline or self.closed.is_set()
+            asked = {TopicPartition(*place): _END for place in wanted}
+            answers = self._admin.list_offsets(asked, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=_REQUEST)
+            for place, answer in answers.items():
+                try:
+                    found[place.topic, place.partition] = answer.result(_REQUEST + 1).offset
+                except KafkaException as error:
+                    if late or error.args[0].code() not in NOT_READY:
+                        raise told(error.args[0], f"the end of {place.topic} is not known") from error
+            wanted -= found.keys()
+            if wanted:
+                self.closed.wait(0.05)
+        return found
+
+    def close(self) -> None:
+        """Stop; every wait ends."""
+        self.closed.set()
+        self.sender.close()
+
+    def _ask_for_size(self, name: str) -> int:
+        """Return how many partitions a topic has; 0 when there is none. A new topic has no leaders for a moment."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                found: Any = self._admin.list_topics(name, timeout=_REQUEST).topics[name]
+            except KafkaException as error:
+                raise told(error.args[0], f"topic {name} can not be looked up") from error
+            if found.error is not None and not found.error.retriable():
+                return 0
+            if found.error is not None and not found.partitions:
+                return 0
+            if all(part.leader >= 0 for part in found.partitions.values()) or time.monotonic() > deadline:
+                return len(found.partitions)
+            self.closed.wait(0.05)

@@ -1,0 +1,91 @@
+"""How this process talks to a Kafka cluster: the properties of its clients, ours below those that a person sets."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from kestra_stream.topics import Topic
+
+PREFIX = "kestra_"
+
+# The first partition that is added after a commit is refused until the markers are written: a client that sleeps the default 100 ms
+# makes every transaction as slow as that (measured). The maximum stays, so that a broker that is away is not hammered.
+_ALL: Mapping[str, Any] = {
+    "retry.backoff.ms": 1,
+    "retry.backoff.max.ms": 1000,
+    "reconnect.backoff.ms": 20,
+    "reconnect.backoff.max.ms": 1000,
+    "socket.nagle.disable": True,
+    "log.connection.close": False,
+    "allow.auto.create.topics": False,
+}
+_CONSUMER: Mapping[str, Any] = {
+    "isolation.level": "read_committed",
+    "auto.offset.reset": "earliest",
+    "enable.auto.commit": False,
+    "enable.auto.offset.store": False,
+    "fetch.error.backoff.ms": 50,
+    "session.timeout.ms": 6000,
+    "heartbeat.interval.ms": 1000,
+}
+_PRODUCER: Mapping[str, Any] = {"acks": "all", "enable.idempotence": True, "message.timeout.ms": 30_000}
+_TRANSACTION: Mapping[str, Any] = {"acks": "all", "transaction.timeout.ms": 10_000}
+# What only a consumer, or only a producer, may be given: a person writes all of it in one place.
+_OF_CONSUMERS = (
+    "session.",
+    "heartbeat.",
+    "group.",
+    "max.poll.",
+    "fetch.",
+    "auto.offset.",
+    "isolation.",
+    "partition.assignment.",
+    "queued.",
+)
+_OF_PRODUCERS = ("transaction.", "message.timeout.", "delivery.timeout.", "linger.", "batch.", "queue.buffering.", "compression.", "acks")
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A cluster and the name under which this process is known there.
+
+    Attributes:
+        properties: of librdkafka, as a person sets them; each wins over ours.
+        prefix: of the names of topics and groups.
+        instance_id: for static membership: a process that comes back under the same one gets its partitions without a rebalance;
+            None for a member that is new each time.
+        message_bytes: a record whose value is larger goes to storage, and its claim travels.
+        creates: topics that are missing are made when they are first used.
+    """
+
+    properties: Mapping[str, Any]
+    prefix: str = PREFIX
+    instance_id: str | None = None
+    message_bytes: int = 900_000
+    creates: bool = False
+    replication_factor: int | None = None
+    overrides: Mapping[str, int] = field(default_factory=dict[str, int])
+
+    def name(self, topic: Topic) -> str:
+        """Return the name of a topic on the broker."""
+        return f"{self.prefix}{topic.name}"
+
+    def consumer(self, group: str, **more: Any) -> dict[str, Any]:
+        """Return the configuration of a consumer."""
+        return {**_ALL, **_CONSUMER, **more, **self._given(_OF_PRODUCERS), "group.id": f"{self.prefix}{group}"}
+
+    def producer(self) -> dict[str, Any]:
+        """Return the configuration of a producer outside of transactions."""
+        return {**_ALL, **_PRODUCER, **self._given((*_OF_CONSUMERS, "transaction."))}
+
+    def transactional(self, transactional_id: str) -> dict[str, Any]:
+        """Return the configuration of a producer of transactions."""
+        given = self._given((*_OF_CONSUMERS, "message.timeout.", "delivery.timeout."))
+        return {**_ALL, **_TRANSACTION, **given, "transactional.id": transactional_id}
+
+    def admin(self) -> dict[str, Any]:
+        """Return the configuration of an administrator."""
+        return {**_ALL, **self._given((*_OF_CONSUMERS, *_OF_PRODUCERS))}
+
+    def _given(self, but: tuple[str, ...]) -> dict[str, Any]:
+        return {name: value for name, value in self.properties.items() if not name.startswith(but)}

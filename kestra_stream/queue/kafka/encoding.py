@@ -1,0 +1,108 @@
+"""Outgoing record -> what a producer is given; a consumer's message -> record. A value that is too big for a message travels as a claim."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from kestra_stream.errors import Invalid, NotFound
+from kestra_stream.queue.interface import Headers, Outgoing, Record, Unreadable
+from kestra_stream.queue.serde import HEADERS, decode, encode
+from kestra_stream.topics import Topic
+
+CLAIM = "claim"
+_USUAL = list(HEADERS)
+
+
+class Payloads(Protocol):
+    """Where values lie that are too big for a message."""
+
+    def deposit(self, content: bytes) -> str:
+        """Store a value; return the claim to it."""
+        ...
+
+    def redeem(self, claim: str) -> bytes:
+        """Return a stored value.
+
+        Raises:
+            NotFound: it is gone.
+            Unavailable: the storage does not answer.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """One record as a producer is given it; without a partition its key decides."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+    partition: int | None = None
+
+
+class Encoding:
+    """Turns records into bytes and back.
+
+    Args:
+        name: of a topic on the broker.
+        most_bytes: a value that is larger is stored, and its claim travels.
+        payloads: None where nothing can be stored; then a value that is too big is refused.
+    """
+
+    def __init__(self, name: Callable[[Topic], str], most_bytes: int, payloads: Payloads | None) -> None:
+        self._name = name
+        self._most_bytes = most_bytes
+        self._payloads = payloads
+
+    def outgoing(self, records: Iterable[Outgoing]) -> list[Encoded]:
+        """Encode records.
+
+        Raises:
+            Invalid: a key is no text, or a value can not be written.
+        """
+        encoded: list[Encoded] = []
+        for record in records:
+            key, payload, headers, partition = encode(record.key, record.value)
+            encoded.append(self.fitting(Encoded(self._name(record.topic), key, payload, headers, partition)))
+        return encoded
+
+    def fitting(self, record: Encoded) -> Encoded:
+        """Return a record as it travels: a value that is too big goes to the storage."""
+        value = record.value
+        if value is None or len(value) <= self._most_bytes:
+            return record
+        if self._payloads is None:
+            raise Invalid(f"a record of {len(value)} bytes is too big for {record.topic}, and there is no storage for it")
+        claim = (CLAIM, self._payloads.deposit(value).encode())
+        return Encoded(record.topic, record.key, b"{}", [*record.headers, claim], record.partition)
+
+    def content(self, message: Any) -> tuple[bytes | None, Headers]:
+        """Return the bytes of a message's value, from the storage if they lie there, and its headers. Raises as `Payloads.redeem`."""
+        headers: Headers = message.headers() or []
+        value: bytes | None = message.value()
+        if headers == _USUAL or self._payloads is None:
+            return value, headers
+        claim = next((text for name, text in headers if name == CLAIM), None)
+        if claim is None:
+            return value, headers
+        return self._payloads.redeem(claim.decode()), [header for header in headers if header[0] != CLAIM]
+
+    def records(self, topics: Mapping[str, Topic], messages: Iterable[Any]) -> list[Record]:
+        """Decode messages; a value that can not be read becomes an `Unreadable`."""
+        return [self._record(topics[message.topic()], message) for message in messages]
+
+    def _record(self, topic: Topic, message: Any) -> Record:
+        timestamp = datetime.fromtimestamp(message.timestamp()[1] / 1000, UTC)
+        key: bytes | None = message.key()
+        try:
+            payload, headers = self.content(message)
+        except NotFound as error:
+            unreadable = Unreadable(
+                message.value(), f"its value lay in the storage and is gone: {error}", key, tuple(message.headers() or ())
+            )
+            text = "" if key is None else key.decode("utf-8", "backslashreplace")
+            return Record(topic.name, message.partition(), message.offset(), text, unreadable, timestamp)
+        text, value = decode(topic, payload, key, headers)
+        return Record(topic.name, message.partition(), message.offset(), text, value, timestamp, payload, headers)

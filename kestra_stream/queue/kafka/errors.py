@@ -1,0 +1,57 @@
+"""What Kafka's clients say -> what the runtime does about it.
+
+Fenced      partitions of this member are another's by now: the batch is void, the member comes back with its next poll
+Replaced    another process lives under this one's identity (static membership): the process stops
+Unavailable the broker is away, or an aborted transaction: the same work is done again
+Invalid     a record that no broker takes: it goes to the dead letters
+Fatal       the broker refuses this client for good: the process stops
+"""
+
+from confluent_kafka import KafkaError
+
+from kestra_stream.errors import Fatal, Fenced, Invalid, KestraError, Replaced, Unavailable
+
+E = KafkaError
+GROUP_LEFT = frozenset(
+    {E.UNKNOWN_MEMBER_ID, E.ILLEGAL_GENERATION, E.REBALANCE_IN_PROGRESS, E.STALE_MEMBER_EPOCH, E.FENCED_MEMBER_EPOCH, E._ASSIGNMENT_LOST}  # noqa: SLF001 - names of codes
+)
+REPLACED = frozenset({E.FENCED_INSTANCE_ID, E.UNRELEASED_INSTANCE_ID})
+PRODUCER_FENCED = frozenset({E.INVALID_PRODUCER_EPOCH, E.PRODUCER_FENCED, E._FENCED, E.INVALID_PRODUCER_ID_MAPPING, E.UNKNOWN_PRODUCER_ID})  # noqa: SLF001 - a code
+# A topic that was just made, or whose leader has just moved, is unknown to some for a moment.
+NOT_READY = frozenset(
+    {
+        E.UNKNOWN_TOPIC_OR_PART,
+        E.UNKNOWN_TOPIC_ID,
+        E.NOT_LEADER_FOR_PARTITION,
+        E.LEADER_NOT_AVAILABLE,
+        E.FENCED_LEADER_EPOCH,
+        E._NOENT,  # noqa: SLF001 - a code
+        E._TIMED_OUT,  # noqa: SLF001 - a code
+        E._TRANSPORT,  # noqa: SLF001 - a code
+    }
+)
+TOO_LARGE = frozenset({E.MSG_SIZE_TOO_LARGE, E.RECORD_LIST_TOO_LARGE})
+REFUSED = frozenset(
+    {
+        E.TOPIC_AUTHORIZATION_FAILED,
+        E.GROUP_AUTHORIZATION_FAILED,
+        E.CLUSTER_AUTHORIZATION_FAILED,
+        E.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+        E.UNSUPPORTED_VERSION,
+        E._UNSUPPORTED_FEATURE,  # noqa: SLF001 - a code
+    }
+)
+
+
+def told(error: KafkaError, action: str) -> KestraError:
+    """Return our error for one of the client's; `action` is what could not be done."""
+    code, text = error.code(), f"{action}: {error.str()}"
+    if code in GROUP_LEFT:
+        return Fenced(text)
+    if code in REPLACED:
+        return Replaced(f"{text}: another process has this one's instance id; give each process its own")
+    if code in TOO_LARGE:
+        return Invalid(f"{text}; raise `max.message.bytes` of the topic, or lower kestra.kafka.message-bytes")
+    if code in REFUSED:
+        return Fatal(f"{text}; look at the rights of this client, and at kestra.kafka.client.properties")
+    return Unavailable(text)

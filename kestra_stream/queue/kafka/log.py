@@ -1,0 +1,46 @@
+"""The log on Kafka: the port's verbs, each in one line of the cluster's language."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from kestra_stream.queue.interface import EPHEMERAL, Consumer, Outgoing, RebalanceListener, Start
+from kestra_stream.queue.kafka.changelog import Changelog
+from kestra_stream.queue.kafka.cluster import Cluster
+from kestra_stream.queue.kafka.connection import Connection
+from kestra_stream.queue.kafka.encoding import Payloads
+from kestra_stream.queue.kafka.member import KafkaMember
+from kestra_stream.queue.kafka.reader import KafkaReader
+from kestra_stream.topics import Cleanup, Topic
+
+
+class KafkaLog:
+    """Fulfils the port `Log`. Thread-safe.
+
+    Args:
+        payloads: where values lie that are too big for a message.
+    """
+
+    def __init__(self, connection: Connection, payloads: Payloads | None = None) -> None:
+        self.cluster = Cluster(connection, payloads)
+
+    def send(self, records: Sequence[Outgoing]) -> None:
+        """Append outside of any group; returns once all are durable."""
+        self.cluster.sender.send(self.cluster.encoding.outgoing(records))
+
+    def consumer(
+        self, group: str, topics: Sequence[Topic], listener: RebalanceListener | None = None, state: Topic | None = None
+    ) -> Consumer:
+        """Join a group; a group without a name, or an ephemeral one, is a reader of its own."""
+        if not group or group.startswith(EPHEMERAL):
+            return KafkaReader(self.cluster, topics)
+        kept = state or Topic(f"{group}_state", "owner + part", object, Cleanup.COMPACT, group, group)
+        size = max(self.cluster.partitions(self.cluster.ensure(topic)) for topic in topics)
+        return KafkaMember(self.cluster, group, topics, listener, Changelog(self.cluster, kept, self.cluster.ensure(kept, size)))
+
+    def reader(self, topics: Sequence[Topic], start: Start | datetime = Start.OLDEST, key: str | None = None) -> KafkaReader:
+        """Read topics without a group, from a place that is fixed when this returns."""
+        return KafkaReader(self.cluster, topics, start, key)
+
+    def close(self) -> None:
+        """Stop; every blocked poll returns."""
+        self.cluster.close()

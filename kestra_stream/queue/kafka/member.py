@@ -1,0 +1,255 @@
+"""One member of a consumer group: polls, restores state before the first input of a partition, commits in transactions.
+
+What happens at a rebalance:
+    1. the client tells, inside of a poll, what went and what came; that is noted, and nothing else is done there
+    2. after that poll, in order: what went is void, and the listener hears of it
+    3. for what came, the committed offsets are read; a transaction of the one before that is still open holds this up until it is over
+    4. then the state is read up to the end of its topic, and the listener hears of all
+    5. only then records are returned
+"""
+
+import logging
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from threading import Event
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+
+from kestra_stream.errors import Fatal, Fenced, Replaced
+from kestra_stream.queue import interface as port
+from kestra_stream.queue.interface import RebalanceListener, Record, State, Transaction
+from kestra_stream.queue.kafka.changelog import Changelog
+from kestra_stream.queue.kafka.cluster import Cluster, Place
+from kestra_stream.queue.kafka.errors import REFUSED, REPLACED, told
+from kestra_stream.queue.kafka.transactor import Transactor, fence
+from kestra_stream.topics import Topic
+
+logger = logging.getLogger("kestra_stream.kafka.client")
+
+_SLICE = 0.05
+_STALLED = 0.5
+_PATIENCE = 60.0
+
+
+class KafkaMember:
+    """Fulfils the port `Consumer`. Not thread-safe, but for `wake`."""
+
+    def __init__(
+        self, cluster: Cluster, group: str, topics: Sequence[Topic], listener: RebalanceListener | None, changelog: Changelog
+    ) -> None:
+        self._cluster = cluster
+        self._group = group
+        self._listener = listener
+        self._changelog = changelog
+        self._topics = {cluster.ensure(topic): topic for topic in topics}
+        self._woken = Event()
+        self._closed = False
+        self._changes: deque[tuple[str, frozenset[Place]]] = deque()
+        self._owned: set[Place] = set()
+        self._committed: dict[Place, int] = {}
+        self._positions: dict[Place, int] = {}
+        self._touched: dict[Place, int] = {}
+        self._held: list[Any] = []
+        self._metadata: Any = None
+        self._transactor = Transactor(cluster, f"{cluster.connection.prefix}{group}", self._is_given_up)
+        self._consumer = Consumer(self._configuration(group), logger=logger)
+        self._consumer.subscribe(list(self._topics), on_assign=self._came, on_revoke=self._went, on_lost=self._went)
+
+    def _configuration(self, group: str) -> dict[str, Any]:
+        """Partitions of one number go to one member, so that the records of a key meet; with one topic only what moves is taken."""
+        connection = self._cluster.connection
+        strategy = "cooperative-sticky" if len(self._topics) == 1 else "range"
+        more: dict[str, Any] = {}
+        if str(connection.properties.get("group.protocol", "classic")).lower() == "consumer":
+            more = {"group.remote.assignor": "range" if len(self._topics) > 1 else "uniform"}
+        else:
+            more = {"partition.assignment.strategy": strategy}
+        if connection.instance_id is not None:
+            more["group.instance.id"] = connection.instance_id
+        configuration = connection.consumer(group, **more)
+        if "group.remote.assignor" in more:
+            for name in ("session.timeout.ms", "heartbeat.interval.ms", "partition.assignment.strategy"):
+                configuration.pop(name, None)  # the broker decides these, in this protocol
+        return configuration
+
+    # -- polling -------------------------------------------------------------------------------------------------------
+
+    def poll(self, max_records: int, timeout: float) -> Sequence[Record]:
+        """Return up to `max_records`; wait at most `timeout` seconds for the first."""
+        deadline = time.monotonic() + timeout
+        while not (self._closed or self._cluster.closed.is_set()):
+            left = deadline - time.monotonic()
+            records = self._poll_once(max_records, min(_SLICE, max(left, 0.0)))
+            if records or left <= 0 or self._woken.is_set():
+                self._woken.clear()
+                return records
+        return ()
+
+    def _poll_once(self, most: int, timeout: float) -> Sequence[Record]:
+        messages, self._held = self._held, []
+        if len(messages) < most:
+            first = self._consumer.poll(0.0 if messages else timeout)
+            if first is not None:
+                messages.append(first)
+                if len(messages) < most:
+                    messages.extend(self._consumer.consume(most - len(messages), 0.0))
+        self._held = messages
+        self._serve_changes()
+        messages, self._held = self._held[:most], self._held[most:]
+        return self._taken([message for message in messages if self._is_good(message)])
+
+    def _is_good(self, message: Any) -> bool:
+        error: KafkaError | None = message.error()
+        if error is None:
+            return (message.topic(), message.partition()) in self._owned
+        if error.code() in REPLACED:
+            raise Replaced(f"{error.str()}: another process has this one's instance id; give each process its own")
+        if error.fatal() or error.code() in REFUSED:
+            raise Fatal(str(told(error, "nothing can be read")))
+        logger.info("%s", error.str())
+        return False
+
+    def _taken(self, messages: Sequence[Any]) -> Sequence[Record]:
+        records = self._cluster.encoding.records(self._topics, messages)
+        for message in messages:
+            place, offset = (message.topic(), message.partition()), message.offset()
+            self._touched.setdefault(place, offset)
+            self._positions[place] = offset + 1
+        return records
+
+    # -- rebalance -----------------------------------------------------------------------------------------------------
+
+    def _came(self, consumer: Any, places: Sequence[TopicPartition]) -> None:
+        if not self._closed:
+            self._metadata = consumer.consumer_group_metadata()
+            self._changes.append(("came", frozenset((place.topic, place.partition) for place in places)))
+
+    def _went(self, consumer: Any, places: Sequence[TopicPartition]) -> None:
+        del consumer
+        if not self._closed:
+            self._changes.append(("went", frozenset((place.topic, place.partition) for place in places)))
+
+    def _serve_changes(self) -> None:
+        """Take note of what the client told; what cannot be done now is done at the next poll."""
+        while self._changes:
+            change, places = self._changes[0]
+            if change == "went":
+                self._let_go(places)
+            else:
+                self._take_over(places)
+            self._changes.popleft()
+
+    def _let_go(self, places: frozenset[Place]) -> None:
+        went = places & self._owned
+        self._owned -= went
+        for place in went:
+            for kept in (self._committed, self._positions, self._touched):
+                kept.pop(place, None)
+        self._held = [message for message in self._held if (message.topic(), message.partition()) not in went]
+        self._changelog.forget({number for _, number in went})
+        if went and self._listener is not None:
+            self._listener.revoked(self._named(went))
+
+    def _take_over(self, places: frozenset[Place]) -> None:
+        came = places - self._owned
+        if not came:
+            return
+        self._committed.update(self._offsets(came))
+        state: State = self._changelog.restore(sorted({number for _, number in came}), lambda: self._end_transactions(came))
+        self._transactor.open()
+        self._owned |= came
+        if self._listener is not None:
+            self._listener.assigned(self._named(came), state)
+
+    def _offsets(self, places: frozenset[Place]) -> dict[Place, int]:
+        """Read the committed offsets. Those of a transaction that is still open are not told: a dead member's is ended first."""
+        wanted = [TopicPartition(*place) for place in places]
+        deadline, wait = time.monotonic() + _PATIENCE, _STALLED
+        while True:
+            try:
+                found = self._consumer.committed(wanted, wait)
+            except KafkaException as error:
+                if time.monotonic() > deadline or self._is_given_up():
+                    raise told(error.args[0], "the committed offsets can not be read") from error
+                self._end_transactions(places)
+                wait = 2.0
+            else:
+                return {(place.topic, place.partition): place.offset for place in found if place.error is None}
+
+    def _end_transactions(self, places: frozenset[Place]) -> None:
+        """End what the member before us may have left open: the offsets that it committed name its transactions."""
+        connection = self._cluster.connection
+        reader = Consumer({**connection.consumer(self._group), "isolation.level": "read_uncommitted"}, logger=logger)
+        try:
+            found = reader.committed([TopicPartition(*place) for place in places], _STALLED * 2)
+        except KafkaException as error:
+            logger.info("who held the partitions is not known: %s", error.args[0].str())
+            return
+        finally:
+            reader.close()
+        for transactional_id in {place.metadata for place in found if place.metadata} - {self._transactor.id}:
+            fence(self._cluster, transactional_id)
+
+    def _named(self, places: frozenset[Place]) -> frozenset[port.TopicPartition]:
+        return frozenset(port.TopicPartition(self._topics[name].name, number) for name, number in places)
+
+    # -- commit --------------------------------------------------------------------------------------------------------
+
+    def commit(self, transaction: Transaction) -> None:
+        """Commit offsets, records and state as one. Raises as `Transactor.commit` does; what was polled is void when it was fenced."""
+        if self._closed or not self._owned or self._changes:
+            raise Fenced("no partitions are in this member's hands")
+        records = self._cluster.encoding.outgoing(transaction.records)
+        changes, keep = self._changelog.encoded(transaction.state)
+        try:
+            self._transactor.commit([*records, *changes], self._next_offsets(), self._metadata)
+        except Fenced:
+            self.rewind()
+            raise
+        self._committed.update({place: self._positions[place] for place in self._touched})
+        self._touched.clear()
+        keep()
+
+    def _next_offsets(self) -> list[TopicPartition]:
+        """Return where to go on; without anything new one place is said again, or nobody would notice a zombie."""
+        places = list(self._touched) or [next(iter(self._owned))]
+        return [TopicPartition(*place, self._next_offset(place), self._transactor.id) for place in places]
+
+    def _next_offset(self, place: Place) -> int:
+        return max(self._positions.get(place, self._committed.get(place, 0)), 0)
+
+    def rewind(self) -> None:
+        """Forget the uncommitted polls."""
+        self._held = [message for message in self._held if (message.topic(), message.partition()) not in self._touched]
+        for place, offset in self._touched.items():
+            self._consumer.seek(TopicPartition(*place, offset))
+            self._positions.pop(place, None)
+        self._touched.clear()
+
+    # -- life ----------------------------------------------------------------------------------------------------------
+
+    def wake(self) -> None:
+        """End the wait of the poll that is under way, or of the next one."""
+        self._woken.set()
+
+    def close(self) -> None:
+        """Leave the group."""
+        if not self._closed:
+            self._closed = True
+            self._transactor.close()
+            self._consumer.close()
+
+    @property
+    def lags(self) -> Mapping[str, int]:
+        """How many records of each topic wait for this member, as far as the client has heard."""
+        lags = dict.fromkeys((topic.name for topic in self._topics.values()), 0)
+        for place in tuple(self._owned):
+            position = self._positions.get(place, self._committed.get(place, 0))
+            _, end = self._consumer.get_watermark_offsets(TopicPartition(*place), cached=True)
+            lags[self._topics[place[0]].name] += max(end - max(position, 0), 0)
+        return lags
+
+    def _is_given_up(self) -> bool:
+        return self._closed or self._woken.is_set() or self._cluster.closed.is_set()

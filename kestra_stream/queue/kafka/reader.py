@@ -1,0 +1,129 @@
+"""Reads partitions on its own account: no group, no commit. Also what the port calls a reader without a group, or an ephemeral one."""
+
+import logging
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from threading import Event
+from typing import Any
+from uuid import uuid4
+
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, KafkaException, TopicPartition
+
+from kestra_stream.errors import Fatal, Unavailable
+from kestra_stream.queue.interface import Record, Start, Transaction
+from kestra_stream.queue.kafka.cluster import Cluster, Place
+from kestra_stream.queue.kafka.errors import REFUSED, told
+from kestra_stream.queue.kafka.partitioner import partition_of
+from kestra_stream.topics import Topic
+
+logger = logging.getLogger("kestra_stream.kafka.client")
+
+_SLICE = 0.05
+_BATCH = 2_000
+_PATIENCE = 60.0
+
+
+class KafkaReader:
+    """Fulfils the ports `Reader` and, for whoever is in no group, `Consumer`. Not thread-safe, but for `wake`."""
+
+    def __init__(self, cluster: Cluster, topics: Sequence[Topic], start: Start | datetime = Start.OLDEST, key: str | None = None) -> None:
+        self._cluster = cluster
+        self._key = key
+        self._topics = {cluster.ensure(topic): topic for topic in topics}
+        self._woken = Event()
+        self._closed = False
+        self._positions: dict[Place, int] = {}
+        self._first: dict[Place, int] = {}
+        self._consumer = Consumer(cluster.connection.consumer(f"reader-{uuid4().hex}", **{"enable.partition.eof": True}), logger=logger)
+        places = [(name, number) for name in self._topics for number in self._numbers(name)]
+        self._consumer.assign(self._beginning(places, start))
+
+    def _numbers(self, name: str) -> Sequence[int]:
+        count = self._cluster.partitions(name)
+        return range(count) if self._key is None else (partition_of(self._key.encode(), count),)
+
+    def _beginning(self, places: Sequence[Place], start: Start | datetime) -> list[TopicPartition]:
+        if start is Start.OLDEST:
+            return [TopicPartition(*place, OFFSET_BEGINNING) for place in places]
+        ends = self._cluster.ends(places)
+        if start is Start.NEWEST:
+            return [TopicPartition(*place, end) for place, end in ends.items()]
+        moment = int(start.timestamp() * 1000)
+        try:
+            found = self._consumer.offsets_for_times([TopicPartition(*place, moment) for place in places], _PATIENCE)
+        except KafkaException as error:
+            raise told(error.args[0], "the beginning is not known") from error
+        # there is nothing so late yet: what comes from now on
+        return [
+            TopicPartition(place.topic, place.partition, ends[place.topic, place.partition] if place.offset == OFFSET_END else place.offset)
+            for place in found
+        ]
+
+    def poll(self, max_records: int, timeout: float) -> Sequence[Record]:
+        """Return up to `max_records`; wait at most `timeout` seconds for the first."""
+        deadline = time.monotonic() + timeout
+        while not (self._closed or self._cluster.closed.is_set()):
+            left = deadline - time.monotonic()
+            first = self._consumer.poll(min(_SLICE, max(left, 0.0)))
+            messages = [] if first is None else [first, *(self._consumer.consume(max_records - 1, 0.0) if max_records > 1 else ())]
+            records = self._taken(messages)
+            if records or self._woken.is_set() or (left <= 0 and not messages):
+                self._woken.clear()
+                return records
+        return ()
+
+    def _taken(self, messages: Sequence[Any]) -> list[Record]:
+        good = []
+        for message in messages:
+            error: KafkaError | None = message.error()
+            if error is None:
+                self._positions[message.topic(), message.partition()] = message.offset() + 1
+                good.append(message)
+            elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name
+                self._positions[message.topic(), message.partition()] = message.offset()
+            elif error.fatal() or error.code() in REFUSED:
+                raise Fatal(str(told(error, "nothing can be read")))
+            else:
+                logger.info("%s", error.str())
+        records = self._cluster.encoding.records(self._topics, good)
+        return records if self._key is None else [record for record in records if record.key == self._key]
+
+    def catch_up(self) -> Iterator[Sequence[Record]]:
+        """Return an iterator over what is there and was not polled yet, batch by batch."""
+        if self._cluster.closed.is_set():
+            raise Unavailable("the log is closed")
+        ends = self._cluster.ends((name, number) for name in self._topics for number in self._numbers(name))
+        return self._until({place: end for place, end in ends.items() if end > 0})
+
+    def _until(self, ends: Mapping[Place, int]) -> Iterator[Sequence[Record]]:
+        moved = time.monotonic()
+        while any(self._positions.get(place, 0) < end for place, end in ends.items()):
+            if self._closed or self._cluster.closed.is_set():
+                raise Unavailable("the log is closed")
+            before = dict(self._positions)
+            records = self._taken(self._consumer.consume(_BATCH, _SLICE))
+            if self._positions != before:
+                moved = time.monotonic()
+            if time.monotonic() - moved > _PATIENCE:
+                raise Unavailable("the log does not give what it has")
+            if records:
+                yield records
+
+    def commit(self, transaction: Transaction) -> None:
+        """Send the records; there are no offsets and there is no state."""
+        self._cluster.sender.send(self._cluster.encoding.outgoing(transaction.records))
+        self._first.clear()
+
+    def rewind(self) -> None:
+        """Read again what was polled since the last commit."""
+
+    def wake(self) -> None:
+        """End the wait of the poll that is under way, or of the next one."""
+        self._woken.set()
+
+    def close(self) -> None:
+        """Stop reading."""
+        if not self._closed:
+            self._closed = True
+            self._consumer.close()

@@ -1,0 +1,94 @@
+"""Sends records outside of transactions: encoded records in, back once the broker has acknowledged them all."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from threading import Lock
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException, Producer
+
+from kestra_stream.errors import Unavailable
+from kestra_stream.queue.kafka.encoding import Encoded
+from kestra_stream.queue.kafka.errors import told
+from kestra_stream.queue.kafka.partitioner import partition_of
+
+logger = logging.getLogger("kestra_stream.kafka.client")
+
+_SLICE = 0.5
+PartitionCount = Callable[[str], int]
+
+
+def produce(producer: Any, record: Encoded, count: PartitionCount, on_delivery: Callable[[Any, Any], None] | None = None) -> None:
+    """Hand a record to a producer; waits while its queue is full. Raises Invalid for a record that no broker takes."""
+    partition = record.partition
+    if partition is None:
+        partition = partition_of(record.key or b"", count(record.topic))
+    more = {} if on_delivery is None else {"on_delivery": on_delivery}
+    while True:
+        try:
+            producer.produce(record.topic, record.value, record.key, partition, headers=list(record.headers), **more)
+        except BufferError:
+            producer.poll(_SLICE)
+        except KafkaException as error:
+            size = len(record.value or b"")
+            raise told(error.args[0], f"a record of {size} bytes can not be sent to {record.topic}") from error
+        else:
+            return
+
+
+class Sender:
+    """An idempotent producer that all threads share. Thread-safe."""
+
+    def __init__(self, properties: Mapping[str, Any], count: PartitionCount) -> None:
+        self._properties = properties
+        self._count = count
+        self._lock = Lock()
+        self._producer: Any = None
+
+    def send(self, records: Sequence[Encoded]) -> None:
+        """Send records; returns once all are durable.
+
+        Raises:
+            Unavailable: the broker did not take them in time; some may be there all the same.
+            Invalid: a record that no broker takes.
+        """
+        if not records:
+            return
+        errors: list[KafkaError] = []
+        left = len(records)
+
+        def delivered(error: KafkaError | None, message: object) -> None:
+            nonlocal left
+            del message
+            left -= 1
+            if error is not None:
+                errors.append(error)
+
+        producer = self._open()
+        for record in records:
+            produce(producer, record, self._count, delivered)
+        while left and producer.flush(_SLICE) >= 0:
+            pass
+        if errors:
+            self._failed(producer, errors[0], len(errors))
+
+    def close(self) -> None:
+        """Give up what is not sent yet."""
+        with self._lock:
+            if self._producer is not None:
+                self._producer.purge()
+                self._producer.flush(_SLICE)
+
+    def _open(self) -> Any:
+        with self._lock:
+            if self._producer is None:
+                self._producer = Producer(dict(self._properties), logger=logger)
+            return self._producer
+
+    def _failed(self, producer: Any, error: KafkaError, count: int) -> None:
+        with self._lock:
+            if error.fatal() and self._producer is producer:
+                self._producer = None  # an idempotent producer that has lost its place can not go on; a new one can
+        if error.fatal():
+            raise Unavailable(f"{count} records were not sent: {error.str()}")
+        raise told(error, f"{count} records were not sent")
