@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,4 +42,13 @@ class Storage(Protocol):
 
     def move(self, tenant: str, source: str, target: str) -> str:
         """Rename a file or a folder; return the new URI. An existing file at the target is replaced."""
+        ...
+
+
+@runtime_checkable
+class LeavesUnfinished(Protocol):
+    """A storage in which a put that was cut off with its process may leave something that no verb shows, but that takes room."""
+
+    def remove_unfinished(self, before: datetime) -> int:
+        """Remove what was begun before a moment and never finished; return how many there were."""
         ...

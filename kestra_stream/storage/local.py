@@ -18,6 +18,7 @@ from kestra_stream.storage.interface import FileAttributes
 from kestra_stream.storage.uri import RESERVED, StoragePath, check_tenant, parse
 
 _PIECE = 256 * 1024
+_PART = f"{RESERVED}part-"
 _ABSENT = (FileNotFoundError, NotADirectoryError)
 
 
@@ -32,7 +33,7 @@ class LocalStorage:
     def __init__(self, root: Path | str, *, fsync: bool = False) -> None:
         self._root = os.fspath(root)
         self._fsync = fsync
-        self._prefix = f"{RESERVED}part-{token_hex(6)}"
+        self._prefix = f"{_PART}{token_hex(6)}"
         self._number = count()
 
     def get(self, tenant: str, uri: str, start: int = 0, end: int | None = None) -> BinaryIO:
@@ -114,6 +115,17 @@ class LocalStorage:
             self._move_folder(tenant, origin, aim)
         self._tidy(tenant, origin.names)
         return StoragePath(aim.names, found.is_folder).uri
+
+    def remove_unfinished(self, before: datetime) -> int:
+        """Remove parts of files whose writer is gone; one that is still written to is younger."""
+        gone = 0
+        for folder, _, names in os.walk(self._root):
+            for name in names:
+                if name.startswith(_PART) and _is_older(os.path.join(folder, name), before):  # noqa: PTH118 - a walk over everything
+                    with suppress(FileNotFoundError):
+                        Path(folder, name).unlink()
+                        gone += 1
+        return gone
 
     def _folder(self, tenant: str, names: Sequence[str], *, create: bool = False) -> Folder:
         check_tenant(tenant)
@@ -225,6 +237,13 @@ def _file_path(uri: str) -> StoragePath:
     if path.is_folder:
         raise InvalidUri(f"{uri} names a folder; the URI of a file does not end with '/'")
     return path
+
+
+def _is_older(path: str, moment: datetime) -> bool:
+    try:
+        return datetime.fromtimestamp(Path(path).stat().st_mtime, UTC) < moment
+    except FileNotFoundError:
+        return False
 
 
 def _write_all(file: io.RawIOBase, content: bytes | bytearray | memoryview) -> None:

@@ -31,7 +31,7 @@ _TRANSIENT = frozenset(
     }
 )
 _FULL = frozenset({"XMinioStorageFull", "XMinioAdminBucketQuotaExceeded", "QuotaExceeded", "InsufficientStorage"})
-_FOLDER_OR_FILE = frozenset(
+FOLDER_OR_FILE = frozenset(
     {
         "ExistingObjectIsDirectory",
         "ObjectExistsAsDirectory",
@@ -82,9 +82,9 @@ def _answered(error: S3Error, place: Place, uri: str) -> KestraError:
     explain = _EXPLAINED.get(code)
     if explain is not None:
         return Refused(explain(place))
-    if code in ABSENT and uri and code not in _FOLDER_OR_FILE:
+    if code in ABSENT and uri and code not in FOLDER_OR_FILE:
         return NotFound(f"there is no file at {uri}")
-    if code in _FOLDER_OR_FILE:
+    if code in FOLDER_OR_FILE:
         return InvalidUri(f"{uri} is a folder, or lies below a file")
     if code in _OLD_TOKEN:
         return _old_token(place)

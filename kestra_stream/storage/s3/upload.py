@@ -1,22 +1,26 @@
 """A stream of any length -> one file that is there as a whole or not at all, with a few parts of it in memory."""
 
+import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import BinaryIO
 
 from minio.datatypes import Part
-from minio.error import MinioException
+from minio.error import MinioException, S3Error
 from urllib3.exceptions import HTTPError
 
 from kestra_stream.errors import Invalid
 from kestra_stream.storage.s3.client import Headers, S3Client
+from kestra_stream.storage.s3.faults import FOLDER_OR_FILE
 from kestra_stream.storage.s3.place import Place
 
 LEAST_PART = 5 * 1024 * 1024
 MOST_PARTS = 10_000
 _THREADS = 16
+_TURNS = 4
+_MOMENT = 0.01
 
 
 class Uploader:
@@ -41,13 +45,13 @@ class Uploader:
         first = next(pieces)
         second = next(pieces, None)
         if second is None:
-            self._client.put(self._bucket, key, first, metadata)
+            _patiently(lambda: self._client.put(self._bucket, key, first, metadata))
             return
         upload = self._client.begin(self._bucket, key, metadata)
         under_way: deque[Future[Part]] = deque()
         try:
             parts = self._send_parts(key, upload, _chained(first, second, pieces), under_way)
-            self._client.complete(self._bucket, key, upload, parts)
+            _patiently(lambda: self._client.complete(self._bucket, key, upload, parts))
         except BaseException:
             # also when the task's thread is interrupted: a part that lands later would stay for ever
             self._give_up(key, upload, under_way)
@@ -81,6 +85,18 @@ class Uploader:
         # one that cannot be aborted now is found by its age
         with suppress(MinioException, HTTPError, ValueError):
             self._client.abort(self._bucket, key, upload)
+
+
+def _patiently(store: Callable[[], None]) -> None:
+    """Store; a server on a disk may say that a name is taken while somebody else's delete tidies its folder away."""
+    for turn in range(_TURNS):
+        try:
+            return store()
+        except S3Error as error:
+            if error.code not in FOLDER_OR_FILE:
+                raise
+            time.sleep(_MOMENT * turn)
+    return store()
 
 
 def _chained(first: bytes, second: bytes, others: Iterator[bytes]) -> Iterator[bytes]:

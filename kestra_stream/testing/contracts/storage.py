@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from kestra_stream.errors import Invalid, InvalidUri, NotFound
 from kestra_stream.storage.interface import FileAttributes, Storage
+from kestra_stream.testing.contracts.storage_at_scale import LargeFiles, ManyFiles
 
 TENANT = "main"
 FOLDER = "kestra:///company/team/"
@@ -285,7 +286,7 @@ class _Crowds:
         assert storage.attributes(TENANT, "kestra:///company/") is None
 
 
-class StorageContract(_Files, _Folders, _Moves, _Addresses, _Crowds):
+class StorageContract(_Files, _Folders, _Moves, _Addresses, _Crowds, LargeFiles, ManyFiles):
     """The suite. Every test wants an empty storage."""
 
     __test__ = False
