@@ -1,0 +1,173 @@
+"""Files in the storage that nothing names any more: found by their age, told apart by the log, deleted.
+
+Where they come from:
+    _outputs/{name}.json    a big value of an attempt whose result never came, came too late or was replaced; written after a purge
+    _messages/{name}.json   a record that was too big for a message, and whose transaction was aborted or whose topic forgot it
+    (hidden)                a put that was cut off with its process: parts of an upload, a part of a file
+
+What is named by any record that the log still keeps stays: history, state, jobs, results that nobody has read yet, dead letters. A big
+value goes only when the log also knows its execution from its first event on; what an execution that the log has forgotten still
+needs, the repository may know.
+"""
+
+import re
+from base64 import b64decode
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import islice
+
+from kestra_stream.models.execution_event import ExecutionEvent
+from kestra_stream.models.messages import DeadLetter
+from kestra_stream.queue.interface import Log, Record, Unreadable
+from kestra_stream.queue.serde import to_bytes
+from kestra_stream.runtime.claim_check import FOLDER as OUTPUTS
+from kestra_stream.runtime.oversize import FOLDER as MESSAGES
+from kestra_stream.runtime.oversize import TENANT as ENGINE
+from kestra_stream.storage.interface import LeavesUnfinished, Storage
+from kestra_stream.storage.uri import parse
+from kestra_stream.topics import TOPICS
+
+_NAME = re.compile(rb"[0-9a-f]{32}\.json")
+_NAME_SIZE = 32 + len(".json")
+_AT_ONCE = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What a sweep has deleted: big values, big records, leftovers of puts, and the bytes of the first two."""
+
+    outputs: int = 0
+    messages: int = 0
+    unfinished: int = 0
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """A file that is old enough; `execution_id` is None for a big record."""
+
+    tenant: str
+    uri: str
+    size: int
+    execution_id: str | None
+
+
+@dataclass(slots=True)
+class _Evidence:
+    """What the log says of the candidates; those that it names are taken out of `unnamed`."""
+
+    unnamed: dict[bytes, _Candidate]
+    known_from_the_start: set[str] = field(default_factory=set)
+    shows_headers: bool = True
+    pieces: dict[tuple[str, int, int], dict[int, str]] = field(default_factory=dict[tuple[str, int, int], dict[int, str]])
+
+
+class OrphanSweep:
+    """Deletes what nothing names any more. Any number of processes may sweep at a time.
+
+    Args:
+        log: all of whose topics are read.
+        storage: what is swept.
+        tenants: whose files.
+    """
+
+    def __init__(self, log: Log, storage: Storage, tenants: Sequence[str] = ("main",)) -> None:
+        self._log = log
+        self._storage = storage
+        self._tenants = tenants
+
+    def run(self, before: datetime, *, dry: bool = False) -> Swept:
+        """Delete what was written before a moment and is named nowhere; with `dry` only count it.
+
+        The moment must be so long ago that the result of every attempt that ended before is in the log by now.
+        """
+        outputs = messages = size = 0
+        candidates = self._candidates(before)
+        while some := list(islice(candidates, _AT_ONCE)):
+            for orphan in self._unnamed(some):
+                outputs += orphan.execution_id is not None
+                messages += orphan.execution_id is None
+                size += orphan.size
+                if not dry:
+                    self._storage.delete(orphan.tenant, orphan.uri)
+        unfinished = 0
+        if not dry and isinstance(self._storage, LeavesUnfinished):
+            unfinished = self._storage.remove_unfinished(before)
+        return Swept(outputs, messages, unfinished, size)
+
+    def _candidates(self, before: datetime) -> Iterator[_Candidate]:
+        for tenant in self._tenants:
+            for found in self._storage.list(tenant, "kestra:///", recursive=True):
+                names = parse(found.uri).names
+                if found.modified_at < before and len(names) > 1 and names[-2] == OUTPUTS and "executions" in names:
+                    execution_id = names[names.index("executions") + 1]
+                    yield _Candidate(tenant, found.uri, found.size, execution_id)
+        for found in self._storage.list(ENGINE, MESSAGES, recursive=True):
+            if found.modified_at < before:
+                yield _Candidate(ENGINE, found.uri, found.size, None)
+
+    def _unnamed(self, candidates: Iterable[_Candidate]) -> Iterator[_Candidate]:
+        """Read the whole log; yield those of the candidates that none of its records names."""
+        evidence = _Evidence({candidate.uri[-_NAME_SIZE:].encode(): candidate for candidate in candidates})
+        reader = self._log.reader(TOPICS)
+        try:
+            for records in reader.catch_up():
+                for record in records:
+                    _weigh(evidence, record)
+        finally:
+            reader.close()
+        for candidate in evidence.unnamed.values():
+            if candidate.execution_id is None:
+                if evidence.shows_headers:
+                    yield candidate
+            elif candidate.execution_id in evidence.known_from_the_start:
+                yield candidate
+
+
+def _weigh(evidence: _Evidence, record: Record) -> None:
+    """Take what a record names out of what is unnamed."""
+    if record.value is None:
+        return
+    if isinstance(record.value, ExecutionEvent) and record.value.sequence == 1:
+        evidence.known_from_the_start.add(record.value.execution_id)
+    if record.payload is None:
+        # a log that does not show how its records lie does not show their claims either
+        evidence.shows_headers = False
+    texts = _texts_of_letter(evidence, record.value) if isinstance(record.value, DeadLetter) else _texts(record)
+    for text in texts:
+        for name in _NAME.findall(text):
+            evidence.unnamed.pop(name, None)
+
+
+def _texts(record: Record) -> Iterator[bytes]:
+    """Yield all bytes in which a record may name a file: as it lies in the log, and what is claimed by it."""
+    headers = [text for _, text in record.headers if text is not None]
+    yield from headers
+    if record.payload is not None:
+        yield record.payload
+    if isinstance(record.value, Unreadable):
+        yield record.value.payload or b""
+    elif record.payload is None or any(_NAME.search(text) for text in headers):
+        yield to_bytes(record.value)
+
+
+def _texts_of_letter(evidence: _Evidence, letter: DeadLetter) -> Iterator[bytes]:
+    """Yield all bytes in which the record of a letter may name a file; a large one is put together from its pieces first."""
+    yield letter.payload or b""
+    yield from (text or b"" for _, text in letter.headers)
+    if not letter.content:
+        return
+    pieces = evidence.pieces.setdefault((letter.topic, letter.partition, letter.offset), {})
+    pieces[letter.piece] = letter.content
+    if len(pieces) == letter.pieces:
+        del evidence.pieces[letter.topic, letter.partition, letter.offset]
+        for text in re.findall(r'"([A-Za-z0-9+/]*={0,2})"', "".join(pieces[number] for number in sorted(pieces))):
+            yield _decoded(text)
+
+
+def _decoded(text: str) -> bytes:
+    try:
+        return b64decode(text, validate=True)
+    except ValueError:
+        return b""
