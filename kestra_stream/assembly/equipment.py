@@ -24,9 +24,11 @@ from kestra_stream.queue.interface import Outgoing
 from kestra_stream.queue.serde import to_bytes
 from kestra_stream.repository.interface import Repository
 from kestra_stream.runtime.claim_check import ClaimCheck
+from kestra_stream.runtime.cleaner import Cleaner
 from kestra_stream.runtime.clock import Clock, SystemClock
 from kestra_stream.runtime.flow_table import FlowTable
 from kestra_stream.runtime.loop import Loop
+from kestra_stream.runtime.orphans import OrphanSweep
 from kestra_stream.runtime.processor import Processor
 from kestra_stream.settings import Settings
 from kestra_stream.topics import EXECUTION_INBOX
@@ -78,6 +80,15 @@ class Equipment:
         """Build the processor of projections."""
         repository = self.backend.repository
         return Indexer(repository.executions, repository.logs, repository.metrics)
+
+    def sweep(self) -> OrphanSweep:
+        """Build what finds files that nothing names any more."""
+        return OrphanSweep(self.backend.log, self.backend.storage)
+
+    def cleaner(self) -> Cleaner:
+        """Build the part that sweeps from time to time: it belongs to the executors."""
+        cleanup = self.settings.storage.cleanup
+        return Cleaner(self.sweep(), self.backend.storage, self.clock.now, cleanup.interval, cleanup.age)
 
     def worker(self, worker_id: str) -> Worker:
         """Build a worker of the group that the settings name."""

@@ -2,7 +2,7 @@
 
 | component | loops | and |
 |---|---|---|
-| executor | executor, liveness | |
+| executor | executor, liveness | the cleaner of the storage, on Kafka |
 | limiter | limiter, flow-limits | |
 | worker | | a worker |
 | standalone | all of these, and the indexer where there is a repository | a worker |
@@ -101,4 +101,7 @@ class Server:
             return {}
         if self.equipment.backend.family == "memory":
             return {"the executor": LoopGroup(tuple(self.loops.values()))}
-        return {f"the loop `{group}`": loop for group, loop in self.loops.items()}
+        parts: dict[str, Part] = {f"the loop `{group}`": loop for group, loop in self.loops.items()}
+        if self.executor is not None and self.equipment.settings.storage.cleanup.enabled:
+            parts["the cleaner"] = self.equipment.cleaner()
+        return parts

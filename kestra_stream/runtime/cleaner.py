@@ -44,8 +44,9 @@ class Cleaner:
                 logger.warning("The storage could not be swept, it is tried again: %s", error)
 
     def stop(self) -> None:
-        """End the wait; a sweep that is under way goes on to its end."""
+        """End the wait, or the sweep that is under way."""
         self._stopping.set()
+        self._sweep.stop()
 
     def look(self) -> bool:
         """Sweep if the last sweep is long enough ago; tell whether it was.

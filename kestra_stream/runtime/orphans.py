@@ -76,23 +76,33 @@ class OrphanSweep:
         self._log = log
         self._storage = storage
         self._tenants = tenants
+        self._stopped = False
+
+    def stop(self) -> None:
+        """End the sweep that is under way, and every later one, before its next deletion; from any thread."""
+        self._stopped = True
 
     def run(self, before: datetime, *, dry: bool = False) -> Swept:
         """Delete what was written before a moment and is named nowhere; with `dry` only count it.
 
         The moment must be so long ago that the result of every attempt that ended before is in the log by now.
+
+        Raises:
+            Unavailable: the storage or the log does not answer.
         """
         outputs = messages = size = 0
         candidates = self._candidates(before)
-        while some := list(islice(candidates, _AT_ONCE)):
+        while not self._stopped and (some := list(islice(candidates, _AT_ONCE))):
             for orphan in self._unnamed(some):
+                if self._stopped:
+                    break
                 outputs += orphan.execution_id is not None
                 messages += orphan.execution_id is None
                 size += orphan.size
                 if not dry:
                     self._storage.delete(orphan.tenant, orphan.uri)
         unfinished = 0
-        if not dry and isinstance(self._storage, LeavesUnfinished):
+        if not (dry or self._stopped) and isinstance(self._storage, LeavesUnfinished):
             unfinished = self._storage.remove_unfinished(before)
         return Swept(outputs, messages, unfinished, size)
 
@@ -113,6 +123,8 @@ class OrphanSweep:
         reader = self._log.reader(TOPICS)
         try:
             for records in reader.catch_up():
+                if self._stopped:
+                    return
                 for record in records:
                     _weigh(evidence, record)
         finally:

@@ -17,10 +17,11 @@ from kestra_stream.settings.sections import (
     VariableSettings,
     WorkerSettings,
 )
-from kestra_stream.settings.storage import BucketSettings, LocalStorageSettings, MinioSettings, S3Settings, StorageSettings
+from kestra_stream.settings.storage import BucketSettings, CleanupSettings, LocalStorageSettings, MinioSettings, S3Settings, StorageSettings
 
 __all__ = [
     "BucketSettings",
+    "CleanupSettings",
     "EncryptionSettings",
     "EngineSettings",
     "KafkaSettings",

@@ -48,7 +48,7 @@ class BucketSettings(Section):
     parallel_parts: int = Field(default=4, ge=1, le=64)
     ca_file: Path | None = None
     verify_tls: bool = True
-    proxy: str | None = None
+    proxy: str | None = Field(default=None, repr=False)
     connect_timeout: Duration = timedelta(seconds=5)
     read_timeout: Duration = timedelta(seconds=30)
 
@@ -92,6 +92,20 @@ class MinioSettings(BucketSettings):
     create_bucket: bool = True
 
 
+class CleanupSettings(Section):
+    """Files that nothing names any more (docs/storage.md).
+
+    Attributes:
+        enabled: whether servers look for them.
+        interval: from one sweep to the next, whichever server does it.
+        age: younger files are left alone; a result that waits longer than this to be read may lose its big values.
+    """
+
+    enabled: bool = True
+    interval: Duration = timedelta(hours=12)
+    age: Duration = timedelta(days=1)
+
+
 class StorageSettings(Section):
     """Internal storage.
 
@@ -104,4 +118,5 @@ class StorageSettings(Section):
     local: LocalStorageSettings = LocalStorageSettings()
     s3: S3Settings = S3Settings()
     minio: MinioSettings = MinioSettings()
+    cleanup: CleanupSettings = CleanupSettings()
     options: Mapping[str, Any] = Field(default_factory=dict, repr=False)
