@@ -21,11 +21,11 @@ COMPILE := uv pip compile pyproject.toml --quiet --universal --python-version 3.
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links --no-strip-extras
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
-.PHONY: help run kafka services test unit integration lint fmt coverage bench docs dist lock clean
+.PHONY: help run kafka services test unit integration lint fmt coverage bench docs publish-schemas dist lock clean
 .DELETE_ON_ERROR:
 
 help:  ## say what there is
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile
 
 run: $(VENV)/.ready  ## set up what is missing and run an example (EXAMPLE=FLOW.yaml ARGS="-i name=value")
 	@$(BIN)/kestra-stream run $(or $(EXAMPLE),$(ORDERS)) $(ARGS)
@@ -67,6 +67,11 @@ bench: $(VENV)/.ready-dev  ## measure; the results go to benchmarks/results (BEN
 docs: $(VENV)/.ready  ## write the generated pages of docs/ anew
 	$(BIN)/python docs/write_topics.py
 	$(BIN)/python docs/write_configuration.py
+	$(BIN)/python docs/write_schemas.py
+	$(BIN)/python docs/write_asyncapi.py
+
+publish-schemas: $(VENV)/.ready  ## write down the schemas of this release, which later ones must be compatible with
+	$(BIN)/python docs/write_schemas.py --publish
 
 dist: $(VENV)/.ready  ## build the wheel into dist/
 	$(BIN)/hatchling build -t wheel

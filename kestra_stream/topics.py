@@ -68,7 +68,9 @@ EXECUTOR_STATE = Topic(
     parts=EXECUTION_PARTS,
 )
 WORKER_JOB = Topic("worker_job", "job id", WorkerJob, Cleanup.DELETE, "executor, scheduler", "workers, through the WorkQueue")
-FLOW = Topic("flow", "flow uid + revision", FlowSource, Cleanup.FOREVER, "webserver", "all (global table), indexer, limiter", partitions=1)
+FLOW = Topic(
+    "flow", "flow uid + revision + who", FlowSource, Cleanup.FOREVER, "webserver", "all (global table), indexer, limiter", partitions=1
+)
 LIMITER_INBOX = Topic("limiter_inbox", "scope", LimiterInput, Cleanup.DELETE, "executor, limiter", "limiter")
 LIMITER_STATE = Topic(
     "limiter_state", "scope + part", Any, Cleanup.COMPACT, "limiter", "limiter (restore)", beside=LIMITER_INBOX, parts=SCOPE_PARTS

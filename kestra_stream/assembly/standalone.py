@@ -3,26 +3,23 @@
 import time
 
 from kestra_stream.assembly.backend import open_backend
+from kestra_stream.assembly.door import door_of
 from kestra_stream.assembly.equipment import Equipment
 from kestra_stream.assembly.server import Component, Server
 from kestra_stream.executor.processor import Executor
 from kestra_stream.indexer.processor import Indexer
 from kestra_stream.plugin.registry import Registry
 from kestra_stream.runtime.clock import Clock, SystemClock
-from kestra_stream.runtime.identity import new_id
 from kestra_stream.settings import Settings
 from kestra_stream.storage.interface import Storage
-from kestra_stream.webserver.evaluation import door_evaluation
-from kestra_stream.webserver.files import store_input_file
-from kestra_stream.webserver.services import Door, ExecutionService, FlowService
-from kestra_stream.worker.task_table import all_tasks
+from kestra_stream.webserver.services import ExecutionService, FlowService
 
 
 class Standalone:
     """All components in one process on the memory family: one thread for the processors, and the worker's own.
 
     Attributes:
-        flows, executions: the services.
+        flows, executions: the services; `door` is what they stand on.
         backend: the open backends.
     """
 
@@ -37,17 +34,7 @@ class Standalone:
         self.table = self._equipment.table
         self.services = self._equipment.services
         self.registry = self._equipment.registry
-        door = Door(
-            log=self.backend.log,
-            repository=self.backend.repository,
-            now=self.clock.now,
-            new_id=new_id,
-            flow=self.table.get,
-            tasks=lambda flow: {task.id: task for task in all_tasks(flow)},
-            evaluate=lambda flow, execution_id: door_evaluation(self.services, flow, execution_id),
-            encrypt=self.services.cipher.encrypt if settings.encryption_key else None,
-            store_file=lambda head, input_id, value: store_input_file(self.backend.storage, head, input_id, value),
-        )
+        self.door = door = door_of(self._equipment)
         self.flows = FlowService(door)
         self.executions = ExecutionService(door)
 

@@ -1,11 +1,13 @@
 """The end of a run: one JSON document for programs; what failed, the outputs and a line for people."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
+from datetime import datetime
+from typing import TypeVar
 
 import orjson
 
-from kestra_stream.assembly import Standalone
+from kestra_stream.cli.client import Client
 from kestra_stream.cli.follow.followed import Followed
 from kestra_stream.cli.follow.follower import Follower
 from kestra_stream.cli.terminal.output import json_text, write_out
@@ -14,17 +16,17 @@ from kestra_stream.cli.terminal.styled import STATE_STYLES, StyledLine, clean
 from kestra_stream.errors import Fault, Invalid, InvalidFlow, InvalidInputs
 from kestra_stream.models.document import Document, execution_document, log_document, metric_document, to_plain
 from kestra_stream.models.execution import Execution
+from kestra_stream.models.records import LogEntry, MetricEntry
 from kestra_stream.models.state import S
-from kestra_stream.repository.query import Filter, Page
 
-_ALL = Page(1, 10_000_000)
+E = TypeVar("E", LogEntry, MetricEntry)
 _MOST_REASONS = 10
 _LONGEST_OUTPUT = 2_000
 
 
-def print_document(engine: Standalone, follower: Follower, head: Execution) -> None:
+def print_document(follower: Follower, head: Execution, now: datetime) -> None:
     """Print the execution, those that it called, their log lines and metrics as one JSON document."""
-    write_out(json_text(document(engine, follower, head)))
+    write_out(json_text(document(follower, head, now)))
 
 
 def print_refusal(error: Invalid) -> None:
@@ -34,23 +36,17 @@ def print_refusal(error: Invalid) -> None:
     write_out(json_text({**nothing, "faults": [asdict(fault) for fault in faults]}))
 
 
-def document(engine: Standalone, follower: Follower, head: Execution) -> Document:
+def document(follower: Follower, head: Execution, now: datetime) -> Document:
     """Return the execution (as it was created, if nothing more is known), all others, their log lines and metrics.
 
     Of a line of retried executions it is the last one; the others are those before it, and those that were called.
     """
-    repository, now = engine.backend.repository, engine.clock.now()
     last = follower.last_of(head.id)
     ids = [last, *(one for one in follower.executions if one != last)]
-    executions = []
-    for one in ids:
-        known = repository.executions.get(one)
-        if known is not None:
-            executions.append(execution_document(known, repository.executions.task_runs(one), now))
-        elif one == last:
-            executions.append(execution_document(head, (), now))
-    logs = [entry for one in ids for entry in repository.logs.search(Filter().where("execution_id", one), _ALL).items]
-    metrics = [entry for one in ids for entry in repository.metrics.search(Filter().where("execution_id", one), _ALL).items]
+    known = [follower.executions.get(one) or Followed(head) for one in ids]
+    executions = [execution_document(one.head, one.folded.listed(), now) for one in known]
+    logs = [entry for one in ids for entry in _oldest_first(follower.lines.get(one, {}).values())]
+    metrics = [entry for one in ids for entry in _oldest_first(follower.metrics.get(one, {}).values())]
     logs.sort(key=lambda entry: entry.timestamp)
     return {
         "execution": executions[0],
@@ -60,8 +56,13 @@ def document(engine: Standalone, follower: Follower, head: Execution) -> Documen
     }
 
 
-def summary_lines(engine: Standalone, follower: Follower, created: Execution) -> list[StyledLine]:
+def _oldest_first(entries: Iterable[E]) -> list[E]:
+    return sorted(entries, key=lambda entry: (entry.timestamp, entry.id))
+
+
+def summary_lines(client: Client, created: Execution) -> list[StyledLine]:
     """Return what failed, the outputs, and how the run ended in one line."""
+    follower = client.follower
     followed = follower.executions.get(follower.last_of(created.id)) or Followed(created)
     head = followed.head
     lines: list[StyledLine] = [()]
@@ -73,7 +74,7 @@ def summary_lines(engine: Standalone, follower: Follower, created: Execution) ->
     if head.outputs:
         lines.append((("Outputs:", "bold"),))
         for name, value in head.outputs.items():
-            lines.append(((f"  {name}: ", "bold"), (clean(_shown(engine, head.tenant_id, value)), "")))
+            lines.append(((f"  {name}: ", "bold"), (clean(_shown(client, head.tenant_id, value)), "")))
     return [*lines, _last_line(follower, followed)]
 
 
@@ -115,10 +116,10 @@ def _counted(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
-def _shown(engine: Standalone, tenant: str, value: object) -> str:
+def _shown(client: Client, tenant: str, value: object) -> str:
     """Show a value in a line; a stored file by its place on this machine."""
     if isinstance(value, str):
-        text = engine.place_of(tenant, value) if value.startswith("kestra://") else value
+        text = client.place_of(tenant, value) if value.startswith("kestra://") else value
     else:
         text = orjson.dumps(to_plain(value), option=orjson.OPT_NON_STR_KEYS).decode()
     return text if len(text) <= _LONGEST_OUTPUT else f"{text[:_LONGEST_OUTPUT]}… ({len(text)} characters)"

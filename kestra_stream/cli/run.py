@@ -9,8 +9,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from kestra_stream.assembly import Standalone
-from kestra_stream.cli.follow.follower import Follower
+from kestra_stream.cli.client import Client, embedded
 from kestra_stream.cli.given import given_inputs, given_labels, given_timeout
 from kestra_stream.cli.interrupts import Interrupts
 from kestra_stream.cli.result import print_document, print_refusal, summary_lines
@@ -64,34 +63,26 @@ def _run(request: Request, interrupts: Interrupts) -> int:
     labels = given_labels(request.labels)
     flows = _flows(request.paths)
     inputs = given_inputs(flows[0], request.inputs)
-    engine = Standalone(
-        Settings(storage=StorageSettings(local=LocalStorageSettings(base_path=_writable(request.storage))), encryption=_encryption())
-    )
-    follower = Follower(engine.backend.log)
-    engine.start()
-    try:
-        saved = [engine.flows.save(_source(flow)) for flow in flows]
-        flow = engine.table.get(saved[0].tenant_id, saved[0].namespace, saved[0].id, saved[0].revision)
+    storage = StorageSettings(local=LocalStorageSettings(base_path=_writable(request.storage)))
+    with embedded(Settings(storage=storage, encryption=_encryption()), keeps=request.output == "json") as client:
+        saved = [client.flows.save(_source(flow)) for flow in flows]
+        flow = client.door.flow(saved[0].tenant_id, saved[0].namespace, saved[0].id, saved[0].revision)
         if flow is None:
             raise Invalid(f"the flow {saved[0].namespace}.{saved[0].id} could not be stored")
-        head = engine.executions.create(flow, inputs, labels)
-        return _followed(engine, follower, head, Session(engine, follower, head.id, terms, interrupts), request.output)
-    finally:
-        follower.close()
-        engine.stop(drain=0.0)
+        head = client.executions.create(flow, inputs, labels)
+        client.follower.follow(head.id)
+        return followed(client, head, Session(client, head.id, terms, interrupts), request.output)
 
 
-def _followed(engine: Standalone, follower: Follower, head: Execution, session: Session, output: str) -> int:
-    """Show an execution until its end, then what came of it."""
-    view = View(follower, head.id, engine.executor.loop_size, engine.clock.now)
+def followed(client: Client, head: Execution, session: Session, output: str) -> int:
+    """Show an execution until its end, then what came of it; return the exit code."""
+    view = View(client.follower, head.id, client.loop_size, client.now)
     with screen_for(view, output) as screen:
         code = session.run(screen)
-        for followed in follower.executions.values():
-            engine.wait_until_settled(followed.head.id, followed.sequence)
         screen.end()
-        screen.say(summary_lines(engine, follower, head))
+        screen.say(summary_lines(client, head))
     if output == "json":
-        print_document(engine, follower, head)
+        print_document(client.follower, head, client.now())
     return code
 
 

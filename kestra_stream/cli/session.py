@@ -5,10 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kestra_stream.assembly import Standalone
 from kestra_stream.cli import exit_codes
+from kestra_stream.cli.client import Client
 from kestra_stream.cli.follow.followed import Followed
-from kestra_stream.cli.follow.follower import Follower
 from kestra_stream.cli.interrupts import Interrupts
 from kestra_stream.cli.terminal.picture import execution_name
 from kestra_stream.cli.terminal.screen import Screen
@@ -43,9 +42,9 @@ class _NothingToAskError(Exception):
 class Session:
     """One run from its creation to the exit code."""
 
-    def __init__(self, engine: Standalone, follower: Follower, execution_id: str, terms: Terms, interrupts: Interrupts) -> None:
-        self._engine = engine
-        self._follower = follower
+    def __init__(self, client: Client, execution_id: str, terms: Terms, interrupts: Interrupts) -> None:
+        self._client = client
+        self._follower = client.follower
         self._id = execution_id
         self._terms = terms
         self._interrupts = interrupts
@@ -65,14 +64,14 @@ class Session:
         """
         while not self._is_over(screen):
             screen.show(self._follower.poll(_GLANCE if self._follower.is_done(self._id) and not self._follower.has_late_runs() else _LOOK))
-            self._engine.check()
+            self._client.check()
             if self._wants_to_stop():
                 if not self._kill(screen):
                     screen.show(self._follower.poll(_LOOK))
                     break
             elif self._terms.on_pause != "wait" and self._stops_at_pause(screen):
                 return exit_codes.PAUSED
-        screen.show(self._follower.poll(0))
+        screen.show(self._follower.catch_up())
         if self._timed_out:
             return exit_codes.TIMEOUT
         known = self._follower.executions.get(self._follower.last_of(self._id))
@@ -80,9 +79,9 @@ class Session:
 
     def _is_over(self, screen: Screen) -> bool:
         """Whether all has ended, executions that were started in passing and have not been heard of yet included."""
-        if not self._follower.is_done(self._id) or not self._engine.is_idle:
+        if not self._follower.is_done(self._id):
             return False
-        screen.show(self._follower.poll(0))
+        screen.show(self._follower.catch_up())
         if not self._follower.is_done(self._id):
             return False
         self._done_at = self._done_at or time.monotonic()
@@ -103,7 +102,7 @@ class Session:
             screen.say([((f"{why}: killing the execution (Ctrl-C once more leaves at once).", "magenta"),)])
         for execution_id in {self._id, *self._follower.open_executions()} - self._killed:
             self._killed.add(execution_id)
-            self._engine.executions.send(execution_id, Kill())
+            self._client.executions.send(execution_id, Kill())
         most = 1 if not self._timed_out else 0
         # an execution that is to be created in place of a retried one is not waited for
         works = self._id not in self._follower.executions or self._follower.open_executions()
@@ -114,8 +113,6 @@ class Session:
     def _stops_at_pause(self, screen: Screen) -> bool:
         """Answer pauses as asked; True when the run is to stop at one."""
         for paused in self._follower.paused():
-            if not self._engine.is_settled(paused.head.id, paused.sequence):
-                continue
             if self._terms.on_pause == "stop":
                 self._paused_at = self._paused_at or time.monotonic()
                 return not self._follower.works() or time.monotonic() >= self._paused_at + _PATIENCE
@@ -132,7 +129,7 @@ class Session:
         name = run.task_id if run is not None else paused.head.flow_id
         try:
             values = self._ask(paused, run, screen) if self._terms.on_pause == "ask" else {}
-            self._engine.executions.resume(paused.head.id, values)
+            self._client.executions.resume(paused.head.id, values)
         except (_NothingToAskError, IllegalTransition):
             return True
         except (EOFError, Invalid) as error:
@@ -146,7 +143,7 @@ class Session:
         from kestra_stream.cli.terminal.questions import ask_all  # noqa: PLC0415 - only where there is a terminal
 
         head = paused.head
-        _, pause = self._engine.executions.paused_task(head)
+        _, pause = self._client.executions.paused_task(head)
         name = run.task_id if run is not None else head.flow_id
         where = name if head.id == self._follower.last_of(self._id) else f"{execution_name(paused)} > {name}"
         with screen.pausing():
@@ -156,7 +153,7 @@ class Session:
                 keyboard.line()
                 return {}
             screen.say([((f"Paused at {where}, which asks for:", "bold cyan"),)])
-            return ask_all(pause.on_resume, lambda values: self._engine.executions.review_resume(head.id, values), keyboard, screen.say)
+            return ask_all(pause.on_resume, lambda values: self._client.executions.review_resume(head.id, values), keyboard, screen.say)
 
     def _look(self, paused: Followed, run: TaskRun | None, screen: Screen) -> None:
         """Let the run go on while a question waits; end the question with its reason."""

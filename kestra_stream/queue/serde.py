@@ -107,7 +107,8 @@ def _check_version(headers: Headers | None) -> None:
 
 
 @cache
-def _adapter(topic: Topic) -> TypeAdapter[Any]:
+def adapter_of(topic: Topic) -> TypeAdapter[Any]:
+    """Return what validates a topic's values; members of a closed union are told apart by their kind."""
     value = topic.value
     if isinstance(value, UnionType) and all("kind" in {field.name for field in fields(member)} for member in get_args(value)):
         value = Annotated[value, Field(discriminator="kind")]
@@ -139,7 +140,7 @@ def from_bytes(topic: Topic, payload: bytes) -> Any:
 
 def _read(topic: Topic, payload: bytes) -> Any:
     try:
-        return _adapter(topic).validate_json(payload, extra="ignore")
+        return adapter_of(topic).validate_json(payload, extra="ignore")
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"]))

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from kestra_stream.engine.checks import evaluate_checks
 from kestra_stream.engine.inputs import ResolvedInputs, ReviewedInputs, resolve_inputs, review_inputs
@@ -17,12 +17,24 @@ from kestra_stream.models.records import Level
 from kestra_stream.models.state import S, State
 from kestra_stream.models.task import Task
 from kestra_stream.queue.interface import Log, Outgoing
-from kestra_stream.repository.interface import Repository
-from kestra_stream.topics import EXECUTION_INBOX, FLOW
+from kestra_stream.topics import EXECUTION_INBOX
 from kestra_stream.webserver.files import check_input_file
+from kestra_stream.webserver.flow_register import FlowRegister
 
 _LOUDNESS = {"INFO": Level.INFO, "SUCCESS": Level.INFO, "WARNING": Level.WARN, "ERROR": Level.ERROR}
 Evaluate = Callable[[str, Mapping[str, Any]], Any]
+
+
+class KnownExecutions(Protocol):
+    """What is known of executions."""
+
+    def get(self, execution_id: str) -> Execution | None:
+        """The head of an execution; None for one that nothing is known of."""
+        ...
+
+    def task_runs(self, execution_id: str) -> Sequence[TaskRun]:
+        """Task runs in the order in which they came to be."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +42,8 @@ class Door:
     """What the services stand on.
 
     Attributes:
+        register: where flows are saved.
+        executions: what is known of executions: a repository, or what was read from the log.
         flow: finds a flow by tenant, namespace, id and revision (0: the newest).
         tasks: all tasks of a flow by id.
         evaluate: renders an input's expression, with IO, for a flow and an execution id that is to be.
@@ -37,7 +51,8 @@ class Door:
     """
 
     log: Log
-    repository: Repository
+    register: FlowRegister
+    executions: KnownExecutions
     now: Callable[[], datetime]
     new_id: Callable[[], str]
     flow: Callable[[str, str, str, int], Flow | None]
@@ -55,9 +70,7 @@ class FlowService:
 
     def save(self, source: FlowSource) -> FlowSource:
         """Store a flow and tell everybody; an unchanged source makes no new revision."""
-        saved = self._door.repository.flows.save(source)
-        self._door.log.send((Outgoing(FLOW, flow_key(saved), saved),))
-        return saved
+        return self._door.register.save(source)
 
     def delete(self, tenant: str, namespace: str, flow_id: str) -> FlowSource:
         """Delete a flow; its executions go on.
@@ -65,17 +78,10 @@ class FlowService:
         Raises:
             NotFound: there is no such flow.
         """
-        gone = self._door.repository.flows.delete(tenant, namespace, flow_id)
+        gone = self._door.register.delete(tenant, namespace, flow_id)
         if gone is None:
             raise NotFound(f"flow `{namespace}.{flow_id}` does not exist")
-        self._door.log.send((Outgoing(FLOW, flow_key(gone), gone),))
         return gone
-
-
-def flow_key(source: FlowSource) -> str:
-    """Key of a flow's revision on its topic; parts are length-prefixed, so no two revisions share one."""
-    parts = (source.tenant_id, source.namespace, source.id, str(source.revision))
-    return "/".join(f"{len(part)}.{part}" for part in parts)
 
 
 class ExecutionService:
@@ -170,7 +176,7 @@ class ExecutionService:
 
     def paused_task(self, head: Execution) -> tuple[TaskRun | None, Pause | None]:
         """Find the first paused task run of an execution and what its task asks for."""
-        runs = self._door.repository.executions.task_runs(head.id)
+        runs = self._door.executions.task_runs(head.id)
         run = next((run for run in runs if run.state.current is S.PAUSED), None)
         if run is None:
             return None, None
@@ -206,7 +212,7 @@ class ExecutionService:
         self._door.log.send((Outgoing(EXECUTION_INBOX, execution_id, message),))
 
     def _head(self, execution_id: str) -> Execution:
-        head = self._door.repository.executions.get(execution_id)
+        head = self._door.executions.get(execution_id)
         if head is None:
             raise NotFound(f"execution {execution_id} does not exist")
         return head

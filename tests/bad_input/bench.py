@@ -128,7 +128,7 @@ class Bench:
                 break
             assert clock.monotonic() < until, f"not finished: {self.story(execution_id)}"
         known = self.follower.executions[execution_id]
-        self.engine.wait_until_settled(execution_id, known.sequence)
+        self.engine.wait_until_settled(execution_id, known.folded.sequence)
         self.lines += self.follower.poll(0)
         return self.story(execution_id)
 

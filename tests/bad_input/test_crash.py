@@ -8,6 +8,7 @@ from threading import Event, current_thread
 import pytest
 
 from kestra_stream.assembly import Standalone
+from kestra_stream.cli.client import client_of
 from kestra_stream.cli.follow.follower import Follower
 from kestra_stream.cli.interrupts import Interrupts
 from kestra_stream.cli.session import Session, Terms
@@ -52,7 +53,7 @@ def test_a_crash_of_a_loop_ends_the_wait_of_the_command_line(engine: Standalone)
     assert isinstance(engine.clock, BrokenClock)
     engine.clock.is_broken.set()
     execution = engine.executions.create(flow)
-    session = Session(engine, follower, execution.id, Terms("wait", 60), Interrupts())
+    session = Session(client_of(engine, follower), execution.id, Terms("wait", 60), Interrupts())
     with pytest.raises(Crashed, match="the executor has crashed: OSError: no clock"):
         session.run(Silent())
     follower.close()

@@ -22,6 +22,7 @@ from kestra_stream.storage.local import LocalStorage
 from kestra_stream.testing.driver import Driver, Mischief, Story
 from kestra_stream.webserver.evaluation import door_evaluation
 from kestra_stream.webserver.files import store_input_file
+from kestra_stream.webserver.flow_register import StoredFlows
 from kestra_stream.webserver.services import Door, ExecutionService
 from kestra_stream.worker.task_table import all_tasks
 
@@ -70,7 +71,8 @@ class Stage:
         return ExecutionService(
             Door(
                 log=self.driver.log,
-                repository=self.driver.repository,
+                register=StoredFlows(self.driver.repository.flows, self.driver.log),
+                executions=self.driver.repository.executions,
                 now=self.driver.clock.now,
                 new_id=lambda: f"execution{next(ids)}",
                 flow=self.driver.find_flow,

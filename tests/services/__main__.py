@@ -14,7 +14,7 @@ import typer
 
 from tests.services import install
 from tests.services.errors import ServiceError
-from tests.services.kafka import KafkaCluster
+from tests.services.kafka import KafkaCluster, fast_jvm
 from tests.services.places import HOME, Place
 from tests.services.ports import is_free
 from tests.services.s3 import S3, S3Server
@@ -46,7 +46,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False)
 @app.command(name="install")
 def install_all() -> None:
     """Install what is missing."""
-    install.kafka()
+    fast_jvm()
     install.versitygw()
 
 

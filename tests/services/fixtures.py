@@ -34,7 +34,7 @@ class Run:
 
     def __init__(self, directory: Path | None = None) -> None:
         """Hold the services of a run that another process has begun, or begin one when it is first needed."""
-        self._directory = directory
+        self.begun = directory  # the directory that all processes of the run know, once there is one
         self._lifeline: Lifeline | None = None
         if directory is not None:
             self._lifeline = Lifeline(directory / "alive")
@@ -42,10 +42,10 @@ class Run:
     @property
     def directory(self) -> Path:
         """Return the directory that all processes of the run know."""
-        if self._directory is None:
-            self._directory = new_run("tests")
-            self._lifeline = Lifeline(self._directory / "alive")
-        return self._directory
+        if self.begun is None:
+            self.begun = new_run("tests")
+            self._lifeline = Lifeline(self.begun / "alive")
+        return self.begun
 
     @property
     def place(self) -> Place:

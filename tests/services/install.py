@@ -71,11 +71,21 @@ def java() -> str:
     home = os.environ.get("JAVA_HOME")
     remedy = f"a Java of {OLDEST_JAVA} or newer (Debian, Ubuntu: apt install openjdk-17-jre-headless; macOS: brew install openjdk)"
     found = str(Path(home) / "bin" / "java") if home else tool("java", remedy, ANOTHER_KAFKA)
-    said = subprocess.run([found, "-version"], capture_output=True, text=True, check=False).stderr
+    said = _said(found)
     version = re.search(r'version "(\d+)', said)
     if version is None or int(version[1]) < OLDEST_JAVA:
         raise ServiceError(f"{found} is too old or no Java at all ({said.strip()}). Install {remedy}, {ANOTHER_KAFKA}.")
     return found
+
+
+def java_version() -> str:
+    """Return what the java to run a broker with says of itself."""
+    return _said(java())
+
+
+@cache
+def _said(java: str) -> str:
+    return subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
 
 
 def tool(name: str, remedy: str, instead: str) -> str:

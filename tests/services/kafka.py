@@ -1,12 +1,15 @@
 """Kafka brokers of one's own: started in a moment on free ports, with any properties, and put through everything that can happen to one."""
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import ScramCredentialInfo, ScramMechanism, UserScramCredentialUpsertion
 
+from tests.services import install
 from tests.services.broker import Broker
 from tests.services.kafka_node import KafkaNode
 from tests.services.places import Lifeline, Place
@@ -18,6 +21,19 @@ from tests.services.security import Security
 JVM = ("-Xms64m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 READY_WITHIN = 100.0  # a moment, but on a machine that is busy with everything else
 OPEN = Security()
+
+
+def fast_jvm() -> Sequence[str]:
+    """Return options of Java with which a broker starts fast, with an archive of its classes that a first start of it has made."""
+    pin = hashlib.sha256(f"{install.java_version()} {JVM}".encode()).hexdigest()[:12]
+    archive = install.installed(f"{install.kafka().name}-classes-{pin}", _archive_classes) / "kafka.jsa"
+    return (*JVM, f"-XX:SharedArchiveFile={archive}") if archive.exists() else JVM
+
+
+def _archive_classes(target: Path) -> None:
+    with KafkaCluster(jvm=(*JVM, f"-XX:ArchiveClassesAtExit={target / 'kafka.jsa'}")) as cluster:
+        cluster.broker.create_topic("classes")
+        cluster.processes[0].stop(patience=300)
 
 
 class KafkaCluster:
@@ -34,7 +50,7 @@ class KafkaCluster:
         place: Place | None = None,
         port: int | None = None,
         security: Security = OPEN,
-        jvm: Sequence[str] = JVM,
+        jvm: Sequence[str] | None = None,
     ) -> None:
         """Choose ports and write the configuration.
 
@@ -44,7 +60,7 @@ class KafkaCluster:
             place: where it lives; without one in a new directory, for as long as this object is held.
             port: where clients reach the first broker; a free one when it is left out.
             security: what clients have to show.
-            jvm: options of Java.
+            jvm: options of Java; without them it starts fast and stays small.
         """
         self.place = place or Place.new("kafka")
         self._security = security
@@ -52,7 +68,8 @@ class KafkaCluster:
         self._ports = Ports(3 * brokers)
         numbers = iter([port, *self._ports.numbers] if port else self._ports.numbers)
         own = [(next(numbers), next(numbers), next(numbers)) for _ in range(brokers)]
-        self._nodes = {number: KafkaNode(number, ports, self.place, jvm) for number, ports in enumerate(own, start=1)}
+        options = fast_jvm() if jvm is None else jvm
+        self._nodes = {number: KafkaNode(number, ports, self.place, options) for number, ports in enumerate(own, start=1)}
         for node in self._nodes.values():
             node.configure(self._shared(properties or {}))
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from kestra_stream.cli.follow.crowd import Crowd
 from kestra_stream.models.execution import Execution, TaskRun
 from kestra_stream.models.execution_event import ExecutionEvent
+from kestra_stream.models.folded import FoldedExecution
 from kestra_stream.models.state import S
 
 _WAITING = frozenset({S.PAUSED, S.RETRYING})
@@ -39,42 +40,57 @@ class Branch:
             self.rounds.remove(key)
 
 
-@dataclass(slots=True)
 class Followed:
     """One execution as far as it has been told.
 
     Attributes:
-        head: the execution itself.
+        folded: what the events tell.
         runs: its task runs by id.
         branches: what is below each run; under None, the root.
         most: how many rounds (or executions) a run was seen to want.
     """
 
-    head: Execution
-    runs: dict[str, TaskRun] = field(default_factory=dict)
-    branches: dict[str | None, Branch] = field(default_factory=dict)
-    open: dict[str, None] = field(default_factory=dict)
-    most: dict[str, int] = field(default_factory=dict)
-    sequence: int = 0
-    finished: bool = False
+    def __init__(self, head: Execution) -> None:
+        self.folded = FoldedExecution()
+        self.runs: dict[str, TaskRun] = {}
+        self.branches: dict[str | None, Branch] = {}
+        self.open: dict[str, None] = {}
+        self.most: dict[str, int] = {}
+        self._created = head
+
+    @property
+    def head(self) -> Execution:
+        """The execution itself; as it was created, if nothing more is known."""
+        return self.folded.head or self._created
+
+    @property
+    def finished(self) -> bool:
+        """Whether it has ended, `afterExecution` included."""
+        return self.folded.is_finished
 
     def take(self, event: ExecutionEvent) -> None:
         """Fold an event in."""
-        self.head = event.execution or self.head
-        self.sequence = max(self.sequence, event.sequence)
-        self.finished = self.finished or event.finished
-        for run in event.task_runs:
-            self.runs[run.id] = run
-            self.branches.setdefault(run.parent_id, Branch()).put(run)
-            if run.state.is_terminal:
-                self.open.pop(run.id, None)
-            else:
-                self.open[run.id] = None
-        for run_id in event.removed:
-            gone = self.runs.pop(run_id, None)
-            if gone is not None:
-                self.branches[gone.parent_id].remove(gone)
-                self.open.pop(run_id, None)
+        self.folded.fold(event)
+        for run_id in (*(run.id for run in event.task_runs), *event.removed):
+            run = self.folded.run(run_id)
+            if run is None:
+                self._remove(run_id)
+            elif run is not self.runs.get(run_id):
+                self._put(run)
+
+    def _put(self, run: TaskRun) -> None:
+        self.runs[run.id] = run
+        self.branches.setdefault(run.parent_id, Branch()).put(run)
+        if run.state.is_terminal:
+            self.open.pop(run.id, None)
+        else:
+            self.open[run.id] = None
+
+    def _remove(self, run_id: str) -> None:
+        gone = self.runs.pop(run_id, None)
+        if gone is not None:
+            self.branches[gone.parent_id].remove(gone)
+            self.open.pop(run_id, None)
 
     def paused_runs(self) -> Iterator[TaskRun]:
         """Runs that wait for somebody."""

@@ -1,50 +1,90 @@
 """Follower: events and log lines in, what is known of a family of executions so far out."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from kestra_stream.cli.follow.crowd import Crowd
+from kestra_stream.cli.follow.family import Family, Message
 from kestra_stream.cli.follow.followed import Followed
 from kestra_stream.models.execution import TaskRun
 from kestra_stream.models.execution_event import ExecutionEvent
-from kestra_stream.models.records import Level, LogEntry
+from kestra_stream.models.records import Level, LogEntry, MetricEntry
 from kestra_stream.models.state import S
-from kestra_stream.queue.interface import EPHEMERAL, Log
-from kestra_stream.topics import EXECUTION_EVENT, LOG
+from kestra_stream.queue.interface import Log, Record, Start
+from kestra_stream.topics import EXECUTION_EVENT, LOG, METRIC
 
 _LONGEST_REASON = 300
+_MOST = 2_000
 
 
 class Follower:
-    """Follows one execution and all that it calls.
+    """Follows executions and all that they call, from the moment when it is made; all that there are, until it is told which.
+
+    Args:
+        keeps: whether log lines and metrics are kept.
 
     Attributes:
         executions: what is known, by execution id.
         calls: the executions that a task run has called, by the id of the run; an event of theirs may come before the caller's.
         reasons: the last ERROR line of each task run (or, by its id, of an execution).
+        lines, metrics: what was kept, by execution id and id.
     """
 
-    def __init__(self, log: Log) -> None:
-        self._consumer = log.consumer(f"{EPHEMERAL}follower", (EXECUTION_EVENT, LOG))
+    def __init__(self, log: Log, *, keeps: bool = False) -> None:
+        self._keeps = keeps
+        self._reader = log.reader((EXECUTION_EVENT, LOG, METRIC) if keeps else (EXECUTION_EVENT, LOG), Start.NEWEST)
+        self._family: Family | None = None
         self.executions: dict[str, Followed] = {}
         self.calls: dict[str, Crowd[str]] = {}
         self.reasons: dict[str, str] = {}
+        self.lines: dict[str, dict[str, LogEntry]] = {}
+        self.metrics: dict[str, dict[str, MetricEntry]] = {}
         self._successors: dict[str, str] = {}
         self._awaited: dict[str, None] = {}
         self._waiting: dict[str, None] = {}
         self._paused: dict[str, None] = {}
         self._overtaken: dict[str, None] = {}
 
+    def follow(self, execution_id: str) -> None:
+        """Follow this execution, and from now on only those that were named."""
+        self._family = self._family or Family()
+        self._take_all(self._family.follow(execution_id))
+
+    def begin_with(self, events: Iterable[ExecutionEvent]) -> None:
+        """Take in what happened before."""
+        for event in events:
+            self._take(event)
+
     def poll(self, timeout: float) -> list[LogEntry]:
         """Take in what has happened; return the new log lines."""
+        return self._sifted(self._reader.poll(_MOST, timeout))
+
+    def catch_up(self) -> list[LogEntry]:
+        """Take in all that has happened until now; return the new log lines."""
+        return [line for records in self._reader.catch_up() for line in self._sifted(records)]
+
+    def _sifted(self, records: Sequence[Record]) -> list[LogEntry]:
+        messages = [record.value for record in records if isinstance(record.value, ExecutionEvent | LogEntry | MetricEntry)]
+        if self._family is None:
+            return self._take_all(messages)
+        return self._take_all(message for told in messages for message in self._family.sift(told))
+
+    def _take_all(self, messages: Iterable[Message]) -> list[LogEntry]:
         lines: list[LogEntry] = []
-        for record in self._consumer.poll(2000, timeout):
-            if record.topic == LOG.name:
-                lines.append(record.value)
-                if record.value.level is Level.ERROR:
-                    self.reasons[record.value.task_run_id or record.value.execution_id] = record.value.message[:_LONGEST_REASON]
-            else:
-                self._take(record.value)
+        for message in messages:
+            if isinstance(message, ExecutionEvent):
+                self._take(message)
+            elif isinstance(message, LogEntry):
+                lines.append(message)
+                self._take_line(message)
+            elif self._keeps:
+                self.metrics.setdefault(message.execution_id, {}).setdefault(message.id, message)
         return lines
+
+    def _take_line(self, line: LogEntry) -> None:
+        if line.level is Level.ERROR:
+            self.reasons[line.task_run_id or line.execution_id] = line.message[:_LONGEST_REASON]
+        if self._keeps:
+            self.lines.setdefault(line.execution_id, {}).setdefault(line.id, line)
 
     def _take(self, event: ExecutionEvent) -> None:
         known = self.executions.get(event.execution_id)
@@ -111,7 +151,7 @@ class Follower:
 
     def close(self) -> None:
         """Stop."""
-        self._consumer.close()
+        self._reader.close()
 
 
 def calling_run(known: Followed) -> str:

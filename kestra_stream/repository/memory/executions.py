@@ -7,8 +7,8 @@ from threading import Lock
 from kestra_stream.errors import Invalid
 from kestra_stream.models.execution import Execution, TaskRun
 from kestra_stream.models.execution_event import ExecutionEvent
+from kestra_stream.models.folded import FoldedExecution
 from kestra_stream.repository.fields import execution_field, operand, trigger_execution_id
-from kestra_stream.repository.memory.folded import FoldedRuns
 from kestra_stream.repository.memory.forgotten import Forgotten
 from kestra_stream.repository.memory.search import check_page, matching, page_of
 from kestra_stream.repository.query import Condition, Filter, Operator, Page, Slice, Sort
@@ -39,7 +39,7 @@ class MemoryExecutions:
         self._evicted = evicted
         self._lock = Lock()
         self._heads: dict[str, Execution] = {}
-        self._runs: dict[str, FoldedRuns] = {}
+        self._runs: dict[str, FoldedExecution] = {}
         self._indexes: dict[str, _Index] = {name: {} for name in _INDEXED}
         self._ended: deque[str] = deque()
         self._forgotten = Forgotten()
@@ -97,16 +97,14 @@ class MemoryExecutions:
     def _fold(self, event: ExecutionEvent) -> None:
         runs = self._runs.get(event.execution_id)
         if runs is None:
-            runs = self._runs[event.execution_id] = FoldedRuns()
+            runs = self._runs[event.execution_id] = FoldedExecution()
+        before, finished_at = runs.head, runs.finished_at
         runs.fold(event)
-        if event.execution is not None and event.sequence > runs.head_at:
-            runs.head_at = event.sequence
-            self._index(self._heads.get(event.execution_id), event.execution)
-            self._heads[event.execution_id] = event.execution
-        if event.finished and event.sequence > runs.finished_at:
-            runs.finished_at = event.sequence
-            if self._limit is not None:
-                self._ended.append(event.execution_id)
+        if runs.head is not None and runs.head is not before:
+            self._index(before, runs.head)
+            self._heads[event.execution_id] = runs.head
+        if runs.finished_at > finished_at and self._limit is not None:
+            self._ended.append(event.execution_id)
 
     def _index(self, old: Execution | None, new: Execution | None) -> None:
         """Move an execution to where its new head belongs; None is no head."""

@@ -1,11 +1,11 @@
-"""The task runs of one execution, folded from its events in whatever order they come."""
+"""One execution, folded from its events in whatever order they come: what the repository, followers and time travel know."""
 
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import islice
 from typing import NamedTuple
 
-from kestra_stream.models.execution import TaskRun
+from kestra_stream.models.execution import Execution, TaskRun
 from kestra_stream.models.execution_event import ExecutionEvent
 
 _POSITIONS = 32
@@ -29,33 +29,57 @@ class _Removed(NamedTuple):
     created: datetime | None
 
 
-class FoldedRuns:
-    """Task runs by id. One event costs what it changes; the order in which the runs came to be is kept.
+class FoldedExecution:
+    """The head and the task runs by id. One event costs what it changes; the order in which the runs came to be is kept.
 
     A run that comes again after its removal has another date of creation; with it begins another birth.
+
+    Attributes:
+        head: the head that the event of the highest sequence told; None as long as none has.
+        sequence: the highest number of an event.
+        finished_at: number of the last event that told of the end; 0 for none.
     """
 
-    __slots__ = ("_in_order", "_known", "_last_birth", "_removed", "finished_at", "head_at", "sequence")
+    __slots__ = ("_head_at", "_in_order", "_known", "_last_birth", "_open_at", "_removed", "finished_at", "head", "sequence")
 
     def __init__(self) -> None:
+        self.head: Execution | None = None
         self.sequence = 0
-        self.head_at = 0
         self.finished_at = 0
+        self._head_at = 0
+        self._open_at = 0
         self._known: dict[str, _Known] = {}
         self._removed: dict[str, _Removed] = {}
         self._last_birth = 0
         self._in_order = True
 
+    @property
+    def is_finished(self) -> bool:
+        """Whether it has ended, `afterExecution` included, and was not brought back to life since."""
+        return self.finished_at > self._open_at
+
     def fold(self, event: ExecutionEvent) -> None:
-        """Take in the runs that an event changes and removes."""
+        """Take in what an event changes."""
         sequence = event.sequence
         self.sequence = max(self.sequence, sequence)
+        if event.execution is not None:
+            if sequence > self._head_at:
+                self.head, self._head_at = event.execution, sequence
+            if sequence > self._open_at and not event.execution.state.is_terminal:
+                self._open_at = sequence
+        if event.finished:
+            self.finished_at = max(self.finished_at, sequence)
         birth = sequence << _POSITIONS
         for run in event.task_runs:
             self._tell(run, sequence, birth)
             birth += 1
         for run_id in event.removed:
             self._remove(run_id, sequence)
+
+    def run(self, run_id: str) -> TaskRun | None:
+        """Return a run as it is now."""
+        known = self._known.get(run_id)
+        return None if known is None else known.run
 
     def listed(self, start: int = 0, stop: int | None = None) -> Sequence[TaskRun]:
         """Return runs in the order in which they came to be."""
