@@ -63,7 +63,7 @@ class KafkaCluster:
             jvm: options of Java; without them it starts fast and stays small.
         """
         self.place = place or Place.new("kafka")
-        self._security = security
+        self.security = security
         self._lifeline = Lifeline(self.place.lifeline)
         self._ports = Ports(3 * brokers)
         numbers = iter([port, *self._ports.numbers] if port else self._ports.numbers)
@@ -83,8 +83,8 @@ class KafkaCluster:
             "controller.quorum.voters": voters,
             "controller.listener.names": "CONTROLLER",
             "inter.broker.listener.name": "INTERNAL",
-            "listener.security.protocol.map": f"CONTROLLER:PLAINTEXT,INTERNAL:PLAINTEXT,CLIENT:{self._security.protocol}",
-            **self._security.of_broker("CLIENT", self.place.directory),
+            "listener.security.protocol.map": f"CONTROLLER:PLAINTEXT,INTERNAL:PLAINTEXT,CLIENT:{self.security.protocol}",
+            **self.security.of_broker("CLIENT", self.place.directory),
             "auto.create.topics.enable": "false",
             "default.replication.factor": copies,
             "min.insync.replicas": in_sync,
@@ -106,7 +106,7 @@ class KafkaCluster:
     @property
     def broker(self) -> Broker:
         """How clients reach the cluster, with what its security asks for."""
-        return Broker({"bootstrap.servers": _joined(self._nodes.values()), **self._security.of_client(self.place.directory)})
+        return Broker({"bootstrap.servers": _joined(self._nodes.values()), **self.security.of_client(self.place.directory)})
 
     @property
     def administrator(self) -> Broker:
@@ -130,9 +130,10 @@ class KafkaCluster:
             each.start()
         for each in started:
             each.process.ready(each.serves, READY_WITHIN)
-        if started:
-            self.wait_for(sum(process.is_alive for process in self.processes))
-            self._let_in()
+        alive = sum(process.is_alive for process in self.processes)
+        for each in started:
+            each.process.ready(lambda: self._counted() == alive, READY_WITHIN)
+        self._let_in()
         return self
 
     def wait_for(self, brokers: int, patience: float = READY_WITHIN) -> None:
@@ -141,10 +142,10 @@ class KafkaCluster:
 
     def _let_in(self) -> None:
         """Tell the cluster the user; only SCRAM keeps users there."""
-        mechanism = (self._security.mechanism or "").replace("-", "_")
+        mechanism = (self.security.mechanism or "").replace("-", "_")
         if mechanism.startswith("SCRAM"):
             credential = ScramCredentialInfo(ScramMechanism[mechanism], 4096)
-            user = UserScramCredentialUpsertion(self._security.user, credential, self._security.password.encode())
+            user = UserScramCredentialUpsertion(self.security.user, credential, self.security.password.encode())
             admin = self.administrator.admin()
             for done in admin.alter_user_scram_credentials([user]).values():
                 done.result(READY_WITHIN)

@@ -28,7 +28,7 @@ class KafkaNode:
     def __init__(self, number: int, ports: Sequence[int], place: Place, jvm: Sequence[str]) -> None:
         """Take three ports; the data, the configuration and the log lie in `place`."""
         self.number = number
-        self._port = ports[0]
+        self._internal_port = ports[1]
         self.address, self.internal, controller = (f"127.0.0.1:{port}" for port in ports)
         self.voter = f"{number}@{controller}"
         self._configuration = place.directory / f"kafka-{number}.properties"
@@ -55,8 +55,8 @@ class KafkaNode:
         self.process.start()
 
     def serves(self) -> bool:
-        """Tell whether clients can connect."""
-        return accepts(self._port)
+        """Tell whether it takes connections: on the port that nobody else can have."""
+        return accepts(self._internal_port)
 
 
 def _escaped(value: str) -> str:

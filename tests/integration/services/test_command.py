@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-import yaml
 
+from kestra_stream.settings.loading import load_settings
 from tests.architecture.source_tree import ROOT
 from tests.integration.services.records import read, write
 from tests.services.broker import Broker
@@ -58,11 +58,14 @@ def test_it_tells_where_everything_is_and_keeps_the_data(ports: list[int], tmp_p
     with running(ports, data) as told:
         assert broker.bootstrap_servers in told
         assert f"-c {Path(told.partition(' -c ')[2].splitlines()[0])}" in told
-        settings = yaml.safe_load((data / "kestra.yaml").read_text(encoding="utf-8"))["kestra"]
-        assert settings["kafka"]["client"]["properties"] == {"bootstrap.servers": broker.bootstrap_servers}
-        minio = settings["storage"]["minio"]
-        s3 = S3(f"http://{minio['endpoint']}:{minio['port']}", minio["access-key"], minio["secret-key"])
-        assert s3.client().bucket_exists(minio["bucket"])
+        settings = load_settings(data / "kestra.yaml", {})
+        assert settings.queue.type == "kafka"
+        assert settings.kafka.client.properties == {"bootstrap.servers": broker.bootstrap_servers}
+        minio = settings.storage.minio
+        assert minio.access_key is not None
+        assert minio.secret_key is not None
+        s3 = S3(f"http://{minio.endpoint}:{minio.port}", minio.access_key.get_secret_value(), minio.secret_key.get_secret_value())
+        assert s3.client().bucket_exists(str(minio.bucket))
         write(broker, broker.create_topic("words"), "a")
     with running(ports, data):
         assert read(broker, "words", 1) == ["a"]
