@@ -93,8 +93,9 @@ class ServiceProcess:
         self._wait(20)
 
     def pause(self) -> None:
-        """Freeze it (SIGSTOP)."""
+        """Freeze it (SIGSTOP); when this returns, no thread of it runs any more."""
         self._signal(signal.SIGSTOP)
+        wait_until(lambda: not self.is_alive or self._is_frozen(), 20, f"{self.name} is frozen")
 
     def resume(self) -> None:
         """Let a frozen one go on (SIGCONT)."""
@@ -108,6 +109,16 @@ class ServiceProcess:
         """Return the end of the log, with its place."""
         lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines() if self.log.exists() else []
         return "\n".join([f"Its log, {self.log}, ends:", *lines[-SHOWN_LINES:]])
+
+    def _is_frozen(self) -> bool:
+        threads = Path(f"/proc/{self.id}/task")
+        if not threads.exists():
+            return self._process is not None and self._process.status() == psutil.STATUS_STOPPED
+        try:
+            states = [(thread / "stat").read_text(encoding="utf-8").rpartition(") ")[2][0] for thread in threads.iterdir()]
+        except FileNotFoundError:
+            return False
+        return set(states) <= {"T", "t"}
 
     def _signal(self, number: signal.Signals) -> None:
         if self._process is not None:
