@@ -5,5 +5,17 @@ from kestra_stream.assembly.door import door_of
 from kestra_stream.assembly.equipment import Equipment
 from kestra_stream.assembly.server import Component, Server
 from kestra_stream.assembly.standalone import Standalone
+from kestra_stream.assembly.watch import Watch
 
-__all__ = ["Backend", "Component", "Equipment", "Server", "Standalone", "door_of", "memory_backend", "open_backend", "open_storage"]
+__all__ = [
+    "Backend",
+    "Component",
+    "Equipment",
+    "Server",
+    "Standalone",
+    "Watch",
+    "door_of",
+    "memory_backend",
+    "open_backend",
+    "open_storage",
+]

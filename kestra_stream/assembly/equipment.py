@@ -28,6 +28,7 @@ from kestra_stream.runtime.cleaner import Cleaner
 from kestra_stream.runtime.clock import Clock, SystemClock
 from kestra_stream.runtime.flow_table import FlowTable
 from kestra_stream.runtime.loop import Loop
+from kestra_stream.runtime.metrics import Metrics
 from kestra_stream.runtime.orphans import OrphanSweep
 from kestra_stream.runtime.processor import Processor
 from kestra_stream.settings import Settings
@@ -42,6 +43,7 @@ class Equipment:
     Attributes:
         table: all flows.
         services: what attempts share.
+        metrics: the figures of the process.
     """
 
     def __init__(self, settings: Settings, backend: Backend, clock: Clock | None = None, registry: Registry | None = None) -> None:
@@ -51,6 +53,7 @@ class Equipment:
         self.registry = registry or default_registry()
         self.table = FlowTable(backend.log, self.parse)
         self.services = worker_services(settings, backend, self.clock, self._command)
+        self.metrics = Metrics()
         self._defaults = [default.model_dump() for default in settings.plugins.defaults]
 
     def parse(self, source: FlowSource) -> Flow:
@@ -74,7 +77,7 @@ class Equipment:
 
     def flow_limits(self) -> FlowLimits:
         """Build the processor that tells of limits: it belongs to the limiters, whose inbox it tells."""
-        return FlowLimits(self.parse)
+        return FlowLimits(self.table.get)
 
     def indexer(self) -> Indexer:
         """Build the processor of projections."""
@@ -105,7 +108,7 @@ class Equipment:
 
     def loop(self, processor: Processor) -> Loop:
         """Let a processor join its group."""
-        return Loop(processor, self.backend.log, self.clock, lambda record: to_bytes(record.value))
+        return Loop(processor, self.backend.log, self.clock, lambda record: to_bytes(record.value), self.metrics)
 
     def _command(self, execution_id: str, message: Any) -> None:
         self.backend.log.send((Outgoing(EXECUTION_INBOX, execution_id, message),))

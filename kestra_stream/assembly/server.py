@@ -11,6 +11,7 @@ Loops of the memory family take turns in one thread; on Kafka each has a thread 
 """
 
 import gc
+import logging
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 
@@ -21,6 +22,8 @@ from kestra_stream.runtime.lifecycle import Crashed, Lifecycle, Part
 from kestra_stream.runtime.loop import Loop, LoopGroup
 from kestra_stream.runtime.processor import Processor
 from kestra_stream.worker.processor import Worker
+
+logger = logging.getLogger(__name__)
 
 # Live executions are trees without cycles that reference counts free: see docs/decisions/0004-the-garbage-collector.md.
 _COLLECTOR = (200_000, 500, 1_000)
@@ -43,6 +46,7 @@ class Server:
         loops: by the group that each belongs to.
         executor: the processor of executions, None in a process without one.
         worker: None in a process without one.
+        is_draining: it was told to stop.
     """
 
     def __init__(self, component: Component, equipment: Equipment) -> None:
@@ -56,6 +60,7 @@ class Server:
             self.worker = equipment.worker(self.id)
         self._lifecycle = Lifecycle(self._parts())
         self._collector = gc.get_threshold()
+        self.is_draining = False
 
     def start(self) -> None:
         """Begin to work."""
@@ -67,11 +72,19 @@ class Server:
 
     def stop(self, drain: float = 5.0) -> None:
         """End the work: running attempts get `drain` seconds, then every loop ends after its present step."""
+        self.is_draining = True
         if self.worker is not None:
             self.worker.stop(drain)
-        self._lifecycle.stop()
+        late = self._lifecycle.stop()
+        if late:
+            logger.warning("%s did not end in time; what was not committed is done again elsewhere", " and ".join(late))
         gc.set_threshold(*self._collector)
         self.equipment.backend.log.close()
+
+    def hurry(self) -> None:
+        """Let running attempts end at once, while `stop` waits for them."""
+        if self.worker is not None:
+            self.worker.hurry()
 
     def check(self) -> None:
         """Tell of a crash, after which nothing more would ever happen.

@@ -13,12 +13,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from threading import Event
+from threading import Event, Thread
 from types import FrameType
 
-from kestra_stream.assembly import Component, Equipment, Server, open_backend
+from kestra_stream.assembly import Component, Equipment, Server, Watch, open_backend
 from kestra_stream.cli.exit_codes import OK
 from kestra_stream.runtime.clock import SystemClock
+from kestra_stream.runtime.lifecycle import Crashed
 from kestra_stream.settings import Settings, load_settings
 
 logger = logging.getLogger("kestra_stream.server")
@@ -71,12 +72,31 @@ def serve(component: str, config: Path | None, wishes: Wishes, environ: Mapping[
     stops.listen()
     clock = SystemClock()
     server = Server(Component(component), Equipment(settings, open_backend(settings, clock), clock))
+    management = Watch(server).listen()
     server.start()
-    family = server.equipment.backend.family
-    logger.info("kestra-stream %s: %s %s on %s", version("kestra-stream"), component, server.id, family)
+    name = f"kestra-stream {version('kestra-stream')}"
+    logger.info("%s: %s %s on %s, management port %d", name, component, server.id, server.equipment.backend.family, management.port)
+    try:
+        _work(server, stops, settings.server.termination_grace_period.total_seconds())
+    finally:
+        management.close()
+    logger.info("%s %s has ended", component, server.id)
+    return OK
+
+
+def _work(server: Server, stops: Stops, grace: float) -> None:
+    """Wait for a signal or a crash; then stop, at once after a crash or a second signal."""
     try:
         while not stops.asked.wait(_LOOK):
             server.check()
-    finally:
-        server.stop(settings.server.termination_grace_period.total_seconds())
-    return OK
+    except Crashed:
+        server.stop(0.0)
+        raise
+    logger.info("%s %s stops; what runs has %g s to end, and none after another signal", server.component, server.id, grace)
+    stopping = Thread(target=server.stop, args=(grace,), name="stopping")
+    stopping.start()
+    while stopping.is_alive():
+        if stops.hurried.wait(_LOOK):
+            stops.hurried.clear()
+            server.hurry()
+        stopping.join(0)

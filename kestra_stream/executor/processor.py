@@ -26,6 +26,7 @@ from kestra_stream.runtime.timers import Timers
 from kestra_stream.topics import EXECUTION_INBOX, EXECUTOR_STATE
 
 History = Callable[[str], tuple[Execution, Sequence[TaskRun], int] | None]
+_REPORTS = (i.TaskRunStarted, i.TaskRunEnded, i.ChildTaskRunReported, i.WorkerLost)
 _REVIVING = (i.Restart, i.Replay, i.ChangeTaskRunState, i.ChangeStatus, i.SetLabels)
 
 
@@ -35,6 +36,9 @@ class Executor:
     Args:
         plans: compiled flows.
         history: an execution as the repository knows it, for commands on executions that were let go.
+
+    Attributes:
+        stale_results: reports of workers that changed nothing: late, doubled, or of a dispatch that is not the newest.
     """
 
     group = "executor"
@@ -51,6 +55,8 @@ class Executor:
         self._outbox = Outbox()
         self._due: list[tuple[str, str]] = []
         self._restored: dict[str, Decision] = {}
+        self._stale = 0
+        self.stale_results = 0
 
     # -- records -----------------------------------------------------------------------------------------------------
 
@@ -73,6 +79,7 @@ class Executor:
             store = stored_anew
             state = self._awakened(execution_id, message, now)
             if state is None:
+                self._stale += isinstance(message, _REPORTS)
                 return
         if state.phase is Phase.WAITING:
             state = self._with_newest(state)
@@ -80,6 +87,7 @@ class Executor:
             decision = decide(state, message, now)
         except Exception as error:  # noqa: BLE001 - a fault of the engine costs its execution, not the executor
             decision = fail_execution(state, f"{type(error).__name__}: {error}", now)
+        self._stale += isinstance(message, _REPORTS) and not (decision.commands or decision.parts)
         self._outbox.add(execution_id, decision, store(decision))
         self._staged[execution_id] = None if self._outbox.forgets(execution_id) else decision.state
 
@@ -199,6 +207,7 @@ class Executor:
         """Forget what the last batch changed."""
         self._staged.clear()
         self._due = []
+        self._stale = 0
 
     def committed(self) -> None:
         """What the last batch changed is true now."""
@@ -210,6 +219,7 @@ class Executor:
                 self._live[execution_id] = state
         self._staged.clear()
         self._restored.clear()
+        self.stale_results, self._stale = self.stale_results + self._stale, 0
         for key in self._due:
             self._timers.cancel(key)
         self._due = []
@@ -223,6 +233,11 @@ class Executor:
     def live_executions(self) -> int:
         """How many executions are held in memory."""
         return len(self._live)
+
+    @property
+    def timers_waiting(self) -> int:
+        """How many moments they wait for."""
+        return len(self._timers)
 
     def loop_size(self, execution_id: str, run_id: str) -> int | None:
         """How many values an open ForEach run goes through; None for any other run. May be asked from another thread."""

@@ -6,12 +6,13 @@ from datetime import datetime
 from kestra_stream.errors import Invalid
 from kestra_stream.models.execution_event import ExecutionEvent
 from kestra_stream.models.records import LogEntry, MetricEntry
-from kestra_stream.queue.interface import Record, State, TopicPartition, Transaction
+from kestra_stream.queue.interface import Record, Transaction
 from kestra_stream.repository.interface import Executions, Logs, Metrics
+from kestra_stream.runtime.stateless import Stateless
 from kestra_stream.topics import EXECUTION_EVENT, LOG, METRIC
 
 
-class Indexer:
+class Indexer(Stateless):
     """The processor of projections. It holds no state: what is written twice is written once.
 
     The writes come before the commit of the offsets, so a crash between the two repeats them; a repository that is away raises
@@ -25,7 +26,6 @@ class Indexer:
 
     group = "indexer"
     topics = (EXECUTION_EVENT, LOG, METRIC)
-    state = None
 
     def __init__(self, executions: Executions, logs: Logs, metrics: Metrics) -> None:
         self._executions = executions
@@ -56,23 +56,3 @@ class Indexer:
         if values:
             self._metrics.add(values)
         return Transaction()
-
-    def wake(self, now: datetime) -> Transaction:
-        """Nothing waits for a moment."""
-        return Transaction()
-
-    def wake_at(self) -> datetime | None:
-        """Never."""
-        return None
-
-    def assigned(self, partitions: frozenset[TopicPartition], state: State) -> None:
-        """Nothing is kept for a partition."""
-
-    def revoked(self, partitions: frozenset[TopicPartition]) -> None:
-        """Nothing is kept for a partition."""
-
-    def rolled_back(self) -> None:
-        """What was written may stay: it will be written again."""
-
-    def committed(self) -> None:
-        """Nothing to do."""

@@ -8,23 +8,23 @@ from kestra_stream.errors import InvalidFlow
 from kestra_stream.models.flow import Flow
 from kestra_stream.models.flow_source import FlowSource
 from kestra_stream.models.messages import ChangeLimit
-from kestra_stream.queue.interface import Outgoing, Record, State, TopicPartition, Transaction
+from kestra_stream.queue.interface import Outgoing, Record, Transaction
+from kestra_stream.runtime.stateless import Stateless
 from kestra_stream.topics import FLOW, LIMITER_INBOX
 
 
-class FlowLimits:
+class FlowLimits(Stateless):
     """The processor that tells of limits. It keeps nothing.
 
     Args:
-        parse: turns a source into a flow.
+        find: a flow by tenant, namespace, id and revision, as it counts for everybody; None when there is none.
     """
 
     group = "flow-limits"
     topics = (FLOW,)
-    state = None
 
-    def __init__(self, parse: Callable[[FlowSource], Flow]) -> None:
-        self._parse = parse
+    def __init__(self, find: Callable[[str, str, str, int], Flow | None]) -> None:
+        self._find = find
 
     def process(self, records: Sequence[Record], now: datetime) -> Transaction:
         """Tell the limiter of every revision but the first: before that one nobody can wait."""
@@ -35,30 +35,12 @@ class FlowLimits:
             if source is None or source.deleted or source.revision <= 1:
                 continue
             try:
-                limit = self._parse(source).concurrency
+                flow = self._find(source.tenant_id, source.namespace, source.id, source.revision)
             except InvalidFlow:
                 continue  # nothing of this revision can run, so the limit stays what it was
+            if flow is None:
+                continue
+            limit = flow.concurrency
             scope = flow_scope(source.tenant_id, source.namespace, source.id)
             told.append(Outgoing(LIMITER_INBOX, scope, ChangeLimit(scope, limit.limit if limit else None, source.revision)))
         return Transaction(told)
-
-    def wake(self, now: datetime) -> Transaction:
-        """Never asked for."""
-        del now
-        return Transaction()
-
-    def wake_at(self) -> datetime | None:
-        """Nothing here waits for a date."""
-        return None
-
-    def assigned(self, partitions: frozenset[TopicPartition], state: State) -> None:
-        """Nothing is kept."""
-
-    def revoked(self, partitions: frozenset[TopicPartition]) -> None:
-        """Nothing is kept."""
-
-    def rolled_back(self) -> None:
-        """Nothing is kept."""
-
-    def committed(self) -> None:
-        """Nothing is kept."""

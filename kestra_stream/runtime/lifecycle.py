@@ -88,7 +88,8 @@ class Lifecycle:
         try:
             part.run()
         except Exception as error:
-            logger.exception("%s has crashed", name)
+            trace = None if isinstance(error, Fatal) else error
+            logger.log(logging.ERROR, "%s has crashed: %s", name, error, exc_info=trace)
             self._crashes[name] = error
             self._ended.set()
             if self._on_crash is not None:

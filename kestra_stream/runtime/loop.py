@@ -8,7 +8,7 @@ One step, in order:
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from threading import Event, Thread
 from typing import Protocol, runtime_checkable
 
@@ -17,7 +17,9 @@ from kestra_stream.queue.interface import Consumer, Log, Outgoing, Record, Trans
 from kestra_stream.runtime.backoff import Backoff
 from kestra_stream.runtime.clock import Clock
 from kestra_stream.runtime.dead_letters import Failure, Serialize, letter_without_record, letters_of
+from kestra_stream.runtime.metrics import Metrics
 from kestra_stream.runtime.processor import Processor
+from kestra_stream.runtime.pulse import Pulse
 
 logger = logging.getLogger(__name__)
 
@@ -30,13 +32,16 @@ class Loop:
 
     Args:
         serialize: bytes of a record's value, for the dead letter, where the log keeps none.
+        metrics: where its figures go.
 
     Attributes:
         dead_letters: how many records went to the dead letters.
+        pulse: its signs of life.
     """
 
-    def __init__(self, processor: Processor, log: Log, clock: Clock, serialize: Serialize) -> None:
+    def __init__(self, processor: Processor, log: Log, clock: Clock, serialize: Serialize, metrics: Metrics | None = None) -> None:
         self.processor = processor
+        self.pulse = Pulse(processor.group, metrics)
         self.consumer: Consumer = log.consumer(processor.group, processor.topics, processor, processor.state)
         self._clock = clock
         self._serialize = serialize
@@ -58,6 +63,10 @@ class Loop:
         if self._trouble.left > 0:
             self._stopped.wait(min(timeout, self._trouble.left))
             return False
+        with self.pulse.step():
+            return self._step(timeout)
+
+    def _step(self, timeout: float) -> bool:
         self._is_busy = True
         try:
             due_in = self.due_in()
@@ -66,13 +75,18 @@ class Loop:
             wait = timeout if due_in is None else min(timeout, due_in)
             records = self.consumer.poll(1 if self._one_by_one else BATCH, 0 if self._must_rejoin else wait)
             self._must_rejoin = False
-            return bool(records) and self._process(records)
+            if not records:
+                return False
+            with self.pulse.batch(len(records)):
+                return self._process(records)
         except Fenced as error:
             logger.warning("%s: %s", self.processor.group, error)
+            self.pulse.fenced()
             self.processor.rolled_back()
             self._must_rejoin = True  # a wake-up alone would be fenced for ever: the new assignment comes with a poll
         except Retryable as error:
             wait = self._trouble.failed()
+            self.pulse.repeated()
             logger.warning("%s: %s; trying again in %s s", self.processor.group, error, wait)
             self._roll_back()
         finally:
@@ -83,6 +97,16 @@ class Loop:
     def is_idle(self) -> bool:
         """Whether all that was sent so far has been processed (for consumers that know their lag). May be asked from any thread."""
         return not getattr(self.consumer, "lag", 0) and not self._is_busy
+
+    @property
+    def has_joined(self) -> bool:
+        """Whether its partitions are known, none included, and their state is restored."""
+        return isinstance(self.consumer, WatchedConsumer) and self.consumer.has_joined
+
+    @property
+    def lags(self) -> Mapping[str, int]:
+        """Records that wait to be read, by topic."""
+        return self.consumer.lags if isinstance(self.consumer, WatchedConsumer) else {}
 
     def run(self) -> None:
         """Go round until `stop`, then leave the group."""
@@ -177,7 +201,8 @@ class Loop:
         raise Unavailable(f"the log takes nothing of {_place(record)}, not even that it was read")
 
     def _commit(self, transaction: Transaction) -> None:
-        self.consumer.commit(transaction)
+        with self.pulse.transaction():
+            self.consumer.commit(transaction)
         self.processor.committed()
         self._trouble.succeeded()
 
@@ -192,6 +217,21 @@ class Loop:
 
 def _place(record: Record) -> str:
     return f"{record.topic}/{record.partition}/{record.offset}"
+
+
+@runtime_checkable
+class WatchedConsumer(Protocol):
+    """A consumer that tells how it is doing, to any thread."""
+
+    @property
+    def has_joined(self) -> bool:
+        """Whether it knows its partitions, none included, and the listener has their state."""
+        ...
+
+    @property
+    def lags(self) -> Mapping[str, int]:
+        """Records of its partitions that wait to be read, by topic."""
+        ...
 
 
 @runtime_checkable

@@ -5,25 +5,41 @@ Counting costs a dictionary access; the client library (70 ms to import) is load
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import accumulate
 from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric
 
-BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0)
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0)
+SIZES = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0)
 PREFIX = "kestra_"
 V = TypeVar("V")
 Labels = tuple[tuple[str, str], ...]
 
 
 @dataclass(slots=True)
-class _Durations:
-    """How many durations fell into each bucket (the last one is for all that are longer), and their sum in seconds."""
+class _Spread:
+    """How many values fell into each bucket (the last one is for all that are larger), and their sum."""
 
-    counts: list[int] = field(default_factory=lambda: [0] * (len(BUCKETS) + 1))
+    bounds: Sequence[float]
+    counts: list[int]
     total: float = 0.0
+
+    def add(self, value: float) -> None:
+        """Take in a value."""
+        self.counts[bisect_left(self.bounds, value)] += 1
+        self.total += value
+
+    def copy(self) -> "_Spread":
+        """Return what it is now."""
+        return _Spread(self.bounds, list(self.counts), self.total)
+
+    def cumulative(self) -> list[tuple[str, float]]:
+        """Return the buckets as Prometheus wants them: each with all that are below."""
+        return list(zip((*map(str, self.bounds), "+Inf"), map(float, accumulate(self.counts)), strict=True))
 
 
 class Metrics:
@@ -33,8 +49,9 @@ class Metrics:
         self._lock = Lock()
         self._meanings: dict[str, str] = {}
         self._counts: dict[tuple[str, Labels], float] = {}
-        self._durations: dict[tuple[str, Labels], _Durations] = {}
+        self._spreads: dict[tuple[str, Labels], _Spread] = {}
         self._levels: dict[tuple[str, Labels], Callable[[], float]] = {}
+        self._totals: dict[tuple[str, Labels], Callable[[], float]] = {}
 
     def explain(self, name: str, meaning: str) -> None:
         """Say what a metric means."""
@@ -48,15 +65,29 @@ class Metrics:
 
     def observe(self, name: str, seconds: float, **labels: str) -> None:
         """Note a duration."""
+        self._spread(f"{name}_seconds", seconds, SECONDS, labels)
+
+    def measure(self, name: str, size: float, **labels: str) -> None:
+        """Note a size."""
+        self._spread(name, size, SIZES, labels)
+
+    def _spread(self, name: str, value: float, bounds: Sequence[float], labels: Mapping[str, str]) -> None:
         key = (name, tuple(sorted(labels.items())))
         with self._lock:
-            durations = self._durations.setdefault(key, _Durations())
-            durations.counts[bisect_left(BUCKETS, seconds)] += 1
-            durations.total += seconds
+            spread = self._spreads.get(key)
+            if spread is None:
+                spread = self._spreads[key] = _Spread(bounds, [0] * (len(bounds) + 1))
+            spread.add(value)
 
     def level(self, name: str, read: Callable[[], float], **labels: str) -> None:
         """Have a level (a lag, free slots) read whenever somebody asks for the text."""
-        self._levels[name, tuple(sorted(labels.items()))] = read
+        with self._lock:
+            self._levels[name, tuple(sorted(labels.items()))] = read
+
+    def total(self, name: str, read: Callable[[], float], **labels: str) -> None:
+        """Have a counter that somebody else keeps read whenever somebody asks for the text."""
+        with self._lock:
+            self._totals[name, tuple(sorted(labels.items()))] = read
 
     def text(self) -> bytes:
         """Return all metrics in the text format of Prometheus."""
@@ -76,8 +107,10 @@ class Metrics:
 
         with self._lock:
             counts = dict(self._counts)
-            durations = {key: (list(found.counts), found.total) for key, found in self._durations.items()}
-        levels = {key: read() for key, read in self._levels.items()}
+            spreads = {key: found.copy() for key, found in self._spreads.items()}
+            reads, totals = dict(self._levels), dict(self._totals)
+        levels = {key: read() for key, read in reads.items()}
+        counts |= {key: read() for key, read in totals.items()}
         for name in _names(counts):
             counter = CounterMetricFamily(PREFIX + name, self._meaning(name), labels=_label_names(name, counts))
             for labels, value in _of(name, counts):
@@ -88,10 +121,10 @@ class Metrics:
             for labels, value in _of(name, levels):
                 gauge.add_metric([text for _, text in labels], value)
             yield gauge
-        for name in _names(durations):
-            histogram = HistogramMetricFamily(f"{PREFIX}{name}_seconds", self._meaning(name), labels=_label_names(name, durations))
-            for labels, (found, total) in _of(name, durations):
-                histogram.add_metric([text for _, text in labels], buckets=_cumulative(found), sum_value=total)
+        for name in _names(spreads):
+            histogram = HistogramMetricFamily(PREFIX + name, self._meaning(name), labels=_label_names(name, spreads))
+            for labels, found in _of(name, spreads):
+                histogram.add_metric([text for _, text in labels], buckets=found.cumulative(), sum_value=found.total)
             yield histogram
 
     def _meaning(self, name: str) -> str:
@@ -108,11 +141,3 @@ def _of(name: str, values: Mapping[tuple[str, Labels], V]) -> list[tuple[Labels,
 
 def _label_names(name: str, values: Mapping[tuple[str, Labels], V]) -> list[str]:
     return next([label for label, _ in labels] for found, labels in values if found == name)
-
-
-def _cumulative(counts: Sequence[int]) -> list[tuple[str, float]]:
-    found, total = [], 0
-    for bound, count in zip((*map(str, BUCKETS), "+Inf"), counts, strict=True):
-        total += count
-        found.append((bound, float(total)))
-    return found

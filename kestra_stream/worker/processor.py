@@ -48,6 +48,9 @@ class Worker:
         flows: where the flow of a job is found.
         services: what attempts may use.
         worker_id: unique among all processes, new at each start.
+
+    Attributes:
+        jobs_begun: how many jobs have got a slot so far.
     """
 
     def __init__(
@@ -56,6 +59,7 @@ class Worker:
         self.limits = limits or WorkerLimits()
         self.worker_id = worker_id
         self.error: BaseException | None = None
+        self.jobs_begun = 0
         self._log = log
         self._queue = queue
         self._services = services
@@ -79,6 +83,16 @@ class Worker:
     def busy_slots(self) -> int:
         """How many slots run a job."""
         return self._slots.busy
+
+    @property
+    def unsent(self) -> int:
+        """How many batches of records wait until the log takes them."""
+        return len(self._outbox)
+
+    @property
+    def is_taking(self) -> bool:
+        """Whether it takes jobs now."""
+        return self.error is None and not self._stopping.is_set() and self._ear is not None
 
     def start(self) -> None:
         """Take jobs from now on."""
@@ -110,6 +124,11 @@ class Worker:
         for thread in self._threads:
             if thread.ident is not None:
                 thread.join()
+
+    def hurry(self) -> None:
+        """End what still runs, while `stop` waits for it: what was told to have begun is run elsewhere."""
+        for job, _ in tuple(self._running.values()):
+            job.control.stop(StopReason.ABANDONED)
 
     def kill(self, request: KillRequest) -> None:
         """Stop what runs of this request, and remember it for what comes."""
@@ -160,6 +179,7 @@ class Worker:
             self._queue.accept(lease)
             return
         job = RunningJob(lease.job, self._services.now())
+        self.jobs_begun += 1
         self._dispatches.add(key)
         self._running[id(job)] = (job, lease)
         self._watchdog.wake()
@@ -277,7 +297,7 @@ class Worker:
 
     def _fail(self, error: BaseException) -> None:
         if self.error is None and not self._stopping.is_set():
-            logger.error("The worker %s stops", self.worker_id, exc_info=error)
+            logger.error("The worker %s stops: %s", self.worker_id, error, exc_info=None if isinstance(error, Fatal) else error)
             self.error = error
 
 

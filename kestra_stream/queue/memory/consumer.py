@@ -1,7 +1,7 @@
 """One consumer of a memory log: a member of a group, or the reader of whole topics."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from kestra_stream.queue.interface import RebalanceListener, Record, Transaction
 from kestra_stream.queue.memory.ledger import Ledger
@@ -18,6 +18,7 @@ class MemoryConsumer:
     def __init__(self, ledger: Ledger, group: str, topics: Sequence[Topic], listener: RebalanceListener | None) -> None:
         self._ledger = ledger
         self._listener = listener
+        self._has_joined = False
         self._member, self._group = ledger.join(group, topics)
 
     def poll(self, max_records: int, timeout: float) -> Sequence[Record]:
@@ -71,6 +72,20 @@ class MemoryConsumer:
         with self._ledger.lock:
             return sum(cursor.partition.end - cursor.position for cursor in self._member.cursors)
 
+    @property
+    def lags(self) -> Mapping[str, int]:
+        """The same by topic."""
+        found: dict[str, int] = {}
+        with self._ledger.lock:
+            for cursor in self._member.cursors:
+                found[cursor.partition.topic.name] = found.get(cursor.partition.topic.name, 0) + cursor.partition.end - cursor.position
+        return found
+
+    @property
+    def has_joined(self) -> bool:
+        """Whether it knows its partitions, none included, and the listener has their state."""
+        return self._has_joined
+
     def _rejoin(self) -> None:
         """Take note of the newest assignment. The listener is called outside of the lock: it may well use the log."""
         member, group = self._member, self._group
@@ -87,3 +102,4 @@ class MemoryConsumer:
                 self._listener.revoked(went)
             if came:
                 self._listener.assigned(came, state)
+        self._has_joined = True

@@ -27,6 +27,10 @@ class Outbox:
         self._waiting: deque[tuple[Sequence[Outgoing], Sent | None]] = deque()
         self._sending = Lock()
 
+    def __len__(self) -> int:
+        """How many batches wait."""
+        return len(self._waiting)
+
     @property
     def is_empty(self) -> bool:
         """Whether all is acknowledged."""

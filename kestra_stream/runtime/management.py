@@ -1,0 +1,103 @@
+"""The management port: `/health`, `/health/liveness`, `/health/readiness` and `/prometheus` over HTTP, for probes and scrapers."""
+
+import logging
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+import orjson
+
+from kestra_stream.errors import Invalid
+from kestra_stream.runtime.health import Health, Status
+from kestra_stream.runtime.metrics import Metrics
+
+logger = logging.getLogger(__name__)
+
+_JSON = "application/json"
+_PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
+_SLOWEST_CLIENT = 10.0
+Probes = Mapping[str, Callable[[], Health]]
+
+
+class _Port(ThreadingHTTPServer):
+    """A listening port that knows what it tells."""
+
+    daemon_threads = True
+    probes: Probes
+    metrics: Metrics
+
+
+class Management:
+    """Listens from the start on; answers in threads of its own.
+
+    Args:
+        host, port: where it listens; port 0 takes a free one.
+        probes: by path.
+
+    Attributes:
+        port: where it really listens.
+
+    Raises:
+        Invalid: the port can not be had.
+    """
+
+    def __init__(self, host: str, port: int, probes: Probes, metrics: Metrics) -> None:
+        try:
+            self._server = _Port((host, port), _Handler)
+        except (OSError, OverflowError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise Invalid(
+                f"kestra.server.port: {port} cannot be opened on {host} ({reason}); choose another one, 0 takes a free one"
+            ) from error
+        self._server.probes, self._server.metrics = probes, metrics
+        self.port = int(self._server.server_address[1])
+        self._thread = Thread(target=self._server.serve_forever, args=(0.1,), name="management", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Listen no longer."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """Answers one connection."""
+
+    timeout = _SLOWEST_CLIENT
+    protocol_version = "HTTP/1.1"
+    server: _Port
+
+    def do_GET(self) -> None:
+        """Answer."""
+        path = self.path.partition("?")[0].rstrip("/")
+        if path == "/prometheus":
+            self._send(HTTPStatus.OK, _PROMETHEUS, self.server.metrics.text())
+        elif path in self.server.probes:
+            health = self.server.probes[path]()
+            status = HTTPStatus.OK if health.status is Status.UP else HTTPStatus.SERVICE_UNAVAILABLE
+            self._send(status, _JSON, orjson.dumps(health.as_json(), default=str))
+        else:
+            self._send(HTTPStatus.NOT_FOUND, _JSON, orjson.dumps(_not_found(self.path)))
+
+    def do_HEAD(self) -> None:
+        """Answer without a body."""
+        self.do_GET()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name that the standard library gives
+        """Probes are no news."""
+        logger.debug(format, *args)
+
+    def _send(self, status: HTTPStatus, kind: str, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+
+def _not_found(path: str) -> Mapping[str, object]:
+    message = "Page Not Found"
+    return {"message": message, "_links": {"self": {"href": path, "templated": False}}, "_embedded": {"errors": [{"message": message}]}}

@@ -1,0 +1,124 @@
+"""A process: which component has which loops, when it is healthy and ready, and what its figures say."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from threading import Event, current_thread
+
+import pytest
+
+from kestra_stream.assembly import Component, Equipment, Server, Watch, open_backend
+from kestra_stream.errors import Invalid
+from kestra_stream.models.execution_input import TaskRunEnded
+from kestra_stream.models.state import StateType
+from kestra_stream.queue.interface import Outgoing
+from kestra_stream.runtime.clock import Clock, SystemClock
+from kestra_stream.runtime.health import Health, Status
+from kestra_stream.runtime.lifecycle import Crashed
+from kestra_stream.settings import LivenessSettings, LocalStorageSettings, ServerSettings, Settings, StorageSettings, WorkerSettings
+from kestra_stream.topics import EXECUTION_INBOX
+from tests.unit.assembly.polling import until
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    storage = StorageSettings(local=LocalStorageSettings(base_path=tmp_path))
+    liveness = LivenessSettings(step_timeout=timedelta(seconds=0.2))
+    return Settings(storage=storage, worker=WorkerSettings(slots=3, group="gpu"), server=ServerSettings(liveness=liveness))
+
+
+def built(component: Component, settings: Settings, clock: Clock | None = None) -> Server:
+    clock = clock or SystemClock()
+    return Server(component, Equipment(settings, open_backend(settings, clock), clock))
+
+
+@pytest.fixture
+def server(settings: Settings) -> Iterator[Server]:
+    server = built(Component.STANDALONE, settings)
+    yield server
+    server.stop(0.0)
+
+
+@pytest.mark.parametrize(
+    ("component", "groups", "workers"),
+    [
+        (Component.EXECUTOR, {"executor", "liveness"}, 0),
+        (Component.LIMITER, {"limiter", "flow-limits"}, 0),
+        (Component.WORKER, set(), 1),
+        (Component.STANDALONE, {"executor", "liveness", "limiter", "flow-limits", "indexer"}, 1),
+    ],
+)
+def test_components_have_their_loops(component: Component, groups: set[str], workers: int, settings: Settings) -> None:
+    server = built(component, settings)
+    assert (set(server.loops), int(server.worker is not None)) == (groups, workers)
+    assert (server.executor is not None) == ("executor" in groups)
+    server.stop(0.0)
+
+
+def is_up(health: Health) -> bool:
+    return health.status is Status.UP
+
+
+def test_ready_once_partitions_and_jobs_are_taken_and_no_longer_while_it_drains(server: Server) -> None:
+    watch = Watch(server)
+    assert not is_up(watch.readiness())
+    assert is_up(watch.liveness())
+    server.start()
+    until(lambda: is_up(watch.readiness()))
+    assert is_up(watch.health())
+    server.stop(0.0)
+    assert not is_up(watch.readiness())
+
+
+def test_a_step_that_does_not_end_is_no_life(server: Server) -> None:
+    watch = Watch(server)
+    loop = server.loops["limiter"]
+    with loop.pulse.step():
+        until(lambda: not is_up(watch.liveness()))
+        assert watch.liveness().as_json()["details"]["loop-limiter"]["status"] == "DOWN"  # type: ignore[index]  # a JSON document
+    assert is_up(watch.liveness())
+
+
+class BrokenClock(SystemClock):
+    """A clock that stops to work for the loops."""
+
+    def __init__(self) -> None:
+        self.is_broken = Event()
+
+    def now(self) -> datetime:
+        """The present moment, or an error."""
+        if self.is_broken.is_set() and current_thread().name == "the executor":
+            raise OSError("no clock")
+        return datetime.now(UTC)
+
+
+def test_a_crash_is_no_life(settings: Settings) -> None:
+    clock = BrokenClock()
+    server = built(Component.EXECUTOR, settings, clock)
+    watch = Watch(server)
+    server.start()
+    clock.is_broken.set()
+    server.equipment.backend.log.send((Outgoing(EXECUTION_INBOX, "x", TaskRunEnded("a", 1, StateType.SUCCESS, NOW, NOW)),))
+    until(lambda: not is_up(watch.liveness()))
+    assert "no clock" in str(watch.liveness().as_json())
+    with pytest.raises(Crashed, match="the executor has crashed: OSError: no clock"):
+        server.check()
+    server.stop(0.0)
+
+
+def test_figures_of_a_worker_and_a_report_that_is_stale(server: Server) -> None:
+    Watch(server)
+    server.start()
+    server.equipment.backend.log.send((Outgoing(EXECUTION_INBOX, "x", TaskRunEnded("a", 1, StateType.SUCCESS, NOW, NOW)),))
+    until(lambda: "kestra_stale_results_total 1.0" in server.equipment.metrics.text().decode())
+    lines = server.equipment.metrics.text().decode().splitlines()
+    assert 'kestra_worker_slots{group="gpu"} 3.0' in lines
+    assert 'kestra_lag{group="executor",topic="execution_inbox"} 0.0' in lines
+
+
+def test_a_storage_that_is_not_there_is_told(settings: Settings) -> None:
+    wrong = settings.model_copy(update={"storage": StorageSettings(type="s3")})
+    with pytest.raises(Invalid, match="bucket"):
+        open_backend(wrong, SystemClock())

@@ -1,0 +1,121 @@
+"""`kestra-stream server` as a process: what it tells at its start, what it answers, how it ends."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+from tests.unit.cli.command import COMMAND, kestra
+
+pytestmark = pytest.mark.slow
+
+SECRET = "aGVyZSBhcmUgdGhpcnR5LXR3byBieXRlcyBvZiBrZXk="
+PATIENCE = 100
+
+
+class Running:
+    """A server that runs.
+
+    Attributes:
+        lines: what it has told so far.
+    """
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        self.lines: list[str] = []
+        self.port = int(self.told(r"management port (\d+)")[1])
+
+    def told(self, pattern: str) -> re.Match[str]:
+        """Read what it tells until a line fits."""
+        for line in self._errors:
+            self.lines.append(line)
+            if found := re.search(pattern, line):
+                return found
+        raise AssertionError(f"never told: {pattern}; only {''.join(self.lines)}")
+
+    def ask(self, path: str) -> tuple[int, str]:
+        """Ask the management port."""
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        found = answer.status, answer.read().decode()
+        connection.close()
+        return found
+
+    def end(self, number: int) -> int:
+        """Send a signal; return the exit code."""
+        self.process.send_signal(number)
+        self.lines.extend(self._errors)
+        return self.process.wait(PATIENCE)
+
+    @property
+    def _errors(self) -> IO[str]:
+        assert self.process.stderr is not None
+        return self.process.stderr
+
+
+@contextmanager
+def running(folder: Path, *arguments: str, **variables: str) -> Iterator[Running]:
+    environment = {**os.environ, "KESTRA_SERVER_PORT": "0", "KESTRA_SERVER_HOST": "127.0.0.1", **variables}
+    command = [COMMAND, "server", *arguments]
+    with subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603
+        try:
+            yield Running(process)
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("component", ["executor", "limiter", "worker", "standalone"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_component_starts_answers_and_stops(component: str, number: int, tmp_path: Path) -> None:
+    with running(tmp_path, component) as server:
+        assert re.search(rf"kestra-stream \S+: {component} \w{{22}} on memory, management port \d+$", server.lines[-1].strip())
+        assert server.ask("/health/liveness")[0] == 200
+        assert f'component="{component}"' in server.ask("/prometheus")[1]
+        assert server.end(number) == 0
+        assert "has ended" in server.lines[-1]
+
+
+def test_options_win_over_variables_and_those_over_the_file(tmp_path: Path) -> None:
+    (tmp_path / "engine.yaml").write_text("kestra: {worker: {slots: 2, group: a}, server: {port: 1}}")
+    with running(tmp_path, "worker", "-c", "engine.yaml", "-t", "5", KESTRA_WORKER_SLOTS="4", KESTRA_WORKER_GROUP="b") as server:
+        details = json.loads(server.ask("/health")[1])["details"]["worker"]["details"]
+        assert (details["slots"], details["group"]) == (5, "b")
+        assert server.end(signal.SIGTERM) == 0
+
+
+def test_a_server_tells_no_secret(tmp_path: Path) -> None:
+    (tmp_path / "engine.yaml").write_text(f"kestra: {{encryption: {{secret-key: {SECRET}}}, variables: {{globals: {{a: {SECRET}}}}}}}")
+    secrets = {"KESTRA_KAFKA_CLIENT_PROPERTIES_SASL_PASSWORD": SECRET, "KESTRA_STORAGE_S3_SECRET_KEY": SECRET}
+    with running(tmp_path, "standalone", "-c", "engine.yaml", **secrets) as server:
+        shown = "".join(server.ask(path)[1] for path in ("/health", "/health/readiness", "/prometheus"))
+        assert server.end(signal.SIGTERM) == 0
+        assert SECRET not in shown + "".join(server.lines)
+
+
+def test_all_faults_are_told_and_nothing_starts(tmp_path: Path) -> None:
+    (tmp_path / "engine.yaml").write_text(f"kestra:\n  queue: {{typ: kafka}}\n  encryption: {{secret-key: 'x{SECRET}'}}\n")
+    done = kestra("server", "executor", "-c", "engine.yaml", cwd=tmp_path, check=2, KESTRA_SERVER_PRT="1")
+    assert done.stderr.splitlines() == [
+        "KESTRA_SERVER_PRT: sets nothing that is known; did you mean `KESTRA_SERVER_PORT`?",
+        "engine.yaml:2:11: kestra.queue: `typ` is not known; did you mean `type`?",
+        "engine.yaml:3:28: kestra.encryption.secret-key: must be base64 of 32 bytes, as `openssl rand -base64 32` prints them",
+    ]
+    assert kestra("server", "worker", "-c", "none.yaml", cwd=tmp_path, check=2).stderr == (
+        "none.yaml: the settings cannot be read: No such file or directory\n"
+    )
+
+
+def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
+    with running(tmp_path, "limiter") as server:
+        done = kestra("server", "limiter", "--port", str(server.port), cwd=tmp_path, check=2, KESTRA_SERVER_HOST="127.0.0.1")
+        assert f"kestra.server.port: {server.port} cannot be opened on 127.0.0.1 (Address already in use)" in done.stderr
+        assert "Traceback" not in done.stderr
