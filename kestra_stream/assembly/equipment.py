@@ -28,7 +28,7 @@ from kestra_stream.runtime.cleaner import Cleaner
 from kestra_stream.runtime.clock import Clock, SystemClock
 from kestra_stream.runtime.flow_table import FlowTable
 from kestra_stream.runtime.loop import Loop
-from kestra_stream.runtime.metrics import Metrics
+from kestra_stream.runtime.observation.metrics import Metrics
 from kestra_stream.runtime.orphans import OrphanSweep
 from kestra_stream.runtime.processor import Processor
 from kestra_stream.settings import Settings

@@ -4,11 +4,11 @@ from functools import partial
 from importlib.metadata import version
 
 from kestra_stream.assembly.server import Server
-from kestra_stream.runtime.figures import FIGURES
-from kestra_stream.runtime.health import Health
+from kestra_stream.runtime.observation.figures import FIGURES
+from kestra_stream.runtime.observation.health import Health
 from kestra_stream.runtime.lifecycle import Crashed
 from kestra_stream.runtime.loop import Loop
-from kestra_stream.runtime.management import Management
+from kestra_stream.runtime.observation.management import Management
 from kestra_stream.topics import Topic
 
 
@@ -89,7 +89,7 @@ class Watch:
             group = server.equipment.settings.worker.group or ""
             metrics.level("worker_slots", lambda: worker.limits.slots, group=group)
             metrics.level("worker_slots_used", lambda: worker.busy_slots, group=group)
-            metrics.level("worker_unsent", lambda: worker.unsent, group=group)
+            metrics.level("worker_unsent", lambda: len(worker.outbox), group=group)
             metrics.total("worker_jobs", lambda: worker.jobs_begun, group=group)
 
     def _show_loop(self, loop: Loop) -> None:

@@ -8,7 +8,7 @@ from kestra_stream.models.execution_event import ExecutionEvent
 from kestra_stream.models.records import LogEntry, MetricEntry
 from kestra_stream.queue.interface import Record, Transaction
 from kestra_stream.repository.interface import Executions, Logs, Metrics
-from kestra_stream.runtime.stateless import Stateless
+from kestra_stream.runtime.processor import Stateless
 from kestra_stream.topics import EXECUTION_EVENT, LOG, METRIC
 
 

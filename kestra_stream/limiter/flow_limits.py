@@ -9,7 +9,7 @@ from kestra_stream.models.flow import Flow
 from kestra_stream.models.flow_source import FlowSource
 from kestra_stream.models.messages import ChangeLimit
 from kestra_stream.queue.interface import Outgoing, Record, Transaction
-from kestra_stream.runtime.stateless import Stateless
+from kestra_stream.runtime.processor import Stateless
 from kestra_stream.topics import FLOW, LIMITER_INBOX
 
 

@@ -1,4 +1,4 @@
-"""Processor: what a component is to the runtime loop. It holds no loop and no rule of its own."""
+"""Processor: what a component is to the runtime loop. It holds no loop and no rule of its own; one may keep nothing either."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -53,3 +53,30 @@ class Processor(Protocol):
     def committed(self) -> None:
         """The last transaction is committed; what it changed in memory is true now."""
         ...
+
+
+class Stateless:
+    """What a processor that keeps nothing inherits; it adds its group, its topics and `process`."""
+
+    state = None
+
+    def wake(self, now: datetime) -> Transaction:
+        """Never asked for."""
+        del now
+        return Transaction()
+
+    def wake_at(self) -> datetime | None:
+        """Nothing waits for a moment."""
+        return None
+
+    def assigned(self, partitions: frozenset[TopicPartition], state: State) -> None:
+        """Nothing is kept for a partition."""
+
+    def revoked(self, partitions: frozenset[TopicPartition]) -> None:
+        """Nothing is kept for a partition."""
+
+    def rolled_back(self) -> None:
+        """Nothing was changed in memory."""
+
+    def committed(self) -> None:
+        """Nothing was changed in memory."""

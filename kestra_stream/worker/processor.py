@@ -48,9 +48,6 @@ class Worker:
         flows: where the flow of a job is found.
         services: what attempts may use.
         worker_id: unique among all processes, new at each start.
-
-    Attributes:
-        jobs_begun: how many jobs have got a slot so far.
     """
 
     def __init__(
@@ -60,10 +57,9 @@ class Worker:
         self.worker_id = worker_id
         self.error: BaseException | None = None
         self.jobs_begun = 0
-        self._log = log
-        self._queue = queue
+        self._log, self._queue = log, queue
         self._services = services
-        self._outbox = Outbox(log)
+        self.outbox = Outbox(log)
         self._runner = JobRunner(flows, services, self.limits, worker_id, self._send)
         self._slots: Slots[Lease] = Slots(self.limits.slots, self._work, f"worker-{worker_id}")
         self._running: dict[int, tuple[RunningJob, Lease]] = {}
@@ -71,8 +67,7 @@ class Worker:
         self._held: dict[str, tuple[str, str, int]] = {}
         self._kills = Kills()
         self._watchdog = Watchdog(lambda: [job for job, _ in tuple(self._running.values())], self, self.limits)
-        self._stopping = Event()
-        self._stopped = Event()
+        self._stopping, self._stopped = Event(), Event()
         self._ear: Consumer | None = None
         self._threads = (
             Thread(target=self._guarded, args=(self._take_jobs,), name=f"worker-{worker_id}-taker", daemon=True),
@@ -83,11 +78,6 @@ class Worker:
     def busy_slots(self) -> int:
         """How many slots run a job."""
         return self._slots.busy
-
-    @property
-    def unsent(self) -> int:
-        """How many batches of records wait until the log takes them."""
-        return len(self._outbox)
 
     @property
     def is_taking(self) -> bool:
@@ -148,14 +138,14 @@ class Worker:
             self._held[_key(task_job)] = (task_job.execution_id, task_job.task_run_id, task_job.epoch)
             # the heartbeat that guards the job goes ahead of it: there is no moment in which nobody does
             records = (self._heartbeat(), Outgoing(EXECUTION_INBOX, task_job.execution_id, started))
-            self._outbox.add(records, lambda: self._accept(job, pair[1]))
+            self.outbox.add(records, lambda: self._accept(job, pair[1]))
             self.flush()
 
     def send_logs(self, job: RunningJob) -> None:
         """Send the lines that a job has written so far."""
         records = [record for log in tuple(job.logs) for record in log_records(log.take())]
         if records:
-            self._outbox.add(records)
+            self.outbox.add(records)
 
     def abandon(self, job: RunningJob) -> None:
         """Give up the thread of a job that does not stop, and tell its end."""
@@ -167,7 +157,7 @@ class Worker:
     def flush(self) -> None:
         """Send what waits; a log that refuses this process for good stops the worker."""
         try:
-            self._outbox.flush()
+            self.outbox.flush()
         except Fatal as error:
             self._fail(error)
 
@@ -197,7 +187,7 @@ class Worker:
         if job.control.reason is StopReason.ABANDONED:
             # what is held still when the worker ends comes back by its last heartbeat
             return
-        self._outbox.add(records, lambda: self._done(key, job, lease))
+        self.outbox.add(records, lambda: self._done(key, job, lease))
         # in the middle of a batch of short jobs the next one, or the taker, sends for all
         if not self._slots.has_ready:
             self.flush()
@@ -216,14 +206,14 @@ class Worker:
     def _send(self, records: Sequence[Outgoing]) -> None:
         """Send in the middle of a job; a job that writes faster than the log takes waits here."""
         if records:
-            self._outbox.add(records)
+            self.outbox.add(records)
             self.flush()
-            while self._outbox.is_full and not self._stopped.wait(self.limits.tick):
+            while self.outbox.is_full and not self._stopped.wait(self.limits.tick):
                 self.flush()
 
     def _take_jobs(self) -> None:
         while not self._stopping.is_set():
-            free = 0 if self._outbox.is_full else self._slots.wait_free(_TAKE_SECONDS)
+            free = 0 if self.outbox.is_full else self._slots.wait_free(_TAKE_SECONDS)
             if free == 0:
                 self._stopping.wait(self.limits.tick)
                 continue
@@ -243,7 +233,7 @@ class Worker:
         if not isinstance(record, Record):
             return False
         self._send_letters(record)
-        self._outbox.add(ends_of_unreadable(record.value, self.worker_id, self._services.now()), lambda: self._settle(lease))
+        self.outbox.add(ends_of_unreadable(record.value, self.worker_id, self._services.now()), lambda: self._settle(lease))
         self.flush()
         return True
 
@@ -252,7 +242,7 @@ class Worker:
 
     def _send_letters(self, record: Record) -> None:
         logger.error("%s/%s/%s cannot be read: %s", record.topic, record.partition, record.offset, record.value.error)
-        self._outbox.add(letters_of_unreadable(record, record.value, self._services.now()))
+        self.outbox.add(letters_of_unreadable(record, record.value, self._services.now()))
 
     def _listen(self) -> None:
         """Hear of kills; give signs of life."""
@@ -279,7 +269,7 @@ class Worker:
             consumer.commit(Transaction())
 
     def _beat(self, *, ended: bool = False) -> None:
-        self._outbox.add((self._heartbeat(ended=ended),))
+        self.outbox.add((self._heartbeat(ended=ended),))
         self.flush()
 
     def _heartbeat(self, *, ended: bool = False) -> Outgoing:

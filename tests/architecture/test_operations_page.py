@@ -4,7 +4,7 @@ import re
 
 from kestra_stream.assembly import Component, Equipment, Server, Watch, open_backend
 from kestra_stream.runtime.clock import SystemClock
-from kestra_stream.runtime.figures import FIGURES
+from kestra_stream.runtime.observation.figures import FIGURES
 from kestra_stream.settings import Settings
 from tests.architecture.source_tree import ROOT
 

@@ -19,7 +19,7 @@ from kestra_stream.runtime.claim_check import ClaimCheck, TooLarge
 from kestra_stream.runtime.clock import SystemClock
 from kestra_stream.runtime.flow_table import FlowTable
 from kestra_stream.runtime.identity import new_id
-from kestra_stream.runtime.metrics import Metrics
+from kestra_stream.runtime.observation.metrics import Metrics
 from kestra_stream.storage.interface import FileAttributes
 from kestra_stream.testing.clock import ManualClock
 from kestra_stream.topics import FLOW
@@ -176,7 +176,7 @@ def test_no_metrics_are_an_empty_text() -> None:
 
 
 def test_counting_does_not_load_the_client_library() -> None:
-    code = "import sys; from kestra_stream.runtime.metrics import Metrics; Metrics().count('a'); print('prometheus_client' in sys.modules)"
+    code = "import sys; from kestra_stream.runtime.observation.metrics import Metrics; Metrics().count('a'); print('prometheus_client' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"  # noqa: S603
 
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
-from kestra_stream.runtime.metrics import Metrics
+from kestra_stream.runtime.observation.metrics import Metrics
 
 
 class Pulse:

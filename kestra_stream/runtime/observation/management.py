@@ -9,8 +9,8 @@ from threading import Thread
 import orjson
 
 from kestra_stream.errors import Invalid
-from kestra_stream.runtime.health import Health, Status
-from kestra_stream.runtime.metrics import Metrics
+from kestra_stream.runtime.observation.health import Health, Status
+from kestra_stream.runtime.observation.metrics import Metrics
 
 logger = logging.getLogger(__name__)
 

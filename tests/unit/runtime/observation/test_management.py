@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from kestra_stream.errors import Invalid
-from kestra_stream.runtime.health import Health
-from kestra_stream.runtime.management import Management
-from kestra_stream.runtime.metrics import Metrics
+from kestra_stream.runtime.observation.health import Health
+from kestra_stream.runtime.observation.management import Management
+from kestra_stream.runtime.observation.metrics import Metrics
 
 HOST = "127.0.0.1"
 

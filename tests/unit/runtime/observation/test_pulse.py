@@ -3,8 +3,8 @@
 import pytest
 
 from kestra_stream.errors import Retryable
-from kestra_stream.runtime.metrics import Metrics
-from kestra_stream.runtime.pulse import Pulse
+from kestra_stream.runtime.observation.metrics import Metrics
+from kestra_stream.runtime.observation.pulse import Pulse
 
 
 class Seconds:
