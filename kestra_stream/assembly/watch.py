@@ -4,10 +4,10 @@ from functools import partial
 from importlib.metadata import version
 
 from kestra_stream.assembly.server import Server
-from kestra_stream.runtime.observation.figures import FIGURES
-from kestra_stream.runtime.observation.health import Health
 from kestra_stream.runtime.lifecycle import Crashed
 from kestra_stream.runtime.loop import Loop
+from kestra_stream.runtime.observation.figures import FIGURES
+from kestra_stream.runtime.observation.health import Health
 from kestra_stream.runtime.observation.management import Management
 from kestra_stream.topics import Topic
 

@@ -18,8 +18,8 @@ from kestra_stream.runtime.backoff import Backoff
 from kestra_stream.runtime.clock import Clock
 from kestra_stream.runtime.dead_letters import Failure, Serialize, letter_without_record, letters_of
 from kestra_stream.runtime.observation.metrics import Metrics
-from kestra_stream.runtime.processor import Processor
 from kestra_stream.runtime.observation.pulse import Pulse
+from kestra_stream.runtime.processor import Processor
 
 logger = logging.getLogger(__name__)
 

@@ -13,8 +13,8 @@ from kestra_stream.models.execution_input import TaskRunEnded
 from kestra_stream.models.state import StateType
 from kestra_stream.queue.interface import Outgoing
 from kestra_stream.runtime.clock import Clock, SystemClock
-from kestra_stream.runtime.observation.health import Health, Status
 from kestra_stream.runtime.lifecycle import Crashed
+from kestra_stream.runtime.observation.health import Health, Status
 from kestra_stream.settings import LivenessSettings, LocalStorageSettings, ServerSettings, Settings, StorageSettings, WorkerSettings
 from kestra_stream.topics import EXECUTION_INBOX
 from tests.unit.assembly.polling import until
