@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from kestra_stream.models.execution_event import ExecutionEvent
 from kestra_stream.models.execution_input import ExecutionInput
 from kestra_stream.models.flow_source import FlowSource
-from kestra_stream.models.messages import DeadLetter, KillRequest, LimiterInput, ServiceHeartbeat, WorkerJob
+from kestra_stream.models.messages import DeadLetter, DeadLetterMark, KillRequest, LimiterInput, ServiceHeartbeat, WorkerJob
 from kestra_stream.models.records import LogEntry, MetricEntry
 from kestra_stream.models.stored_state import EXECUTION_PARTS, SCOPE_PARTS, SERVICE_PARTS
 
@@ -91,6 +91,7 @@ LIVENESS_STATE = Topic(
     parts=SERVICE_PARTS,
 )
 DEAD_LETTER = Topic("dead_letter", "source topic", DeadLetter, Cleanup.LONG, "runtime loop", "webserver, CLI", partitions=1)
+DEAD_LETTER_MARK = Topic("dead_letter_mark", "letter id", DeadLetterMark, Cleanup.LONG, "CLI, webserver", "CLI, webserver", partitions=1)
 
 TOPICS = (
     EXECUTION_INBOX,
@@ -106,4 +107,13 @@ TOPICS = (
     SERVICE,
     LIVENESS_STATE,
     DEAD_LETTER,
+    DEAD_LETTER_MARK,
 )
+
+
+def topic_of(name: str) -> Topic | None:
+    """Find the topic of a record by the name that the record tells; that of a worker group's jobs is the one of all jobs."""
+    return _BY_NAME.get(name) or (WORKER_JOB if name.startswith(f"{WORKER_JOB.name}.") else None)
+
+
+_BY_NAME = {topic.name: topic for topic in TOPICS}

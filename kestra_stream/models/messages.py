@@ -161,6 +161,7 @@ class DeadLetter:
         timestamp: when the log took the record.
         component: group of the processor that gave it up.
         edition: how often a person has edited it.
+        rekeyed: a person has given it another key, so it belongs where that one does.
         pieces: how many letters hold the record; 0 when it could not be kept.
         content: JSON of {"key", "payload", "headers"}, bytes as base64; all pieces together.
     """
@@ -179,6 +180,24 @@ class DeadLetter:
     error_type: str = ""
     traceback: str = ""
     edition: int = 0
+    rekeyed: bool = False
     piece: int = 0
     pieces: int = 1
     content: str = ""
+
+
+class LetterState(StrEnum):
+    """What has become of a dead letter."""
+
+    OPEN = "OPEN"
+    REDRIVEN = "REDRIVEN"
+    DISCARDED = "DISCARDED"
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetterMark:
+    """What has become of a dead letter; written in the transaction that puts the record back."""
+
+    letter: str
+    state: LetterState
+    at: datetime
