@@ -1,0 +1,1 @@
+"""What `dead-letter` does, and how letters look."""
