@@ -73,6 +73,7 @@ class KafkaTopics(Section):
     service: TopicSettings = TopicSettings()
     liveness_state: TopicSettings = TopicSettings()
     dead_letter: TopicSettings = TopicSettings()
+    dead_letter_mark: TopicSettings = TopicSettings()
 
 
 class KafkaDefaults(Section):
