@@ -33,6 +33,17 @@ def flow_files() -> list[Path]:
     return [path for path in (ROOT / "tests" / "flows").rglob("*") if path.suffix in {".yaml", ".yml"}]
 
 
+def test_only_tests_on_real_services_ask_for_them() -> None:
+    """`make unit` and the first part of `make test` start nothing."""
+    served = ("tests/integration/", "tests/contract/", "tests/services/", "tests/conftest.py", "tests/architecture/")
+    others = [file for file in test_files() if not file.place.startswith(served)]
+    imports = [file.place for file in others if "tests.services" in file.text]
+    asked = [
+        place for file in others for place, node in functions(file) if {"kafka", "kafka_cluster"} & {arg.arg for arg in node.args.args}
+    ]
+    assert imports + asked == []
+
+
 def test_no_test_waits_by_the_clock() -> None:
     """An event or a manual clock says when; a plain sleep makes a test slow and flaky."""
     found = [

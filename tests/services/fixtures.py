@@ -43,8 +43,8 @@ class Run:
     def directory(self) -> Path:
         """Return the directory that all processes of the run know."""
         if self.begun is None:
-            self.begun = new_run("tests")
-            self._lifeline = Lifeline(self.begun / "alive")
+            self._lifeline = new_run("tests")
+            self.begun = self._lifeline.path.parent
         return self.begun
 
     @property
@@ -73,6 +73,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[RUN] = Run(Path(given) if given else None)
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Worker) -> None:
     """Tell a worker where the services of the run are."""
     node.workerinput["services"] = str(node.config.stash[RUN].directory)

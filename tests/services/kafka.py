@@ -12,7 +12,7 @@ from confluent_kafka.admin import ScramCredentialInfo, ScramMechanism, UserScram
 from tests.services import install
 from tests.services.broker import Broker
 from tests.services.kafka_node import KafkaNode
-from tests.services.places import Lifeline, Place
+from tests.services.places import Place, settled
 from tests.services.ports import Ports
 from tests.services.process import ServiceProcess, wait_until
 from tests.services.security import Security
@@ -62,9 +62,8 @@ class KafkaCluster:
             security: what clients have to show.
             jvm: options of Java; without them it starts fast and stays small.
         """
-        self.place = place or Place.new("kafka")
+        self.place, self._lifeline = settled(place, "kafka")
         self.security = security
-        self._lifeline = Lifeline(self.place.lifeline)
         self._ports = Ports(3 * brokers)
         numbers = iter([port, *self._ports.numbers] if port else self._ports.numbers)
         own = [(next(numbers), next(numbers), next(numbers)) for _ in range(brokers)]

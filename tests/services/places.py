@@ -13,7 +13,7 @@ from typing import Self
 
 HOME = Path(__file__).parents[2] / ".cache" / "services"
 RUNS = HOME / "runs"
-KEPT_RUNS = 5
+KEPT_RUNS = 20
 
 
 @contextmanager
@@ -68,12 +68,6 @@ class Place:
     lifeline: Path
     is_kept: bool = False
 
-    @classmethod
-    def new(cls, name: str) -> "Place":
-        """Return a new directory with a lifeline of its own."""
-        directory = new_run(name)
-        return cls(directory, directory / "alive")
-
 
 def is_held(path: Path) -> bool:
     """Tell whether any process holds a lifeline."""
@@ -91,14 +85,23 @@ def is_held(path: Path) -> bool:
         os.close(descriptor)
 
 
-def new_run(name: str) -> Path:
-    """Make a directory for the data and logs of services that are about to start; of dead runs only the newest logs are left."""
+def settled(place: Place | None, name: str) -> tuple[Place, Lifeline]:
+    """Return where a service lives, a new directory if nothing is said, with its lifeline in hand."""
+    if place is not None:
+        return place, Lifeline(place.lifeline)
+    lifeline = new_run(name)
+    return Place(lifeline.path.parent, lifeline.path), lifeline
+
+
+def new_run(name: str) -> Lifeline:
+    """Make a directory for services that are about to start, with a lifeline in it; what dead runs have left goes, but for the newest logs."""
     with locked(HOME / "runs.lock"):
         RUNS.mkdir(parents=True, exist_ok=True)
-        directory = Path(mkdtemp(prefix=f"{name}-", dir=RUNS))
-        (directory / "alive").touch()
-        others = sorted((path for path in RUNS.iterdir() if path != directory), key=lambda path: path.stat().st_mtime, reverse=True)
-        dead = [path for path in others if not is_held(path / "alive")]
-        for old in [*dead[KEPT_RUNS:], *(data for run in dead[:KEPT_RUNS] for data in run.iterdir() if data.is_dir())]:
-            shutil.rmtree(old, ignore_errors=True)
-    return directory
+        lifeline = Lifeline(Path(mkdtemp(prefix=f"{name}-", dir=RUNS)) / "alive")
+        dead = [run for run in RUNS.iterdir() if not is_held(run / "alive")]
+        logged = sorted((run for run in dead if any(run.glob("*.log"))), key=lambda run: run.stat().st_mtime, reverse=True)
+        for run in dead:
+            left = [path for path in run.iterdir() if path.is_dir()] if run in logged[:KEPT_RUNS] else [run]
+            for path in left:
+                shutil.rmtree(path, ignore_errors=True)
+    return lifeline

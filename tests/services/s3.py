@@ -15,7 +15,7 @@ from minio.deleteobjects import DeleteObject
 
 from tests.services import install
 from tests.services.errors import ServiceError
-from tests.services.places import Lifeline, Place
+from tests.services.places import Place, settled
 from tests.services.ports import Ports, accepts
 from tests.services.process import ServiceProcess
 
@@ -63,8 +63,7 @@ class S3Server:
 
     def __init__(self, *, place: Place | None = None, port: int | None = None, address: S3 | None = None) -> None:
         """Choose a port (or take the one that is given); the keys and the region are those of `address`."""
-        self.place = place or Place.new("s3")
-        self._lifeline = Lifeline(self.place.lifeline)
+        self.place, self._lifeline = settled(place, "s3")
         self._ports = Ports(0 if port else 1)
         self._port = port or self._ports.numbers[0]
         chosen = address or S3("", f"key-{uuid4().hex[:8]}", uuid4().hex)
