@@ -6,12 +6,13 @@ nothing but a claimed file is given out.
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from secrets import token_hex
 from typing import Any
 
 import orjson
 
-from kestra_stream.errors import Invalid, InvalidUri
+from kestra_stream.errors import Invalid, InvalidUri, KestraError
 from kestra_stream.storage.interface import Storage
 from kestra_stream.storage.uri import parse
 
@@ -106,9 +107,11 @@ class ClaimCheck:
         return {SPILLED: self._storage.put(tenant, f"{folder}{FOLDER}/{token_hex(16)}.json", content), "size": len(content)}
 
     def _take_back(self, tenant: str, travelling: Mapping[str, Any], values: Mapping[str, object]) -> None:
-        for name, value in travelling.items():
-            if value is not values[name]:
-                self._storage.delete(tenant, value[SPILLED])
+        """Delete what was stored in vain; what a storage that is away keeps is swept one day."""
+        with suppress(KestraError, OSError):
+            for name, value in travelling.items():
+                if value is not values[name]:
+                    self._storage.delete(tenant, value[SPILLED])
 
     def _redeemed(self, tenant: str, uri: Any) -> Any:
         names = parse(uri).names if isinstance(uri, str) else ()

@@ -1,5 +1,6 @@
 """How the server is reached: settings -> a pool of connections with time limits, tries, certificates and a proxy."""
 
+import logging
 import ssl
 from types import TracebackType
 from typing import Self
@@ -9,11 +10,13 @@ import certifi
 import urllib3
 from urllib3 import PoolManager, ProxyManager, Retry, Timeout
 from urllib3.connectionpool import ConnectionPool
-from urllib3.exceptions import MaxRetryError, SSLError
+from urllib3.exceptions import InsecureRequestWarning, MaxRetryError, SSLError
 from urllib3.response import BaseHTTPResponse
 
 from kestra_stream.errors import Invalid
 from kestra_stream.settings import BucketSettings, RetrySettings
+
+logger = logging.getLogger(__name__)
 
 _CONNECTIONS = 64
 _AGAIN = (429, 500, 502, 503, 504)
@@ -89,6 +92,8 @@ def pool_of(settings: BucketSettings, section: str, address: str, retries: Retry
 def _tls(settings: BucketSettings, section: str) -> ssl.SSLContext:
     context = urllib3.util.create_urllib3_context()
     if not settings.verify_tls:
+        logger.warning("%s.verify-tls is off: whoever is on the way may read and change what is stored", section)
+        urllib3.disable_warnings(InsecureRequestWarning)  # which would come with every request
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
         return context

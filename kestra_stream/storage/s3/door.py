@@ -2,6 +2,8 @@
 
 from urllib.parse import urlsplit
 
+from minio.helpers import check_bucket_name
+
 from kestra_stream.errors import Invalid
 from kestra_stream.settings import BucketSettings, MinioSettings, RetrySettings, S3Settings
 from kestra_stream.storage.s3.client import S3Client
@@ -39,6 +41,10 @@ def open_minio(settings: MinioSettings, retries: RetrySettings | None = None) ->
 def _opened(settings: BucketSettings, retries: RetrySettings | None, section: str, address: str, *, virtual: bool) -> S3Storage:
     if not settings.bucket:
         raise Invalid(f"{section}.bucket is not set; write the name of the bucket for internal storage")
+    try:
+        check_bucket_name(settings.bucket, s3_check=section == S3)
+    except ValueError as error:
+        raise Invalid(f"{section}.bucket: {error}") from None
     place = Place(section, address, settings.bucket, settings.access_key is not None)
     client = _client(settings, retries or RetrySettings(), place, virtual=virtual)
     uploader = Uploader(client, settings.bucket, max(settings.part_size, LEAST_PART), settings.parallel_parts, place)

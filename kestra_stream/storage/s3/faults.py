@@ -41,7 +41,7 @@ FOLDER_OR_FILE = frozenset(
     }
 )
 _WRONG_REGION = frozenset({"AuthorizationHeaderMalformed", "PermanentRedirect", "Redirect", "IllegalLocationConstraintException"})
-_OLD_TOKEN = frozenset({"ExpiredToken", "InvalidToken", "TokenRefreshRequired", "ExpiredTokenException"})
+_OLD_TOKEN = frozenset({"ExpiredToken", "TokenRefreshRequired", "ExpiredTokenException"})
 _SERVER_ERROR = 500
 _TOO_MANY = 429
 
@@ -137,6 +137,10 @@ def _keys(place: Place) -> str:
     return f"check the environment's credentials, or set {place.setting('access-key', 'secret-key')}"
 
 
+def _unknown_key(place: Place) -> str:
+    return f"The storage at {place.address} does not know the access key; {_keys(place)}"
+
+
 def _old_token(place: Place) -> KestraError:
     if place.has_keys:
         return Refused(f"The session token for the storage at {place.address} has expired; set a new {place.setting('session-token')}")
@@ -155,7 +159,9 @@ _EXPLAINED: Mapping[str, Callable[[Place], str]] = {
         f"{place.setting('bucket')}"
     ),
     "InvalidBucketName": lambda place: f"{place.bucket!r} is no name of a bucket; check {place.setting('bucket')}",
-    "InvalidAccessKeyId": lambda place: f"The storage at {place.address} does not know the access key; {_keys(place)}",
+    "InvalidAccessKeyId": _unknown_key,
+    "XAdminUserNotFound": _unknown_key,
+    "InvalidToken": lambda place: f"The storage at {place.address} does not accept the session token; {_keys(place)}",
     "SignatureDoesNotMatch": lambda place: (
         f"The storage at {place.address} does not accept the secret key; {_keys(place)} (a proxy that changes headers has the same effect)"
     ),

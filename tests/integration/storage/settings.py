@@ -11,14 +11,14 @@ HASTY = RetrySettings(attempts=3, delay=timedelta(milliseconds=1))
 """Tries that a test can wait for."""
 
 
-def minio_settings(s3: S3, bucket: str, **others: object) -> MinioSettings:
+def minio_settings(s3: S3, bucket: str, /, **others: object) -> MinioSettings:
     """Return the settings of a `minio` storage."""
-    return MinioSettings.model_validate({"endpoint": s3.url, **_keys(s3), "bucket": bucket, **others})
+    return MinioSettings.model_validate({"endpoint": s3.url, **_keys(s3), "bucket": bucket} | others)
 
 
-def s3_settings(s3: S3, bucket: str, **others: object) -> S3Settings:
+def s3_settings(s3: S3, bucket: str, /, **others: object) -> S3Settings:
     """Return the settings of an `s3` storage."""
-    return S3Settings.model_validate({"endpoint": s3.url, **_keys(s3), "bucket": bucket, **others})
+    return S3Settings.model_validate({"endpoint": s3.url, **_keys(s3), "bucket": bucket} | others)
 
 
 def _keys(s3: S3) -> dict[str, object]:
