@@ -82,9 +82,3 @@ class Standalone:
             if self.is_settled(execution_id, sequence) and self._server.loops[Indexer.group].is_idle:
                 return
             time.sleep(0.001)
-
-    def place_of(self, tenant: str, uri: str) -> str:
-        """Return where a stored file lies on this machine; its URI when it does not."""
-        if self.settings.storage.type != "local":
-            return uri
-        return str(self.settings.storage.local.base_path / tenant / uri.removeprefix("kestra:///"))

@@ -1,16 +1,23 @@
 """Client: what a command of the log works with. An engine of its own in this process and one far away look the same to it."""
 
+import os
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 
-from kestra_stream.assembly import Standalone
+from kestra_stream.assembly import Equipment, Standalone, door_of, open_backend
 from kestra_stream.cli.follow.follower import Follower
 from kestra_stream.cli.terminal.picture import LoopSize
+from kestra_stream.errors import Invalid
 from kestra_stream.models.execution import Execution, TaskRun
-from kestra_stream.settings import Settings
+from kestra_stream.queue.interface import Log
+from kestra_stream.runtime.clock import SystemClock
+from kestra_stream.settings import Settings, load_settings
 from kestra_stream.webserver.services import Door, ExecutionService, FlowService
+
+PATIENCE = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +63,8 @@ def client_of(engine: Standalone, follower: Follower) -> Client:
     """Return the client of an engine in this process."""
     door = replace(engine.door, executions=FollowedExecutions(follower))
     services = FlowService(door), ExecutionService(door)
-    return Client(door, follower, *services, engine.clock.now, engine.executor.loop_size, engine.place_of, engine.check)
+    place_of = place_in(engine.settings)
+    return Client(door, follower, *services, engine.clock.now, engine.executor.loop_size, place_of, engine.check)
 
 
 @contextmanager
@@ -70,3 +78,61 @@ def embedded(settings: Settings, *, keeps: bool) -> Generator[Client, None, None
     finally:
         follower.close()
         engine.stop(drain=0.0)
+
+
+@contextmanager
+def remote(config: Path, *, keeps: bool) -> Generator[Client, None, None]:
+    """Be a client of the log that a settings file names; the engine works elsewhere.
+
+    Raises:
+        Invalid: the settings are wrong, or the log that they name is gone with its process.
+    """
+    settings, clock = _shared(config), SystemClock()
+    backend = open_backend(settings, clock)
+    try:
+        equipment = Equipment(settings, backend, clock)
+        follower = Follower(backend.log, keeps=keeps)
+        door = door_of(equipment, FollowedExecutions(follower))
+        services = FlowService(door), ExecutionService(door)
+        try:
+            yield Client(door, follower, *services, clock.now, _unknown_size, place_in(settings), _nothing_to_check, PATIENCE)
+        finally:
+            follower.close()
+            equipment.table.close()
+    finally:
+        backend.log.close()
+
+
+@contextmanager
+def remote_log(config: Path) -> Generator[Log, None, None]:
+    """Give the log that a settings file names. Raises Invalid as `remote` does."""
+    backend = open_backend(_shared(config), SystemClock())
+    try:
+        yield backend.log
+    finally:
+        backend.log.close()
+
+
+def _shared(config: Path) -> Settings:
+    settings = load_settings(config, os.environ)
+    if settings.queue.type == "memory":
+        raise Invalid(
+            f"{config}: kestra.queue.type is `memory`, a log that is gone with its process: there is no engine to speak to. "
+            "Set it to `kafka` and name the brokers under kestra.kafka.client.properties"
+        )
+    return settings
+
+
+def place_in(settings: Settings) -> Callable[[str, str], str]:
+    """Return what tells where a stored file lies on this machine, by tenant and URI; its URI when it does not."""
+    local = settings.storage.local.base_path if settings.storage.type == "local" else None
+    return lambda tenant, uri: uri if local is None else str(local / tenant / uri.removeprefix("kestra:///"))
+
+
+def _unknown_size(execution_id: str, run_id: str) -> None:
+    """An engine far away does not tell how many values a loop has left."""
+    del execution_id, run_id
+
+
+def _nothing_to_check() -> None:
+    """An engine far away may end, and another one goes on."""

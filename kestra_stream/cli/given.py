@@ -14,19 +14,24 @@ from kestra_stream.models.input import FileInput, Input, StringInput
 
 
 def given_inputs(flow: Flow, pairs: Sequence[str]) -> Mapping[str, Any]:
+    """Return values for the inputs of a flow. Raises InvalidInputs as `given_values` does."""
+    return given_values("the flow", flow.inputs, pairs)
+
+
+def given_values(asker: str, inputs: Sequence[Input], pairs: Sequence[str]) -> Mapping[str, Any]:
     """Return values by input id: the path of `@file` for a FILE input, the file's text for any other.
 
     A text that begins with @ is given as `name=@@text`.
 
     Raises:
-        InvalidInputs: all that is wrong: not `name=value`, an input that the flow does not have, no such file.
+        InvalidInputs: all that is wrong: not `name=value`, an input that nobody asks for, no such file.
     """
-    known = {one.id: one for one in flow.inputs}
+    known = {one.id: one for one in inputs}
     values: dict[str, Any] = {}
     faults = []
     for pair in pairs:
         try:
-            name, value = _named(pair, known)
+            name, value = _named(pair, known, asker)
             values[name] = _value(known[name], value)
         except Invalid as error:
             faults.append(Fault(f"-i {pair}: {error}", pair.partition("=")[0]))
@@ -35,14 +40,14 @@ def given_inputs(flow: Flow, pairs: Sequence[str]) -> Mapping[str, Any]:
     return values
 
 
-def _named(pair: str, known: Mapping[str, Input]) -> tuple[str, str]:
+def _named(pair: str, known: Mapping[str, Input], asker: str) -> tuple[str, str]:
     name, equals, value = pair.partition("=")
     if not equals:
         raise Invalid("write name=value, or name=@file")
     if name not in known:
         near = get_close_matches(name, known, 1)
         hint = f"did you mean `{near[0]}`?" if near else f"it has {', '.join(known) or 'none'}"
-        raise Invalid(f"the flow has no input `{name}`; {hint}")
+        raise Invalid(f"{asker} has no input `{name}`; {hint}")
     return name, value
 
 

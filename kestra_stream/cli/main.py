@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn, ParamSpec
 
 import typer
 
-from kestra_stream.cli.apps import dead_letter, server
+from kestra_stream.cli.apps import dead_letter, execution, server
 from kestra_stream.cli.exit_codes import BAD_INPUT, FAILED
 from kestra_stream.errors import Invalid, KestraError
 
@@ -30,6 +30,7 @@ app.add_typer(flow_app, name="flow")
 app.add_typer(plugin_app, name="plugin")
 app.add_typer(server.app, name="server")
 app.add_typer(dead_letter.app, name="dead-letter")
+app.add_typer(execution.app, name="execution")
 
 Paths = Annotated[
     list[Path], typer.Argument(metavar="PATH", help="Flow files, folders of them, or - for standard input.", show_default=False)
@@ -53,7 +54,7 @@ def root(
 
 
 @app.command(short_help="Run a flow here and now.")
-def run(
+def run(  # noqa: PLR0913, PLR0917 - a command has the options that people want
     paths: Paths,
     inputs: Annotated[
         list[str] | None,
@@ -66,6 +67,10 @@ def run(
         str | None, typer.Option(metavar="DURATION", help="Kill the run after so many seconds, or PT30S.", show_default=False)
     ] = None,
     storage: Annotated[Path, typer.Option(metavar="FOLDER", help="Where files of executions are kept.")] = Path(".storage"),
+    config: Annotated[
+        Path | None,
+        typer.Option("-c", "--config", metavar="FILE", help="Run it on the engine whose settings these are, not here.", show_default=False),
+    ] = None,
     output: Output = "table",
     on_pause: Annotated[
         str | None,
@@ -74,6 +79,8 @@ def run(
 ) -> None:
     """Run the first flow given; other files and folders hold flows for it to call.
 
+    With -c the flows are saved on the engine of those settings and run there; this command follows.
+
     Ends with 0 for SUCCESS and WARNING, 1 for any other end, 2 for bad input, 3 for a timeout, 4 when it stops at a pause.
     Ctrl-C kills the execution and all its processes.
 
@@ -81,7 +88,7 @@ def run(
     """
     from kestra_stream.cli.run import Request, run_flow  # noqa: PLC0415 - loads the engine
 
-    _do(run_flow, Request(paths, inputs or [], labels or [], timeout, storage, output, on_pause))
+    _do(run_flow, Request(paths, inputs or [], labels or [], timeout, storage, output, on_pause, config))
 
 
 @flow_app.command(short_help="Name every fault of every flow.")

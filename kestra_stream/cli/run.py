@@ -1,15 +1,16 @@
-"""`run`: flow files and inputs in, an execution on the embedded engine, its story and an exit code out."""
+"""`run`: flow files and inputs in, an execution here or on the log of a settings file, its story and an exit code out."""
 
 import os
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import SecretStr
 
-from kestra_stream.cli.client import Client, embedded
+from kestra_stream.cli.client import Client, embedded, remote
 from kestra_stream.cli.given import given_inputs, given_labels, given_timeout
 from kestra_stream.cli.interrupts import Interrupts
 from kestra_stream.cli.result import print_document, print_refusal, summary_lines
@@ -40,6 +41,7 @@ class Request:
     storage: Path
     output: str
     on_pause: str | None
+    config: Path | None = None
 
 
 def run_flow(request: Request) -> int:
@@ -59,12 +61,11 @@ def run_flow(request: Request) -> int:
 
 
 def _run(request: Request, interrupts: Interrupts) -> int:
-    terms = _terms(request)
+    terms = terms_of(request.on_pause, request.timeout, request.output)
     labels = given_labels(request.labels)
     flows = _flows(request.paths)
     inputs = given_inputs(flows[0], request.inputs)
-    storage = StorageSettings(local=LocalStorageSettings(base_path=_writable(request.storage)))
-    with embedded(Settings(storage=storage, encryption=_encryption()), keeps=request.output == "json") as client:
+    with _client(request) as client:
         saved = [client.flows.save(_source(flow)) for flow in flows]
         flow = client.door.flow(saved[0].tenant_id, saved[0].namespace, saved[0].id, saved[0].revision)
         if flow is None:
@@ -86,14 +87,23 @@ def followed(client: Client, head: Execution, session: Session, output: str) -> 
     return code
 
 
-def _terms(request: Request) -> Terms:
-    can_ask = table_or_json(request.output) == "table" and is_terminal(sys.stdin) and is_terminal(sys.stdout)
-    on_pause = request.on_pause or ("ask" if can_ask else "stop")
-    if on_pause not in _ON_PAUSE:
-        raise Invalid(f"--on-pause {on_pause}: it must be one of {', '.join(_ON_PAUSE)}")
-    if on_pause == "ask" and not can_ask:
+def _client(request: Request) -> AbstractContextManager[Client]:
+    keeps = request.output == "json"
+    if request.config is not None:
+        return remote(request.config, keeps=keeps)
+    storage = StorageSettings(local=LocalStorageSettings(base_path=_writable(request.storage)))
+    return embedded(Settings(storage=storage, encryption=_encryption()), keeps=keeps)
+
+
+def terms_of(on_pause: str | None, timeout: str | None, output: str, *, kills: bool = True) -> Terms:
+    """Return the terms of a session as the command line names them. Raises Invalid for what cannot be."""
+    can_ask = table_or_json(output) == "table" and is_terminal(sys.stdin) and is_terminal(sys.stdout)
+    chosen = on_pause or ("ask" if can_ask else "stop")
+    if chosen not in _ON_PAUSE:
+        raise Invalid(f"--on-pause {chosen}: it must be one of {', '.join(_ON_PAUSE)}")
+    if chosen == "ask" and not can_ask:
         raise Invalid("--on-pause ask: there is no terminal to ask in; choose stop, resume or wait")
-    return Terms(on_pause, given_timeout(request.timeout))
+    return Terms(chosen, given_timeout(timeout), kills)
 
 
 def _flows(paths: Sequence[Path]) -> list[Flow]:

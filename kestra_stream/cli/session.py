@@ -29,10 +29,11 @@ Visit = tuple[str, str, int]
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What was asked for: what to do at a pause, and after how many seconds to stop."""
+    """What was asked for: what to do at a pause, after how many seconds to stop, and whether the execution ends with whoever follows it."""
 
     on_pause: str
     timeout: float | None
+    kills: bool = True
 
 
 class _NothingToAskError(Exception):
@@ -48,6 +49,8 @@ class Session:
         self._id = execution_id
         self._terms = terms
         self._interrupts = interrupts
+        self._began = time.monotonic()
+        self._is_told = False
         self._deadline = None if terms.timeout is None else time.monotonic() + terms.timeout
         self._killed_at: float | None = None
         self._paused_at: float | None = None
@@ -65,7 +68,10 @@ class Session:
         while not self._is_over(screen):
             screen.show(self._follower.poll(_GLANCE if self._follower.is_done(self._id) and not self._follower.has_late_runs() else _LOOK))
             self._client.check()
+            self._tell_of_silence(screen)
             if self._wants_to_stop():
+                if not self._terms.kills:
+                    return exit_codes.TIMEOUT if self._timed_out else exit_codes.LEFT
                 if not self._kill(screen):
                     screen.show(self._follower.poll(_LOOK))
                     break
@@ -86,6 +92,14 @@ class Session:
             return False
         self._done_at = self._done_at or time.monotonic()
         return not self._follower.has_late_runs() or time.monotonic() >= self._done_at + _PATIENCE
+
+    def _tell_of_silence(self, screen: Screen) -> None:
+        """Say once that nobody takes up what was sent; it waits in the log, and so does whoever follows it."""
+        patience = self._client.patience
+        if patience is None or self._is_told or self._id in self._follower.executions or time.monotonic() < self._began + patience:
+            return
+        self._is_told = True
+        screen.say([((f"No executor has taken the execution up for {patience:g} s: is one running? It waits in the log.", "yellow"),)])
 
     # -- the end by force ----------------------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from hashlib import blake2b
 
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _PAIRS = tuple(high + low for high in _DIGITS for low in _DIGITS)
+_VALUES = {digit: value for value, digit in enumerate(_DIGITS)}
 ID_LENGTH = 22
 
 
@@ -15,6 +16,16 @@ def base62(number: int) -> str:
         pairs.append(_PAIRS[rest])
     pairs.reverse()
     return "".join(pairs)
+
+
+def from_base62(text: str) -> int | None:
+    """Return the number that 22 characters stand for; None for any other text."""
+    if len(text) != ID_LENGTH or any(digit not in _VALUES for digit in text):
+        return None
+    number = 0
+    for digit in text:
+        number = number * 62 + _VALUES[digit]
+    return number
 
 
 def derived_id(*parts: str) -> str:

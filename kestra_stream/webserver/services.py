@@ -191,6 +191,22 @@ class ExecutionService:
             raise IllegalTransition(f"execution {execution_id} has ended as {head.state.current.value}")
         self.send(execution_id, i.Kill(cascade=cascade))
 
+    def pause(self, execution_id: str) -> None:
+        """Let nothing new start in an execution. Raises IllegalTransition where it does not run."""
+        head = self._head(execution_id)
+        if head.state.current not in {S.RUNNING, S.RETRYING}:
+            raise IllegalTransition(f"execution {execution_id} is {head.state.current.value}: only one that runs can be paused")
+        self.send(execution_id, i.Pause())
+
+    def force_run(self, execution_id: str) -> None:
+        """Run a created, queued or paused execution now, past any limit. Raises IllegalTransition for any other."""
+        head = self._head(execution_id)
+        if head.state.current not in {S.CREATED, S.QUEUED, S.PAUSED}:
+            raise IllegalTransition(
+                f"execution {execution_id} is {head.state.current.value}: only one that is created, queued or paused can be forced to run"
+            )
+        self.send(execution_id, i.ForceRun())
+
     def restart(self, execution_id: str, revision: int | None = None) -> str:
         """Run again from the failed task runs; returns the id of the execution that runs (a new one for another revision)."""
         head = self._head(execution_id)

@@ -31,6 +31,8 @@ import pytest
 import yaml
 
 from kestra_stream.errors import KestraError
+from kestra_stream.executor import processor
+from tests.flows.history import Notes
 from tests.flows.seen import differences, seen
 from tests.flows.stage import Stage
 from tests.unit.plugin.core.server import Server, serving
@@ -55,9 +57,19 @@ def server() -> Iterator[Server]:
         yield one
 
 
+@pytest.fixture
+def notes(monkeypatch: pytest.MonkeyPatch) -> Notes:
+    """What the engine thinks, step by step."""
+    notes = Notes()
+    monkeypatch.setattr(processor, "decide", notes.decide)
+    return notes
+
+
 @pytest.mark.parametrize("path", FLOWS, ids=NAMES)
-def test_flow(path: Path, tmp_path: Path, server: Server) -> None:
-    play(path, tmp_path, server.url)
+def test_flow(path: Path, tmp_path: Path, server: Server, notes: Notes) -> None:
+    """The story is as expected, and the log tells every state that there was on the way."""
+    stage = play(path, tmp_path, server.url)
+    notes.check(stage.driver.log, stage.driver.clock.now())
 
 
 def expectation(path: Path) -> dict[str, Any]:
@@ -66,8 +78,8 @@ def expectation(path: Path) -> dict[str, Any]:
     return expected
 
 
-def play(path: Path, folder: Path, server: str, seed: int | None = None) -> None:
-    """Play a story and compare what is seen with what is expected."""
+def play(path: Path, folder: Path, server: str, seed: int | None = None) -> Stage:
+    """Play a story and compare what is seen with what is expected; return its stage."""
     story = expectation(path)
     expected = {name: value for name, value in story.items() if name not in DONE}
     stage = Stage(path, folder, seed)
@@ -77,12 +89,13 @@ def play(path: Path, folder: Path, server: str, seed: int | None = None) -> None
     except KestraError as error:
         assert_refused(error, story)
         assert not stage.heads()
-        return
+        return stage
     assert "refused" not in story, "it should have been refused"
     stage.settle(None) if "do" not in story else stage.settle()
     for step in story.get("do", ()):
         do(stage, {step: None} if isinstance(step, str) else dict(step))
     assert differences(expected, seen(stage, stage.main, expected)) == []
+    return stage
 
 
 def do(stage: Stage, step: dict[str, Any]) -> None:

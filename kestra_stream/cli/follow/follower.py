@@ -49,10 +49,9 @@ class Follower:
         self._family = self._family or Family()
         self._take_all(self._family.follow(execution_id))
 
-    def begin_with(self, events: Iterable[ExecutionEvent]) -> None:
+    def begin_with(self, messages: Iterable[Message]) -> None:
         """Take in what happened before."""
-        for event in events:
-            self._take(event)
+        self._take_all(messages)
 
     def poll(self, timeout: float) -> list[LogEntry]:
         """Take in what has happened; return the new log lines."""

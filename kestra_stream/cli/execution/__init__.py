@@ -1,0 +1,1 @@
+"""Execution: commands for executions that are on a log, and what they were."""
