@@ -4,12 +4,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from kestra_stream.errors import Invalid
+from kestra_stream.plugin.context.stored_keys import StoredKeyValues
 from kestra_stream.plugin.registry import find_storage
 from kestra_stream.queue.interface import Log, WorkQueue
 from kestra_stream.queue.memory import MemoryLog
+from kestra_stream.repository.absent import absent_repository
 from kestra_stream.repository.interface import Repository
 from kestra_stream.repository.memory import memory_repository
 from kestra_stream.runtime.clock import Clock
+from kestra_stream.runtime.oversize import OversizeValues
 from kestra_stream.settings import RetrySettings, Settings, StorageSettings
 from kestra_stream.storage.interface import Storage
 from kestra_stream.storage.local import LocalStorage
@@ -42,7 +45,7 @@ def open_backend(settings: Settings, clock: Clock, storage: Storage | None = Non
     """
     if settings.queue.type == "memory":
         return memory_backend(settings, clock, storage)
-    raise Invalid("kestra.queue.type: `kafka` is not part of this build; choose `memory`")
+    return kafka_backend(settings, clock, storage)
 
 
 def memory_backend(settings: Settings, clock: Clock, storage: Storage | None = None) -> Backend:
@@ -50,6 +53,30 @@ def memory_backend(settings: Settings, clock: Clock, storage: Storage | None = N
     log = MemoryLog(clock.now)
     repository = memory_repository(settings.repository.most_executions)
     return Backend("memory", log, repository, storage or open_storage(settings.storage, settings.retries), log.work_queue)
+
+
+def kafka_backend(settings: Settings, clock: Clock, storage: Storage | None = None) -> Backend:
+    """Open the Kafka family; its topics must be there."""
+    from kestra_stream.queue.kafka import Connection, KafkaLog  # noqa: PLC0415 - the client is loaded by who needs it
+
+    kafka = settings.kafka
+    storage = storage or open_storage(settings.storage, settings.retries)
+    connection = Connection(
+        kafka.client.properties,
+        prefix=kafka.defaults.topic_prefix,
+        instance_id=kafka.client.instance_id,
+        message_bytes=kafka.message_bytes,
+        consumer_properties=kafka.defaults.consumer.properties,
+        producer_properties=kafka.defaults.producer.properties,
+    )
+    log = KafkaLog(connection, OversizeValues(storage, clock.now))
+    repository = absent_repository("the Kafka family has no repository yet", StoredKeyValues(storage))
+    return Backend("kafka", log, repository, storage, _no_work_queue, has_repository=False)
+
+
+def _no_work_queue(group: str | None) -> WorkQueue:
+    del group
+    raise Invalid("kestra.queue.type: workers cannot take jobs from Kafka in this version; run executors and limiters there")
 
 
 def open_storage(settings: StorageSettings, retries: RetrySettings | None = None) -> Storage:

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from kestra_stream.settings.sections import Settings
 
 _OURS = {
-    "group.id": "each component is a group of its own (`kestra.kafka.defaults.consumer-prefix` names them)",
+    "group.id": "each component is a group of its own (`kestra.kafka.defaults.topic-prefix` begins their names)",
+    "group.instance.id": "each group needs it (set `kestra.kafka.client.instance-id`)",
     "transactional.id": "each member has its own",
     "enable.auto.commit": "offsets are committed in transactions",
     "enable.auto.offset.store": "offsets are committed in transactions",

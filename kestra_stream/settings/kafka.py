@@ -13,9 +13,12 @@ class KafkaClientSettings(Section):
     Attributes:
         properties: any property of librdkafka, as `bootstrap.servers`, `security.protocol` or `sasl.password`.
         start_timeout: how long a process waits at its start for a broker that is away.
+        instance_id: name of this process that stays the same when it starts again, so that it gets its partitions back without a
+            rebalance; no other process may have it.
     """
 
     properties: Properties = Field(default_factory=dict)
+    instance_id: str | None = None
     start_timeout: Duration = timedelta(minutes=1)
 
 
@@ -80,12 +83,10 @@ class KafkaDefaults(Section):
     """What holds for all topics and clients.
 
     Attributes:
-        topic_prefix: what the names of topics begin with.
-        consumer_prefix: what the names of consumer groups and transactional ids begin with.
+        topic_prefix: what the names of topics, consumer groups and transactional ids begin with.
     """
 
     topic_prefix: str = Field(default="kestra_", pattern=r"^[a-zA-Z0-9._-]*$")
-    consumer_prefix: str = "kestra_"
     topic: TopicDefaults = TopicDefaults()
     consumer: ClientPropertiesSettings = ClientPropertiesSettings()
     producer: ClientPropertiesSettings = ClientPropertiesSettings()
@@ -93,7 +94,13 @@ class KafkaDefaults(Section):
 
 
 class KafkaSettings(Section):
-    """Kafka."""
+    """Kafka.
+
+    Attributes:
+        message_bytes: a record whose value is larger goes to the storage, and its claim travels.
+    """
+
+    message_bytes: int = Field(default=900_000, ge=10_000)
 
     client: KafkaClientSettings = KafkaClientSettings()
     defaults: KafkaDefaults = KafkaDefaults()

@@ -11,6 +11,7 @@ import orjson
 from kestra_stream.errors import Invalid, NotFound
 from kestra_stream.models.duration import format_duration, parse_duration
 from kestra_stream.plugin.api import EngineAccess, StoredValue
+from kestra_stream.plugin.context.stored_keys import stored_entry
 from kestra_stream.repository.interface import KeyValueEntry
 from kestra_stream.storage.uri import key_value_file
 
@@ -84,22 +85,7 @@ class NamespaceKeyValues:
         entry = self._engine.repository.key_values.get(self._tenant, namespace, key)
         if entry is not None:
             return entry
-        uri = key_value_file(namespace, key)
-        attributes = self._engine.storage.attributes(self._tenant, uri)
-        if attributes is None:
-            return None
-        known = {name.lower(): text for name, text in attributes.metadata.items()}
-        expires = known.get("expirationdate")
-        return KeyValueEntry(
-            self._tenant,
-            namespace,
-            key,
-            known.get("type", "JSON"),
-            uri,
-            known.get("description"),
-            datetime.fromisoformat(expires) if expires else None,
-            attributes.modified_at,
-        )
+        return stored_entry(self._engine.storage, self._tenant, namespace, key)
 
     def _delete(self, namespace: str, key: str) -> None:
         self._engine.storage.delete(self._tenant, key_value_file(namespace, key))

@@ -51,6 +51,7 @@ class Connection:
 
     Attributes:
         properties: of librdkafka, as a person sets them; each wins over ours.
+        consumer_properties, producer_properties: those of one kind of client; they win over `properties`.
         prefix: of the names of topics and groups.
         instance_id: for static membership: a process that comes back under the same one gets its partitions without a rebalance;
             None for a member that is new each time.
@@ -65,6 +66,8 @@ class Connection:
     creates: bool = False
     replication_factor: int | None = None
     overrides: Mapping[str, int] = field(default_factory=dict[str, int])
+    consumer_properties: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    producer_properties: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def name(self, topic: Topic) -> str:
         """Return the name of a topic on the broker."""
@@ -72,20 +75,24 @@ class Connection:
 
     def consumer(self, group: str, **more: Any) -> dict[str, Any]:
         """Return the configuration of a consumer."""
-        return {**_ALL, **_CONSUMER, **more, **self._given(_OF_PRODUCERS), "group.id": f"{self.prefix}{group}"}
+        return {**_ALL, **_CONSUMER, **more, **self._given(_OF_PRODUCERS), **self.consumer_properties, "group.id": f"{self.prefix}{group}"}
 
     def producer(self) -> dict[str, Any]:
         """Return the configuration of a producer outside of transactions."""
-        return {**_ALL, **_PRODUCER, **self._given((*_OF_CONSUMERS, "transaction."))}
+        return {**_ALL, **_PRODUCER, **self._given((*_OF_CONSUMERS, "transaction.")), **self._producing("transaction.")}
 
     def transactional(self, transactional_id: str) -> dict[str, Any]:
         """Return the configuration of a producer of transactions."""
         given = self._given((*_OF_CONSUMERS, "message.timeout.", "delivery.timeout."))
-        return {**_ALL, **_TRANSACTION, **given, "transactional.id": transactional_id}
+        own = self._producing("message.timeout.", "delivery.timeout.")
+        return {**_ALL, **_TRANSACTION, **given, **own, "transactional.id": transactional_id}
 
     def admin(self) -> dict[str, Any]:
         """Return the configuration of an administrator."""
         return {**_ALL, **self._given((*_OF_CONSUMERS, *_OF_PRODUCERS))}
+
+    def _producing(self, *but: str) -> dict[str, Any]:
+        return {name: value for name, value in self.producer_properties.items() if not name.startswith(but)}
 
     def _given(self, but: tuple[str, ...]) -> dict[str, Any]:
         return {name: value for name, value in self.properties.items() if not name.startswith(but)}

@@ -34,7 +34,11 @@ _PATIENCE = 60.0
 
 
 class KafkaMember:
-    """Fulfils the port `Consumer`. Not thread-safe, but for `wake`."""
+    """Fulfils the port `Consumer`. Not thread-safe, but for `wake`.
+
+    Attributes:
+        has_joined: whether it knows its partitions, none included, and the listener has their state.
+    """
 
     def __init__(
         self, cluster: Cluster, group: str, topics: Sequence[Topic], listener: RebalanceListener | None, changelog: Changelog
@@ -46,6 +50,7 @@ class KafkaMember:
         self._topics = {cluster.ensure(topic): topic for topic in topics}
         self._woken = Event()
         self._closed = False
+        self.has_joined = False
         self._changes: deque[tuple[str, frozenset[Place]]] = deque()
         self._owned: set[Place] = set()
         self._committed: dict[Place, int] = {}
@@ -139,6 +144,7 @@ class KafkaMember:
                 self._let_go(places)
             else:
                 self._take_over(places)
+                self.has_joined = True
             self._changes.popleft()
 
     def _let_go(self, places: frozenset[Place]) -> None:

@@ -2,21 +2,28 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from importlib.metadata import entry_points
 from pathlib import Path
-from threading import Event, current_thread
+from threading import Event, Thread, current_thread
+from typing import ClassVar
 
 import pytest
 
-from kestra_stream.assembly import Component, Equipment, Server, Watch, open_backend
+from kestra_stream.assembly import Component, Equipment, Server, Watch, door_of, open_backend
 from kestra_stream.errors import Invalid
 from kestra_stream.models.execution_input import TaskRunEnded
+from kestra_stream.models.flow_source import FlowSource
+from kestra_stream.models.messages import ServiceState
 from kestra_stream.models.state import StateType
+from kestra_stream.plugin.api import RunContext, RunnableTask
+from kestra_stream.plugin.registry import GROUP, Registry
 from kestra_stream.queue.interface import Outgoing
 from kestra_stream.runtime.clock import Clock, SystemClock
 from kestra_stream.runtime.lifecycle import Crashed
 from kestra_stream.runtime.observation.health import Health, Status
 from kestra_stream.settings import LivenessSettings, LocalStorageSettings, ServerSettings, Settings, StorageSettings, WorkerSettings
-from kestra_stream.topics import EXECUTION_INBOX
+from kestra_stream.topics import EXECUTION_INBOX, SERVICE
+from kestra_stream.webserver.services import ExecutionService, FlowService
 from tests.unit.assembly.polling import until
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -122,3 +129,46 @@ def test_a_storage_that_is_not_there_is_told(settings: Settings) -> None:
     wrong = settings.model_copy(update={"storage": StorageSettings(type="s3")})
     with pytest.raises(Invalid, match="bucket"):
         open_backend(wrong, SystemClock())
+
+
+class Naps(RunnableTask):
+    """Runs until it is stopped."""
+
+    type_name: ClassVar[str] = "tests.Naps"
+    began: ClassVar[Event] = Event()
+
+    def run(self, context: RunContext) -> None:
+        """Wait."""
+        self.began.set()
+        context.sleep(timedelta(minutes=1))
+
+
+def test_an_attempt_that_runs_has_the_grace_time_and_is_handed_back_when_somebody_is_in_a_hurry(settings: Settings) -> None:
+    """`stop` waits for it; `hurry` ends that wait, and the last heartbeat names what is to run elsewhere."""
+    registry = Registry(tuple(entry_points(group=GROUP)))
+    registry.register(Naps)
+    clock = SystemClock()
+    backend = open_backend(settings, clock)
+    equipment = Equipment(settings.model_copy(update={"worker": WorkerSettings(slots=1)}), backend, clock, registry)
+    executing, working = Server(Component.EXECUTOR, equipment), Server(Component.WORKER, equipment)
+    ear = backend.log.reader((SERVICE,))
+    source = "id: naps\nnamespace: t.t\ntasks:\n  - {id: nap, type: tests.Naps}\n"
+    door = door_of(equipment, None)
+    saved = FlowService(door).save(FlowSource("main", "t.t", "naps", 0, source, {}))
+    flow = equipment.table.get("main", "t.t", "naps", saved.revision)
+    assert flow is not None
+    executing.start()
+    working.start()
+    ExecutionService(door).create(flow)
+    assert Naps.began.wait(60)
+    stopping = Thread(target=working.worker.stop if working.worker else int, args=(60.0,))
+    stopping.start()
+    stopping.join(0.3)
+    assert stopping.is_alive()
+    working.hurry()
+    stopping.join(60)
+    assert not stopping.is_alive()
+    beats = [record.value for records in ear.catch_up() for record in records]
+    assert (beats[-1].state, len(beats[-1].held)) == (ServiceState.TERMINATED, 1)
+    working.stop(0.0)
+    executing.stop(0.0)
