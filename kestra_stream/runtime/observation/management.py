@@ -2,9 +2,11 @@
 
 import logging
 from collections.abc import Callable, Mapping
+from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
+from typing import Any
 
 import orjson
 
@@ -18,14 +20,6 @@ _JSON = "application/json"
 _PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 _SLOWEST_CLIENT = 10.0
 Probes = Mapping[str, Callable[[], Health]]
-
-
-class _Port(ThreadingHTTPServer):
-    """A listening port that knows what it tells."""
-
-    daemon_threads = True
-    probes: Probes
-    metrics: Metrics
 
 
 class Management:
@@ -44,13 +38,13 @@ class Management:
 
     def __init__(self, host: str, port: int, probes: Probes, metrics: Metrics) -> None:
         try:
-            self._server = _Port((host, port), _Handler)
+            self._server = ThreadingHTTPServer((host, port), partial(_Handler, probes, metrics))
         except (OSError, OverflowError) as error:
             reason = getattr(error, "strerror", None) or error
             raise Invalid(
                 f"kestra.server.port: {port} cannot be opened on {host} ({reason}); choose another one, 0 takes a free one"
             ) from error
-        self._server.probes, self._server.metrics = probes, metrics
+        self._server.daemon_threads = True
         self.port = int(self._server.server_address[1])
         self._thread = Thread(target=self._server.serve_forever, args=(0.1,), name="management", daemon=True)
         self._thread.start()
@@ -67,15 +61,18 @@ class _Handler(BaseHTTPRequestHandler):
 
     timeout = _SLOWEST_CLIENT
     protocol_version = "HTTP/1.1"
-    server: _Port
+
+    def __init__(self, probes: Probes, metrics: Metrics, *connection: Any) -> None:
+        self._probes, self._metrics = probes, metrics
+        super().__init__(*connection)
 
     def do_GET(self) -> None:
         """Answer."""
         path = self.path.partition("?")[0].rstrip("/")
         if path == "/prometheus":
-            self._send(HTTPStatus.OK, _PROMETHEUS, self.server.metrics.text())
-        elif path in self.server.probes:
-            health = self.server.probes[path]()
+            self._send(HTTPStatus.OK, _PROMETHEUS, self._metrics.text())
+        elif path in self._probes:
+            health = self._probes[path]()
             status = HTTPStatus.OK if health.status is Status.UP else HTTPStatus.SERVICE_UNAVAILABLE
             self._send(status, _JSON, orjson.dumps(health.as_json(), default=str))
         else:
