@@ -9,6 +9,7 @@ from typing import Protocol
 from uuid import uuid4
 
 import pytest
+from confluent_kafka import KafkaException
 
 from tests.services.broker import Broker
 from tests.services.errors import ServiceError
@@ -87,11 +88,22 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 @pytest.fixture(scope="session")
 def kafka(request: pytest.FixtureRequest) -> Broker:
     """The broker that the whole test run shares: tests take topics and groups under names of their own (`prefix`)."""
-    given = os.environ.get(KAFKA)
-    if given:
-        return Broker({"bootstrap.servers": given})
+    if os.environ.get(KAFKA):
+        return given_kafka(os.environ)
     run = request.config.stash[RUN]
     return Broker(run.shared("kafka", lambda: dict(_started(run.place).client)))
+
+
+def given_kafka(environment: Mapping[str, str], patience: float = 30) -> Broker:
+    """Read how to reach a broker that runs already, and see that it does."""
+    broker = Broker({"bootstrap.servers": environment[KAFKA]})
+    try:
+        broker.admin().list_topics(timeout=patience)
+    except KafkaException as error:
+        raise ServiceError(
+            f"{KAFKA}={environment[KAFKA]}: no broker answers there ({error}). Start it, or leave the variable out."
+        ) from None
+    return broker
 
 
 def _started(place: Place) -> Broker:
@@ -123,7 +135,7 @@ def kafka_cluster() -> Iterator[ClusterMaker]:
 @pytest.fixture(scope="session")
 def s3(request: pytest.FixtureRequest) -> S3:
     """The S3-compatible server that the whole test run shares: tests take buckets of their own (`bucket`)."""
-    if S3_URL in os.environ:
+    if os.environ.get(S3_URL):
         return given_s3(os.environ)
     run = request.config.stash[RUN]
     return S3(**run.shared("s3", lambda: asdict(S3Server(place=run.place).start().address)))

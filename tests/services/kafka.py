@@ -91,6 +91,7 @@ class KafkaCluster:
             "broker.heartbeat.interval.ms": "500",
             "group.initial.rebalance.delay.ms": "0",
             "group.min.session.timeout.ms": "500",
+            "file.delete.delay.ms": "1000",  # the topics of one test are gone before the next has many of its own
             "log.cleaner.dedupe.buffer.size": "16777216",
             **{
                 f"{kind}.{name}": value

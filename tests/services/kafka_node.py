@@ -7,7 +7,6 @@ from pathlib import Path
 from tests.services import install
 from tests.services.errors import ServiceError
 from tests.services.places import Place
-from tests.services.ports import accepts
 from tests.services.process import ServiceProcess
 
 LOGGING = Path(__file__).with_name("log4j2.properties")
@@ -28,7 +27,6 @@ class KafkaNode:
     def __init__(self, number: int, ports: Sequence[int], place: Place, jvm: Sequence[str]) -> None:
         """Take three ports; the data, the configuration and the log lie in `place`."""
         self.number = number
-        self._internal_port = ports[1]
         self.address, self.internal, controller = (f"127.0.0.1:{port}" for port in ports)
         self.voter = f"{number}@{controller}"
         self._configuration = place.directory / f"kafka-{number}.properties"
@@ -55,8 +53,8 @@ class KafkaNode:
         self.process.start()
 
     def serves(self) -> bool:
-        """Tell whether it takes connections: on the port that nobody else can have."""
-        return accepts(self._internal_port)
+        """Tell whether it has opened all its ports since it was started."""
+        return self.process.has_said("Kafka Server started")
 
 
 def _escaped(value: str) -> str:

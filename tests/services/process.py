@@ -42,6 +42,7 @@ class ServiceProcess:
         self._place = place
         self._environment = {**os.environ, **(environment or {})}
         self._process: psutil.Process | None = None
+        self._log_began = 0
 
     @property
     def id(self) -> int:
@@ -57,6 +58,7 @@ class ServiceProcess:
         """Start it; the log of an earlier start goes on."""
         if self.is_alive:
             raise ServiceError(f"{self.name} runs already")
+        self._log_began = self.log.stat().st_size if self.log.exists() else 0
         scratch = "" if self._place.is_kept else str(self.data)
         guard = [sys.executable, "-I", str(GUARD), str(self._place.lifeline), str(self.log), scratch, *self._command]
         started = subprocess.run(guard, cwd=self._place.directory, env=self._environment, capture_output=True, text=True, check=False)
@@ -72,6 +74,12 @@ class ServiceProcess:
         except ServiceError as error:
             raise ServiceError(f"{error}. {self.last_lines()}") from None
         self.check()
+
+    def has_said(self, text: str) -> bool:
+        """Tell whether a text is in its log since it was started last."""
+        with self.log.open("rb") as log:
+            log.seek(self._log_began)
+            return text.encode() in log.read()
 
     def check(self) -> None:
         """Raise when it does not run; the error shows the last lines of its log."""

@@ -8,7 +8,7 @@ from confluent_kafka import KafkaError, KafkaException
 from tests.integration.services.records import read, write
 from tests.services.broker import Broker
 from tests.services.errors import ServiceError
-from tests.services.fixtures import ClusterMaker
+from tests.services.fixtures import ClusterMaker, given_kafka
 from tests.services.kafka import KafkaCluster
 
 
@@ -16,6 +16,14 @@ def test_the_broker_of_the_run_takes_and_gives_records(kafka: Broker, prefix: st
     topic = kafka.create_topic(f"{prefix}words")
     write(kafka, topic, "a", "b")
     assert read(kafka, topic, 2) == ["a", "b"]
+
+
+def test_a_broker_that_is_given_must_answer(kafka: Broker) -> None:
+    assert given_kafka({"KESTRA_STREAM_TEST_KAFKA": kafka.bootstrap_servers}).bootstrap_servers == kafka.bootstrap_servers
+    with pytest.raises(
+        ServiceError, match=r"^KESTRA_STREAM_TEST_KAFKA=127\.0\.0\.1:1: no broker answers there .* leave the variable out\.$"
+    ):
+        given_kafka({"KESTRA_STREAM_TEST_KAFKA": "127.0.0.1:1"}, patience=1)
 
 
 def test_topics_and_groups_are_configured(kafka: Broker, prefix: str) -> None:
