@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn, ParamSpec
 
 import typer
 
-from kestra_stream.cli.apps import dead_letter, execution, server
+from kestra_stream.cli.apps import dead_letter, execution, server, topic
 from kestra_stream.cli.exit_codes import BAD_INPUT, FAILED
 from kestra_stream.errors import Invalid, KestraError
 
@@ -31,6 +31,7 @@ app.add_typer(plugin_app, name="plugin")
 app.add_typer(server.app, name="server")
 app.add_typer(dead_letter.app, name="dead-letter")
 app.add_typer(execution.app, name="execution")
+app.add_typer(topic.app, name="topic")
 
 Paths = Annotated[
     list[Path], typer.Argument(metavar="PATH", help="Flow files, folders of them, or - for standard input.", show_default=False)

@@ -36,11 +36,15 @@ class TopicDefaults(Section):
     """What every topic is made with.
 
     Attributes:
+        create: whether a server makes the topics that are missing when it starts; otherwise it only verifies them.
+        alter: whether it also changes properties of topics that differ.
         partitions: number of partitions of a topic whose own number is not 1; empty for what the table of topics says.
         replication_factor: copies of each partition; none for the broker's own default.
         properties: properties of the topic, as `min.insync.replicas`.
     """
 
+    create: bool = True
+    alter: bool = False
     partitions: int | None = Field(default=None, ge=1)
     replication_factor: int | None = Field(default=None, ge=1, le=32767)
     properties: Properties = Field(default_factory=dict)

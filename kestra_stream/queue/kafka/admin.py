@@ -12,7 +12,7 @@ from confluent_kafka.admin._resource import ResourceType
 from confluent_kafka.cimpl import NewPartitions, NewTopic
 
 from kestra_stream.errors import Invalid, KestraError, Unavailable
-from kestra_stream.queue.kafka.topic_layout import TopicLayout, WantedTopic, wanted_topics
+from kestra_stream.queue.kafka.topic_layout import TopicLayout, wanted_topics
 from kestra_stream.queue.kafka.topic_plan import (
     AddPartitions,
     ChangeProperty,
@@ -20,15 +20,21 @@ from kestra_stream.queue.kafka.topic_plan import (
     FoundTopic,
     Plan,
     plan_topics,
+    told_together,
 )
 
 logger = logging.getLogger(__name__)
 
 PATIENCE = 30.0
 _ABSENT = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.UNKNOWN_TOPIC_ID})
+_UNSEEN = frozenset({KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED})
 _AWAY = frozenset({KafkaError._TIMED_OUT, KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._RESOLVE})  # noqa: SLF001
 _REFUSED = frozenset({KafkaError._AUTHENTICATION, KafkaError._SSL, KafkaError.SASL_AUTHENTICATION_FAILED})  # noqa: SLF001
 _T = TypeVar("_T")
+
+
+class _NotAllowed(Invalid):
+    """The broker knows this client, but not its right to do this."""
 
 
 class TopicAdmin:
@@ -62,15 +68,31 @@ class TopicAdmin:
     def found(self, names: Sequence[str]) -> Mapping[str, FoundTopic]:
         """Return those of the topics that are there."""
         described: dict[str, Any] = {}
+        unseen: dict[str, FoundTopic] = {}
         futures = self._client.describe_topics(
             TopicCollection(list(names)), include_authorized_operations=True, request_timeout=self._patience
         )
         for name, future in futures.items():
-            description = self._answer(f"describe {name}", future.result, _ABSENT)
+            try:
+                description = self._answer(f"describe {name}", future.result, _ABSENT)
+            except _NotAllowed:
+                unseen[name] = FoundTopic(name, 0, 0, None, frozenset())
+                continue
             if description is not None:
                 described[name] = description
         properties = self._properties(list(described))
-        return {name: _found(name, description, properties[name]) for name, description in described.items()}
+        return {name: _found(name, description, properties[name]) for name, description in described.items()} | unseen
+
+    def broker_properties(self) -> Mapping[str, str] | None:
+        """Return the properties of one broker; None when this client may not see them."""
+        brokers = self._answer("list the brokers", lambda timeout: self._client.list_topics(timeout=timeout)).brokers
+        resource = ConfigResource(ResourceType.BROKER, str(min(brokers)))
+        (future,) = self._client.describe_configs([resource], request_timeout=self._patience).values()
+        try:
+            entries = self._answer("read the settings of a broker", future.result)
+        except _NotAllowed:
+            return None
+        return {name: entry.value for name, entry in entries.items() if entry.value is not None}
 
     def apply(self, plan: Plan, *, alter: bool) -> None:
         """Do the steps of a plan: what is missing, and with `alter` also the settings that differ; returns when all can be used.
@@ -107,14 +129,18 @@ class TopicAdmin:
         for future in self._client.incremental_alter_configs([resource], request_timeout=self._patience).values():
             self._answer(f"set {step.property} of {step.name}", future.result)
 
-    def _properties(self, names: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
+    def _properties(self, names: Sequence[str]) -> Mapping[str, Mapping[str, str] | None]:
         if not names:
             return {}
         resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
         futures = self._client.describe_configs(resources, request_timeout=self._patience)
-        found: dict[str, Mapping[str, str]] = {}
+        found: dict[str, Mapping[str, str] | None] = {}
         for resource, future in futures.items():
-            entries = self._answer(f"read the settings of {resource.name}", future.result) or {}
+            try:
+                entries = self._answer(f"read the settings of {resource.name}", future.result)
+            except _NotAllowed:
+                found[resource.name] = None
+                continue
             found[resource.name] = {name: entry.value for name, entry in entries.items() if entry.value is not None}
         return found
 
@@ -157,6 +183,10 @@ class TopicAdmin:
             reason = f" ({heard.str()})" if heard is not None else ""
             remedy = "start it, or change kestra.kafka.client.properties.bootstrap.servers"
             return Unavailable(f"no broker answers at {self._servers}{reason}: {remedy}")
+        if error.code() in _UNSEEN:
+            return _NotAllowed(
+                f"this user may not {action}: {error.str()}; allow it, or let somebody run `kestra-stream topic create` who may"
+            )
         return Invalid(f"the broker did not {action}: {error.str()}")
 
     def _heard(self, error: KafkaError) -> None:
@@ -186,11 +216,10 @@ def ensure_topics(
     if create and plan.steps:
         admin.apply(plan, alter=alter)
         plan = admin.plan(layout)
-    for problem in plan.problems:
-        if not problem.is_fatal:
-            logger.warning("%s", problem)
+    for line in told_together(problem for problem in plan.problems if not problem.is_fatal):
+        logger.warning("%s", line)
     if plan.fatal:
-        raise Invalid("\n".join(map(str, plan.fatal)))
+        raise Invalid("\n".join(told_together(plan.fatal)))
     return admin.found([topic.name for topic in wanted_topics(layout)])
 
 
@@ -199,7 +228,7 @@ def _new_topic(step: CreateTopic) -> NewTopic:
     return NewTopic(step.name, step.partitions, replicas, config=dict(step.properties))
 
 
-def _found(name: str, description: Any, properties: Mapping[str, str]) -> FoundTopic:
+def _found(name: str, description: Any, properties: Mapping[str, str] | None) -> FoundTopic:
     replicas = min((len(partition.replicas) for partition in description.partitions), default=0)
     operations = description.authorized_operations
     return FoundTopic(
@@ -214,6 +243,3 @@ def _found(name: str, description: Any, properties: Mapping[str, str]) -> FoundT
 def _text(error: Exception) -> str:
     first = error.args[0] if error.args else error
     return first.str() if isinstance(first, KafkaError) else str(first)
-
-
-__all__ = ["Plan", "TopicAdmin", "TopicLayout", "WantedTopic", "ensure_topics"]

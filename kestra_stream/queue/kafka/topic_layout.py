@@ -54,6 +54,7 @@ class TopicLayout:
     Attributes:
         partitions: of each topic that has more than one; None for what the table says.
         replication_factor: None for the broker's default.
+        properties: settings of every topic on the broker.
         message_bytes: the largest record that this system sends.
         overrides: by the table's name of the topic.
         worker_groups: groups whose jobs have a topic of their own.
@@ -62,6 +63,7 @@ class TopicLayout:
     prefix: str = PREFIX
     partitions: int | None = None
     replication_factor: int | None = None
+    properties: Mapping[str, str] = field(default_factory=dict[str, str])
     message_bytes: int = 1_000_000
     overrides: Mapping[str, TopicOverride] = field(default_factory=dict[str, TopicOverride])
     worker_groups: Sequence[str] = ()
@@ -70,7 +72,7 @@ class TopicLayout:
         """Refuse what no broker would take, and names that the table does not have."""
         known = {topic.name for topic in TOPICS}
         if unknown := sorted(name for name in self.overrides if name.removeprefix(f"{WORKER_JOB.name}.") == name and name not in known):
-            raise Invalid(f"kestra.kafka.topics names `{unknown[0]}`, but the topics are {', '.join(sorted(known))}")
+            raise Invalid(f"kestra.kafka.defaults.topics names `{unknown[0]}`, but the topics are {', '.join(sorted(known))}")
         for name in (self.prefix, *self.worker_groups):
             if illegal := sorted(set(name) - _LEGAL):
                 raise Invalid(
@@ -135,7 +137,7 @@ def _wanted(layout: TopicLayout, topic: Topic, name: str, key: str) -> WantedTop
     else:
         partitions = _partitions(layout, topic, own)
     replicas = own.replication_factor or layout.replication_factor
-    properties = {**_EVERY, **KEPT[topic.cleanup], **_durable(replicas), **own.properties}
+    properties = {**_EVERY, **KEPT[topic.cleanup], **_durable(replicas), **layout.properties, **own.properties}
     return WantedTopic(
         name, topic, partitions, replicas, properties, topic_name(layout, beside) if beside else None, can_grow=topic is WORKER_JOB
     )

@@ -4,7 +4,7 @@ A step only ever adds: a missing topic, partitions where keys may move, a settin
 or remove what is kept, is told as a problem with its remedy and left to a person.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -19,14 +19,16 @@ class FoundTopic:
     """A topic as it is on the broker.
 
     Attributes:
+        partitions: 0 when this user may not even see it.
         replicas: the smallest number that a partition has.
+        properties: None when this user may not see them.
         operations: what this user may do with it; None when the broker does not tell.
     """
 
     name: str
     partitions: int
     replicas: int
-    properties: Mapping[str, str]
+    properties: Mapping[str, str] | None
     operations: frozenset[str] | None = None
 
 
@@ -42,7 +44,7 @@ class CreateTopic:
 
     def __str__(self) -> str:
         """Say it in a line."""
-        return f"create {self.name} with {self.partitions} partitions"
+        return f"create {self.name} with {self.partitions} partition{'s' if self.partitions > 1 else ''}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,10 +135,15 @@ def plan_topics(wanted: Sequence[WantedTopic], found: Mapping[str, FoundTopic], 
         if present is None:
             _create(topic, found, draft)
             continue
-        for check in _CHECKS:
-            check(topic, present, draft)
-        _check_size(present, message_bytes, draft)
-        _check_beside(topic, present, found, draft)
+        _check_operations(topic, present, draft)
+        if present.partitions:
+            _check_partitions(topic, present, draft)
+            _check_beside(topic, present, found, draft)
+        if present.properties is not None:
+            _check_cleanup(topic, present, draft)
+            _check_replicas(topic, present, draft)
+            _check_properties(topic, present, draft)
+            _check_size(present, message_bytes, draft)
     return Plan(tuple(draft.steps), tuple(draft.problems))
 
 
@@ -161,8 +168,8 @@ def _check_partitions(topic: WantedTopic, present: FoundTopic, draft: _Draft) ->
             topic.name,
             "partitions",
             f"{counts}, and more of them would move keys away from their records and state",
-            f"set kestra.kafka.topics.{topic.topic.name}.partitions to {present.partitions}, "
-            "or give new topics another kestra.kafka.defaults.topicPrefix once all executions have ended",
+            f"set kestra.kafka.defaults.topic.partitions (or kestra.kafka.defaults.topics.TOPIC.partitions) to {present.partitions}, "
+            "or make new topics under another kestra.kafka.defaults.topic-prefix once all executions have ended",
         )
     )
 
@@ -177,13 +184,13 @@ def _check_beside(topic: WantedTopic, present: FoundTopic, found: Mapping[str, F
             "partitions",
             f"has {present.partitions} partitions, but {beside.name}, whose state it keeps, has {beside.partitions}",
             f"it needs as many: add {beside.partitions - present.partitions} with the broker's tools before the first execution, "
-            "or give new topics another kestra.kafka.defaults.topicPrefix",
+            "or make new topics under another kestra.kafka.defaults.topic-prefix",
         )
     )
 
 
 def _check_cleanup(topic: WantedTopic, present: FoundTopic, draft: _Draft) -> None:
-    wanted, is_now = topic.properties["cleanup.policy"], present.properties.get("cleanup.policy", "")
+    wanted, is_now = topic.properties["cleanup.policy"], _property(present, "cleanup.policy") or ""
     if set(wanted.split(",")) == {part.strip() for part in is_now.split(",")}:
         return
     loss = "old state would be deleted by age" if wanted == "compact" else "older records of a key would be removed"
@@ -194,7 +201,7 @@ def _check_cleanup(topic: WantedTopic, present: FoundTopic, draft: _Draft) -> No
 
 
 def _check_replicas(topic: WantedTopic, present: FoundTopic, draft: _Draft) -> None:
-    in_sync = int(present.properties.get("min.insync.replicas", "1"))
+    in_sync = int(_property(present, "min.insync.replicas") or 1)
     if in_sync > present.replicas:
         message = f"is {in_sync}, but the topic has only {present.replicas} replicas: no record can be written"
         draft.problems.append(Problem(topic.name, "min.insync.replicas", message, "lower it, or add replicas, with the broker's tools"))
@@ -203,47 +210,44 @@ def _check_replicas(topic: WantedTopic, present: FoundTopic, draft: _Draft) -> N
         draft.problems.append(
             Problem(topic.name, "replication factor", message, "reassign its partitions with the broker's tools", is_fatal=False)
         )
-    if present.properties.get("unclean.leader.election.enable") == "true":
+    if _property(present, "unclean.leader.election.enable") == "true":
         message = "lets a replica lead that lacks acknowledged records"
         draft.problems.append(Problem(topic.name, "unclean.leader.election.enable", message, "set it to false", is_fatal=False))
 
 
 def _check_properties(topic: WantedTopic, present: FoundTopic, draft: _Draft) -> None:
     for name, value in topic.properties.items():
-        is_now = present.properties.get(name)
+        is_now = _property(present, name)
         if name == "cleanup.policy" or is_now == value or (name in _ORDERED and _is_at_least(is_now, value)):
             continue
         _change(topic, present, name, draft)
-        if name in _ORDERED or name == "message.timestamp.type":
+        is_aged = "delete" in topic.properties["cleanup.policy"] or not name.startswith("retention.")
+        if is_aged and (name in _ORDERED or name == "message.timestamp.type"):
             message = f"is {is_now}, {value} is wanted: {_MEANING[name]}"
             draft.problems.append(Problem(topic.name, name, message, f"{ALTER} changes it", is_fatal=False, has_step=True))
 
 
 def _check_size(present: FoundTopic, message_bytes: int, draft: _Draft) -> None:
-    most = int(present.properties.get("max.message.bytes", str(message_bytes)))
+    most = int(_property(present, "max.message.bytes") or message_bytes)
     if most < message_bytes:
         message = f"is {most}, but records of up to {message_bytes} bytes are sent"
         draft.problems.append(
-            Problem(present.name, "max.message.bytes", message, "raise it there, or lower kestra.kafka.messageProtection.limit")
+            Problem(present.name, "max.message.bytes", message, "raise it, or lower message.max.bytes in kestra.kafka.client.properties")
         )
 
 
 def _check_operations(topic: WantedTopic, present: FoundTopic, draft: _Draft) -> None:
     if present.operations is None:
         return
-    missing = [operation for operation in ("READ", "WRITE", "DESCRIBE") if operation not in present.operations]
+    missing = [operation for operation in ("DESCRIBE", "READ", "WRITE") if operation not in present.operations]
     if missing:
         message = f"this user may not {', '.join(missing)}"
-        draft.problems.append(Problem(topic.name, "ACL", message, f"allow {', '.join(missing)} on the topics of this prefix"))
+        draft.problems.append(Problem(topic.name, "ACL", message, f"allow {', '.join(missing)} on topics with this prefix"))
+    elif present.properties is None:
+        message = "this user may not DESCRIBE_CONFIGS, so that properties of the topic are not verified"
+        draft.problems.append(Problem(topic.name, "ACL", message, "allow DESCRIBE_CONFIGS on topics with this prefix", is_fatal=False))
 
 
-_CHECKS: tuple[Callable[[WantedTopic, FoundTopic, _Draft], None], ...] = (
-    _check_operations,
-    _check_partitions,
-    _check_cleanup,
-    _check_replicas,
-    _check_properties,
-)
 _MEANING: Mapping[str, str] = {
     "retention.ms": "records are deleted earlier than they should be",
     "retention.bytes": "records are deleted earlier than they should be",
@@ -254,15 +258,20 @@ _MEANING: Mapping[str, str] = {
 _ORDERED = frozenset({"retention.ms", "retention.bytes", "min.insync.replicas", "max.message.bytes"})
 
 
+def _property(present: FoundTopic, name: str) -> str | None:
+    return None if present.properties is None else present.properties.get(name)
+
+
 def _is_at_least(present: str | None, wanted: str) -> bool:
-    if present is None:
+    try:
+        is_now, least = int(present or ""), int(wanted)
+    except ValueError:
         return False
-    is_now, least = int(present), int(wanted)
     return is_now == FOR_EVER or (least != FOR_EVER and is_now >= least)
 
 
 def _change(topic: WantedTopic, present: FoundTopic, name: str, draft: _Draft) -> None:
-    draft.steps.append(ChangeProperty(topic.name, name, present.properties.get(name), topic.properties[name]))
+    draft.steps.append(ChangeProperty(topic.name, name, _property(present, name), topic.properties[name]))
 
 
 def problems_left(plan: Plan, *, alter: bool) -> Iterator[Problem]:
@@ -271,3 +280,12 @@ def problems_left(plan: Plan, *, alter: bool) -> Iterator[Problem]:
     for problem in plan.problems:
         if not problem.has_step or (not alter and (problem.topic, problem.setting) in changed):
             yield problem
+
+
+def told_together(problems: Iterable[Problem]) -> Iterator[str]:
+    """Say each problem once, with all the topics that have it."""
+    topics: dict[tuple[str, str, str], list[str]] = {}
+    for problem in problems:
+        topics.setdefault((problem.setting, problem.message, problem.remedy), []).append(problem.topic)
+    for (setting, message, remedy), names in topics.items():
+        yield f"{', '.join(names)}: {setting}: {message}; {remedy}"

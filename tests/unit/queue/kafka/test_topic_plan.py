@@ -26,7 +26,7 @@ def plan(*changed: FoundTopic, layout: TopicLayout = LAYOUT, without: str = "") 
 
 def changed(name: str, **properties: str) -> FoundTopic:
     topic = as_wanted(WANTED[name])
-    return replace(topic, properties={**topic.properties, **{key.replace("_", "."): value for key, value in properties.items()}})
+    return replace(topic, properties={**(topic.properties or {}), **{key.replace("_", "."): value for key, value in properties.items()}})
 
 
 def test_what_is_as_it_must_be_needs_nothing() -> None:
@@ -76,7 +76,7 @@ def test_partitions_are_not_added_where_keys_would_move() -> None:
     found = plan(replace(as_wanted(WANTED["log"]), partitions=4))
     assert found.steps == ()
     (problem,) = found.fatal
-    assert "kestra.kafka.topics.log.partitions to 4" in problem.remedy
+    assert "kestra.kafka.defaults.topics.TOPIC.partitions) to 4" in problem.remedy
 
 
 def test_partitions_are_added_where_the_place_of_a_key_means_nothing() -> None:
