@@ -49,7 +49,7 @@ as the topic beside which the store lives, and its records lie in the partition 
 
 ## Making the topics
 `kestra-stream topic create -c FILE` makes what is missing, and so does every server when it starts
-(`kestra.kafka.topics-create: false` leaves it to you). `topic plan` says what that would be, `topic verify` what is wrong, and
+(`kestra.kafka.defaults.topic.create: false` leaves it to you). `topic plan` says what that would be, `topic verify` what is wrong, and
 `topic describe` shows what is there. Nothing is ever shrunk or deleted. Settings that differ are changed by `topic create --alter`;
 partitions are added only where the place of a key means nothing (`worker_job`). Elsewhere more partitions would move keys away from
 their records and state: make new topics under another prefix instead, once all executions have ended.

@@ -102,11 +102,13 @@ class TopicAdmin:
         """
         creations = [step for step in plan.steps if isinstance(step, CreateTopic)]
         self._create(creations)
+        changes = [step for step in plan.steps if isinstance(step, ChangeProperty) and alter]
         for step in plan.steps:
             if isinstance(step, AddPartitions):
                 self._add_partitions(step)
-            elif isinstance(step, ChangeProperty) and alter:
-                self._change(step)
+        for change in changes:
+            self._change(change)
+        self._wait_for_changes(changes)
         self._wait_for({step.name: step.partitions for step in plan.steps if isinstance(step, CreateTopic | AddPartitions)})
 
     def _create(self, steps: Sequence[CreateTopic]) -> None:
@@ -143,6 +145,16 @@ class TopicAdmin:
                 continue
             found[resource.name] = {name: entry.value for name, entry in entries.items() if entry.value is not None}
         return found
+
+    def _wait_for_changes(self, steps: Sequence[ChangeProperty]) -> None:
+        """A broker that is asked may not have heard of a change for a moment."""
+        deadline = time.monotonic() + self._patience
+        waiting = list(steps)
+        while waiting and time.monotonic() < deadline:
+            properties = self._properties(sorted({step.name for step in waiting}))
+            waiting = [step for step in waiting if (properties[step.name] or {}).get(step.property) != step.value]
+            if waiting:
+                time.sleep(0.05)
 
     def _wait_for(self, partitions: Mapping[str, int]) -> None:
         """A topic that was just made is unknown to some brokers for a moment."""
