@@ -8,6 +8,7 @@ from kestra_stream.assembly.backend import Backend
 from kestra_stream.executor.liveness import Liveness
 from kestra_stream.executor.plans import Plans
 from kestra_stream.executor.processor import Executor
+from kestra_stream.executor.recall import PastReader, Recalls
 from kestra_stream.expression.dates.zones import zone_of
 from kestra_stream.indexer.processor import Indexer
 from kestra_stream.limiter.flow_limits import FlowLimits
@@ -65,7 +66,9 @@ class Equipment:
         """Build the processor of executions."""
         plans = Plans(self.table.get, self.services.vault, self.services.server)
         repository = self.backend.repository
-        return Executor(plans, lambda execution_id: history(repository, execution_id))
+        if self.backend.has_repository:
+            return Executor(plans, lambda execution_id: history(repository, execution_id))
+        return Executor(plans, lambda _: None, Recalls(PastReader(self.backend.log, self.clock)))
 
     def liveness(self) -> Liveness:
         """Build the processor that notices the end of workers: it belongs to the executors, whose inbox it tells."""

@@ -64,6 +64,10 @@ class Outbox:
         """Send an input to an execution."""
         self._records.append(Outgoing(EXECUTION_INBOX, execution_id, message))
 
+    def keep(self, change: StateChange) -> None:
+        """Change what is stored."""
+        self._state.append(change)
+
     def publish(self, event: ExecutionEvent) -> None:
         """Send an event."""
         self._records.append(Outgoing(EXECUTION_EVENT, event.execution_id, event))

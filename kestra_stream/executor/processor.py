@@ -13,8 +13,9 @@ from kestra_stream.engine.store import from_history, restored, stored, stored_an
 from kestra_stream.errors import InvalidFlow
 from kestra_stream.executor.outbox import Outbox
 from kestra_stream.executor.plans import Plans
+from kestra_stream.executor.recall import PART, Known, Past, Recalls
 from kestra_stream.models import execution_input as i
-from kestra_stream.models.execution import Execution, TaskRun
+from kestra_stream.models.execution import Execution
 from kestra_stream.models.execution_event import ExecutionEvent
 from kestra_stream.models.execution_input import ExecutionInput
 from kestra_stream.models.flow import Flow
@@ -25,7 +26,7 @@ from kestra_stream.runtime.homes import Homes
 from kestra_stream.runtime.timers import Timers
 from kestra_stream.topics import EXECUTION_INBOX, EXECUTOR_STATE
 
-History = Callable[[str], tuple[Execution, Sequence[TaskRun], int] | None]
+History = Callable[[str], Known | None]
 _REPORTS = (i.TaskRunStarted, i.TaskRunEnded, i.ChildTaskRunReported, i.WorkerLost)
 _REVIVING = (i.Restart, i.Replay, i.ChangeTaskRunState, i.ChangeStatus, i.SetLabels)
 
@@ -36,6 +37,7 @@ class Executor:
     Args:
         plans: compiled flows.
         history: an execution as the repository knows it, for commands on executions that were let go.
+        recalls: given where there is no repository: such commands wait here until the log has told of the execution.
 
     Attributes:
         stale_results: reports of workers that changed nothing: late, doubled, or of a dispatch that is not the newest.
@@ -45,9 +47,11 @@ class Executor:
     topics = (EXECUTION_INBOX,)
     state = EXECUTOR_STATE
 
-    def __init__(self, plans: Plans, history: History) -> None:
+    def __init__(self, plans: Plans, history: History, recalls: Recalls | None = None) -> None:
         self._plans = plans
         self._history = history
+        self._recalls = recalls
+        self._recalled: dict[str, Past] = {}
         self._live: dict[str, ExecutionState] = {}
         self._staged: dict[str, ExecutionState | None] = {}
         self._homes = Homes()
@@ -67,7 +71,7 @@ class Executor:
             self._outbox.add(execution_id, decision, stored(decision))
         for record in records:
             self._step(record.key, record.value, record.timestamp)
-            if record.key in self._staged:
+            if record.key in self._staged or self._is_waiting(record.key):
                 self._homes.put(record.partition, record.key)
         del now
         return self._outbox.transaction()
@@ -90,6 +94,9 @@ class Executor:
         self._stale += isinstance(message, _REPORTS) and not (decision.commands or decision.parts)
         self._outbox.add(execution_id, decision, store(decision))
         self._staged[execution_id] = None if self._outbox.forgets(execution_id) else decision.state
+        if execution_id in self._recalled:
+            now_known = decision.state
+            self._recalled[execution_id] = Past((now_known.execution, tuple(now_known.task_runs.values()), now_known.sequence))
 
     def _awakened(self, execution_id: str, message: ExecutionInput, now: datetime) -> ExecutionState | None:
         """Return the state for an input of an execution that is not live; None when nothing comes of it."""
@@ -97,12 +104,15 @@ class Executor:
             return self._born(message, now)
         if not isinstance(message, _REVIVING):
             return None
-        known = self._history(execution_id)
-        if known is None:
-            return self._stays_away(execution_id, message, "it does not exist any more")
-        head, runs, sequence = known
+        if self._recalls is not None and execution_id not in self._recalled:
+            self._outbox.keep(self._recalls.wait(execution_id, message))
+            return None
+        past = self._recalled.get(execution_id) or Past(self._history(execution_id), "it does not exist any more")
+        if past.known is None:
+            return self._stays_away(execution_id, message, past.lost)
+        head, runs, sequence = past.known
         if not head.state.is_terminal:
-            return self._stays_away(execution_id, message, "the repository does not know of its end yet; try again")
+            return self._stays_away(execution_id, message, "its end is not known yet; try again")
         plan = self._plan(head)
         if isinstance(plan, Plan):
             return from_history(plan, head, runs, sequence)
@@ -119,7 +129,7 @@ class Executor:
 
     def _born(self, message: i.Create, now: datetime) -> ExecutionState | None:
         head = message.execution
-        if self._history(head.id) is not None:
+        if self._is_waiting(head.id) or self._history(head.id) is not None:
             return None  # the same `Create` once more, after the execution was let go
         plan = self._plan(head)
         if isinstance(plan, Plan):
@@ -157,18 +167,27 @@ class Executor:
     # -- timers --------------------------------------------------------------------------------------------------------
 
     def wake_at(self) -> datetime | None:
-        """Tell when the next timer is due; at once when a restored execution has something to send."""
-        if self._restored:
+        """Tell when the next timer is due; at once when a restored execution has something to send, or a past has been found."""
+        if self._restored or (self._recalls is not None and self._recalls.is_due):
             return datetime.min.replace(tzinfo=UTC)
         return self._timers.next_at()
 
     def wake(self, now: datetime) -> Transaction:
-        """Turn timers that are due into records."""
-        transaction = self.process((), now)
+        """Turn timers that are due into records; commands whose execution has been found in the past are done."""
+        self.process((), now)
         self._due = self._timers.due(now)
         for execution_id, timer_id in self._due:
             self._outbox.tell(execution_id, i.TimerFired(timer_id))
-        return transaction if not self._due else self._outbox.transaction()
+        for execution_id, messages, past, change in self._recalls.take() if self._recalls is not None else ():
+            self._outbox.keep(change)
+            self._recalled[execution_id] = past
+            for message in messages:
+                self._step(execution_id, message, now)
+            del self._recalled[execution_id]
+        return self._outbox.transaction()
+
+    def _is_waiting(self, execution_id: str) -> bool:
+        return self._recalls is not None and self._recalls.is_waiting(execution_id)
 
     # -- life ------------------------------------------------------------------------------------------------------------
 
@@ -177,9 +196,11 @@ class Executor:
         del partitions
         for number, executions in state.items():
             for execution_id, parts in executions.items():
+                self._homes.put(number, execution_id)
                 if "" in parts:
-                    self._homes.put(number, execution_id)
                     self._restore(execution_id, parts)
+                elif PART in parts and self._recalls is not None:
+                    self._recalls.restore(execution_id, parts[PART])
 
     def _restore(self, execution_id: str, parts: Mapping[str, Any]) -> None:
         head: Execution = parts[""].execution
@@ -196,8 +217,10 @@ class Executor:
 
     def revoked(self, partitions: frozenset[TopicPartition]) -> None:
         """Forget the executions of these partitions."""
-        self._staged.clear()
+        self.rolled_back()
         for execution_id in self._homes.leave(partitions):
+            if self._recalls is not None:
+                self._recalls.leave(execution_id)
             self._restored.pop(execution_id, None)
             state = self._live.pop(execution_id, None)
             for timer_id in state.timers if state is not None else ():
@@ -206,17 +229,23 @@ class Executor:
     def rolled_back(self) -> None:
         """Forget what the last batch changed."""
         self._staged.clear()
+        self._recalled.clear()
+        if self._recalls is not None:
+            self._recalls.rolled_back()
         self._due = []
         self._stale = 0
 
     def committed(self) -> None:
         """What the last batch changed is true now."""
+        done = self._recalls.committed() if self._recalls is not None else []
         for execution_id, state in self._staged.items():
             if state is None:
                 self._live.pop(execution_id, None)
-                self._homes.forget(execution_id)
             else:
                 self._live[execution_id] = state
+        for execution_id in (*self._staged, *done):
+            if execution_id not in self._live and not self._is_waiting(execution_id):
+                self._homes.forget(execution_id)
         self._staged.clear()
         self._restored.clear()
         self.stale_results, self._stale = self.stale_results + self._stale, 0

@@ -10,6 +10,7 @@ Of a live execution (EXECUTION_PARTS), by the kind of the part, the text before 
     values/RUN/NUMBER          a chunk of the values of an open ForEach
     batches/RUN                batches of an open ForEachItem -> (how many in all, how many created)
     batch/RUN/NUMBER           the end of one batch of a ForEachItem -> (state, outputs)
+    recall                     of one that was let go: commands that wait until its past has been read back from the log
 
 Of a concurrency scope (SCOPE_PARTS): "" the limit, `revision` whose it is, `holder/ID` True, `line/NUMBER` who waits at that place.
 Of a process (SERVICE_PARTS): "" its last heartbeat that told anything new.
@@ -22,7 +23,7 @@ from enum import StrEnum
 from typing import Any
 
 from kestra_stream.models.execution import Execution, TaskRun
-from kestra_stream.models.execution_input import ParentLink
+from kestra_stream.models.execution_input import ExecutionInput, ParentLink
 from kestra_stream.models.messages import ServiceHeartbeat
 from kestra_stream.models.state import StateType
 
@@ -89,6 +90,7 @@ EXECUTION_PARTS: Mapping[str, Any] = {
     "values": tuple[str, ...],
     "batches": tuple[int, int],
     "batch": tuple[StateType, Mapping[str, Any] | None],
+    "recall": tuple[ExecutionInput, ...],
 }
 SCOPE_PARTS: Mapping[str, Any] = {"": int, "revision": int, "holder": bool, "line": str}
 SERVICE_PARTS: Mapping[str, Any] = {"": ServiceHeartbeat}

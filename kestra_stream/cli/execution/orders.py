@@ -33,11 +33,11 @@ class Answer:
     refusal: str | None = None
 
 
-def reach(client: Client, execution_id: str) -> Followed:
+def reach(client: Client, execution_id: str, *, whole: bool = False) -> Followed:
     """Learn all that the log knows of an execution, and follow it from there on.
 
     Raises:
-        NotFound: the log knows nothing of it.
+        NotFound: the log knows nothing of it; or it is to be `whole`, has ended, and events of it are not kept any more.
     """
     client.follower.follow(execution_id)
     history = read_history(client.door.log, execution_id, client.now())
@@ -48,6 +48,8 @@ def reach(client: Client, execution_id: str) -> Followed:
             f"the log knows no execution {execution_id}: check the id; one that was just started is known once an executor has taken it "
             "up, an old one until its events are past the retention of the topic"
         )
+    if whole and history.missing and known.finished:
+        raise NotFound(f"the log does not keep all events of execution {execution_id} any more, so nothing can be made of it")
     return known
 
 
@@ -98,7 +100,7 @@ def force_run(client: Client, execution_id: str, patience: float) -> Answer:
 
 def restart(client: Client, execution_id: str, patience: float, revision: int | None = None) -> Answer:
     """Run it again from where it failed; as a new execution, when it is to be another revision."""
-    known = reach(client, execution_id)
+    known = reach(client, execution_id, whole=True)
     before = known.head.attempt_number
     new_id = client.executions.restart(execution_id, revision)
     if new_id != execution_id:
@@ -108,7 +110,7 @@ def restart(client: Client, execution_id: str, patience: float, revision: int | 
 
 def replay(client: Client, execution_id: str, patience: float, task_run_id: str | None = None, revision: int | None = None) -> Answer:
     """Create an execution from it, from the start or from a task run."""
-    known = reach(client, execution_id)
+    known = reach(client, execution_id, whole=True)
     return _creation(client, "replay", known, client.executions.replay(execution_id, task_run_id, revision), patience)
 
 
