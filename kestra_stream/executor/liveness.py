@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from kestra_stream.errors import Invalid
 from kestra_stream.models.execution_input import WorkerLost
 from kestra_stream.models.messages import KillRequest, ServiceHeartbeat, ServiceState
 from kestra_stream.queue.interface import Outgoing, Record, State, StateChange, TopicPartition, Transaction
@@ -40,12 +41,18 @@ class Liveness:
         self._next_look: datetime | None = None
 
     def process(self, records: Sequence[Record], now: datetime) -> Transaction:
-        """Take in heartbeats; a worker that has ended gives back what it still held."""
+        """Take in heartbeats; a worker that has ended gives back what it still held.
+
+        Raises:
+            Invalid: a heartbeat has the key of another service.
+        """
         given_back: list[Outgoing] = []
         for record in records:
             beat: ServiceHeartbeat | None = record.value
             if beat is None or beat.service_type != "WORKER":
                 continue
+            if beat.service_id != record.key:
+                raise Invalid(f"a heartbeat of `{beat.service_id}` has the key `{record.key}`")
             self._homes.put(record.partition, beat.service_id)
             if beat.state is ServiceState.TERMINATED:
                 given_back.extend(_lost(beat))

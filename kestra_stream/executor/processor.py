@@ -10,7 +10,7 @@ from kestra_stream.engine.plan import Plan
 from kestra_stream.engine.state import ExecutionState
 from kestra_stream.engine.step import Decision
 from kestra_stream.engine.store import from_history, restored, stored, stored_anew
-from kestra_stream.errors import InvalidFlow
+from kestra_stream.errors import Invalid, InvalidFlow
 from kestra_stream.executor.outbox import Outbox
 from kestra_stream.executor.plans import Plans
 from kestra_stream.executor.recall import PART, Known, Past, Recalls
@@ -99,8 +99,14 @@ class Executor:
             self._recalled[execution_id] = Past((now_known.execution, tuple(now_known.task_runs.values()), now_known.sequence))
 
     def _awakened(self, execution_id: str, message: ExecutionInput, now: datetime) -> ExecutionState | None:
-        """Return the state for an input of an execution that is not live; None when nothing comes of it."""
+        """Return the state for an input of an execution that is not live; None when nothing comes of it.
+
+        Raises:
+            Invalid: the record lies where the execution does not belong.
+        """
         if isinstance(message, i.Create):
+            if message.execution.id != execution_id:
+                raise Invalid(f"a `create` of execution `{message.execution.id}` has the key `{execution_id}`")
             return self._born(message, now)
         if not isinstance(message, _REVIVING):
             return None

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from kestra_stream.engine.limiter import SlotState, decide_slot
+from kestra_stream.errors import Invalid
 from kestra_stream.models.messages import LimiterInput
 from kestra_stream.queue.interface import Outgoing, Record, State, StateChange, TopicPartition, Transaction
 from kestra_stream.runtime.homes import Homes
@@ -23,12 +24,18 @@ class Limiter:
         self._homes = Homes()
 
     def process(self, records: Sequence[Record], now: datetime) -> Transaction:
-        """Let every request change its scope."""
+        """Let every request change its scope.
+
+        Raises:
+            Invalid: a request lies where its scope does not belong.
+        """
         del now
         outgoing: list[Outgoing] = []
         changes: list[StateChange] = []
         for record in records:
             message: LimiterInput = record.value
+            if record.key != message.scope:
+                raise Invalid(f"a request for the scope `{message.scope}` has the key `{record.key}`")
             state = self._staged.get(message.scope) or self._scopes.get(message.scope) or SlotState()
             decision = decide_slot(state, message)
             self._staged[message.scope] = decision.state

@@ -4,13 +4,16 @@ The first record of a revision counts. Two who save a flow at once may send the 
 whoever sent it takes it back and tries the next number.
 """
 
+import logging
 from collections.abc import Callable, Sequence
 from threading import Lock
 
 from kestra_stream.models.flow import Flow
 from kestra_stream.models.flow_source import FlowSource
-from kestra_stream.queue.interface import Log, Record
+from kestra_stream.queue.interface import Log, Record, Unreadable
 from kestra_stream.topics import FLOW
+
+logger = logging.getLogger(__name__)
 
 NEWEST = 0
 
@@ -40,6 +43,7 @@ class FlowTable:
         self._flows: dict[tuple[str, str, str, int], Flow] = {}
         self._lock = Lock()
         self._was_at_the_end = False
+        self.unreadable = 0
 
     def get(self, tenant: str, namespace: str, flow_id: str, revision: int = NEWEST) -> Flow | None:
         """Return a revision (the newest by default); None when there is none, or the newest is deleted.
@@ -103,6 +107,9 @@ class FlowTable:
     def _take(self, records: Sequence[Record]) -> None:
         for record in records:
             source = record.value
+            if isinstance(source, Unreadable):
+                self.unreadable += 1
+                logger.warning("%s/%s/%s is passed over: %s", record.topic, record.partition, record.offset, source.error)
             if not isinstance(source, FlowSource):
                 continue  # what was taken back, or cannot be read
             uid = (source.tenant_id, source.namespace, source.id)
