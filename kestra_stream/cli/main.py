@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn, ParamSpec
 
 import typer
 
-from kestra_stream.cli.apps import dead_letter, execution, server, topic
+from kestra_stream.cli.apps import dead_letter, execution, server, storage, topic
 from kestra_stream.cli.exit_codes import BAD_INPUT, FAILED
 from kestra_stream.errors import Invalid, KestraError
 
@@ -29,6 +29,7 @@ plugin_app = typer.Typer(no_args_is_help=True, help="Look up the types that a fl
 app.add_typer(flow_app, name="flow")
 app.add_typer(plugin_app, name="plugin")
 app.add_typer(server.app, name="server")
+app.add_typer(storage.app, name="storage")
 app.add_typer(dead_letter.app, name="dead-letter")
 app.add_typer(execution.app, name="execution")
 app.add_typer(topic.app, name="topic")
