@@ -87,7 +87,8 @@ def _tell(kafka: KafkaCluster, s3: S3Server, s3_port: int, data: Path) -> None:
     file.write_text(text, encoding="utf-8")
     shown = Path(os.path.relpath(data))
     typer.echo(f"Kafka  {kafka.bootstrap_servers}\nS3     {s3.address.url}\nlogs   {shown}/*.log\n\n{shown / file.name} holds:\n\n{text}")
-    typer.echo(f"In another terminal:  kestra-stream server standalone -c {shown / file.name}\nCtrl-C stops both; their data stays.")
+    command = Path(os.path.relpath(sys.executable)).with_name("kestra-stream")
+    typer.echo(f"In another terminal:  {command} server standalone -c {shown / file.name}\nCtrl-C stops both; their data stays.")
 
 
 def _at_a_signal() -> threading.Event:
