@@ -3,7 +3,6 @@
 `run` starts Kafka and an S3-compatible server, writes a configuration file that names them, and stops them at Ctrl-C. Their data stays.
 """
 
-import os
 import signal
 import sys
 import threading
@@ -85,10 +84,15 @@ def _tell(kafka: KafkaCluster, s3: S3Server, s3_port: int, data: Path) -> None:
     text = CONFIGURATION.format(bootstrap_servers=kafka.bootstrap_servers, port=s3_port, bucket=BUCKET, **keys)
     file = data / "kestra.yaml"
     file.write_text(text, encoding="utf-8")
-    shown = Path(os.path.relpath(data))
+    shown = _shown(data)
     typer.echo(f"Kafka  {kafka.bootstrap_servers}\nS3     {s3.address.url}\nlogs   {shown}/*.log\n\n{shown / file.name} holds:\n\n{text}")
-    command = Path(os.path.relpath(sys.executable)).with_name("kestra-stream")
+    command = _shown(Path(sys.executable)).with_name("kestra-stream")
     typer.echo(f"In another terminal:  {command} server standalone -c {shown / file.name}\nCtrl-C stops both; their data stays.")
+
+
+def _shown(path: Path) -> Path:
+    """Return a path as somebody who is here would write it."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def _at_a_signal() -> threading.Event:
