@@ -11,9 +11,10 @@ from kestra_stream.engine.state import ExecutionState
 from kestra_stream.engine.step import Decision
 from kestra_stream.engine.store import from_history, restored, stored, stored_anew
 from kestra_stream.errors import Invalid, InvalidFlow
+from kestra_stream.executor.live import LiveExecutions
 from kestra_stream.executor.outbox import Outbox
 from kestra_stream.executor.plans import Plans
-from kestra_stream.executor.recall import PART, Known, Past, Recalls
+from kestra_stream.executor.recall import Known, Past, Recalls
 from kestra_stream.models import execution_input as i
 from kestra_stream.models.execution import Execution
 from kestra_stream.models.execution_event import ExecutionEvent
@@ -22,8 +23,6 @@ from kestra_stream.models.flow import Flow
 from kestra_stream.models.state import S
 from kestra_stream.models.stored_state import Phase
 from kestra_stream.queue.interface import Record, State, TopicPartition, Transaction
-from kestra_stream.runtime.homes import Homes
-from kestra_stream.runtime.timers import Timers
 from kestra_stream.topics import EXECUTION_INBOX, EXECUTOR_STATE
 
 History = Callable[[str], Known | None]
@@ -38,6 +37,7 @@ class Executor:
         plans: compiled flows.
         history: an execution as the repository knows it, for commands on executions that were let go.
         recalls: given where there is no repository: such commands wait here until the log has told of the execution.
+        most_live: executions that are held in memory where the state is kept on disk; those that were idle the longest are let out.
 
     Attributes:
         stale_results: reports of workers that changed nothing: late, doubled, or of a dispatch that is not the newest.
@@ -47,18 +47,15 @@ class Executor:
     topics = (EXECUTION_INBOX,)
     state = EXECUTOR_STATE
 
-    def __init__(self, plans: Plans, history: History, recalls: Recalls | None = None) -> None:
+    def __init__(self, plans: Plans, history: History, recalls: Recalls | None = None, most_live: int = 10_000) -> None:
         self._plans = plans
         self._history = history
         self._recalls = recalls
         self._recalled: dict[str, Past] = {}
-        self._live: dict[str, ExecutionState] = {}
+        self._live = LiveExecutions(self._loaded, most_live)
         self._staged: dict[str, ExecutionState | None] = {}
-        self._homes = Homes()
-        self._timers: Timers[tuple[str, str]] = Timers()
         self._outbox = Outbox()
         self._due: list[tuple[str, str]] = []
-        self._restored: dict[str, Decision] = {}
         self._stale = 0
         self.stale_results = 0
 
@@ -67,17 +64,17 @@ class Executor:
     def process(self, records: Sequence[Record], now: datetime) -> Transaction:
         """Let every record change its execution; nothing is visible in memory before `committed`."""
         self._outbox = Outbox()
-        for execution_id, decision in self._restored.items():
+        for execution_id, decision in self._live.owed.items():
             self._outbox.add(execution_id, decision, stored(decision))
         for record in records:
-            self._step(record.key, record.value, record.timestamp)
+            self._step(record.key, record.partition, record.value, record.timestamp)
             if record.key in self._staged or self._is_waiting(record.key):
-                self._homes.put(record.partition, record.key)
+                self._live.settle_in(record.key, record.partition)
         del now
         return self._outbox.transaction()
 
-    def _step(self, execution_id: str, message: ExecutionInput, now: datetime) -> None:
-        state = self._staged[execution_id] if execution_id in self._staged else self._live.get(execution_id)
+    def _step(self, execution_id: str, number: int, message: ExecutionInput, now: datetime) -> None:
+        state = self._present(execution_id, number)
         store = stored
         if state is None:
             store = stored_anew
@@ -97,6 +94,20 @@ class Executor:
         if execution_id in self._recalled:
             now_known = decision.state
             self._recalled[execution_id] = Past((now_known.execution, tuple(now_known.task_runs.values()), now_known.sequence))
+
+    def _present(self, execution_id: str, number: int) -> ExecutionState | None:
+        """Return the state of an execution that is under way."""
+        if execution_id in self._staged:
+            return self._staged[execution_id]
+        state = self._live.get(execution_id)
+        if state is not None:
+            return state
+        fetched = self._live.fetch(execution_id, number)
+        if fetched is None:
+            return None
+        if fetched.commands:
+            self._outbox.add(execution_id, fetched, stored(fetched))
+        return fetched.state
 
     def _awakened(self, execution_id: str, message: ExecutionInput, now: datetime) -> ExecutionState | None:
         """Return the state for an input of an execution that is not live; None when nothing comes of it.
@@ -174,21 +185,21 @@ class Executor:
 
     def wake_at(self) -> datetime | None:
         """Tell when the next timer is due; at once when a restored execution has something to send, or a past has been found."""
-        if self._restored or (self._recalls is not None and self._recalls.is_due):
+        if self._live.owed or (self._recalls is not None and self._recalls.is_due):
             return datetime.min.replace(tzinfo=UTC)
-        return self._timers.next_at()
+        return self._live.timers.next_at()
 
     def wake(self, now: datetime) -> Transaction:
         """Turn timers that are due into records; commands whose execution has been found in the past are done."""
         self.process((), now)
-        self._due = self._timers.due(now)
+        self._due = self._live.timers.due(now)
         for execution_id, timer_id in self._due:
             self._outbox.tell(execution_id, i.TimerFired(timer_id))
         for execution_id, messages, past, change in self._recalls.take() if self._recalls is not None else ():
             self._outbox.keep(change)
             self._recalled[execution_id] = past
             for message in messages:
-                self._step(execution_id, message, now)
+                self._step(execution_id, self._live.number_of(execution_id), message, now)
             del self._recalled[execution_id]
         return self._outbox.transaction()
 
@@ -200,37 +211,25 @@ class Executor:
     def assigned(self, partitions: frozenset[TopicPartition], state: State) -> None:
         """Restore the live executions of new partitions."""
         del partitions
-        for number, executions in state.items():
-            for execution_id, parts in executions.items():
-                self._homes.put(number, execution_id)
-                if "" in parts:
-                    self._restore(execution_id, parts)
-                elif PART in parts and self._recalls is not None:
-                    self._recalls.restore(execution_id, parts[PART])
+        for execution_id, messages in self._live.restore(state):
+            if self._recalls is not None:
+                self._recalls.restore(execution_id, messages)
 
-    def _restore(self, execution_id: str, parts: Mapping[str, Any]) -> None:
+    def _loaded(self, parts: Mapping[str, Any]) -> Decision | None:
+        """Build an execution back from its stored parts; None when there is no flow for it."""
         head: Execution = parts[""].execution
         plan = self._plan(head)
         if not isinstance(plan, Plan):
-            return
+            return None
         newest = self._newest(plan) if parts[""].phase is Phase.WAITING else None
-        decision = restored(plan, parts, head.state.histories[-1].date, newest)
-        self._live[execution_id] = decision.state
-        for timer_id, timer in decision.state.timers.items():
-            self._timers.set((execution_id, timer_id), timer.at)
-        if decision.commands:
-            self._restored[execution_id] = decision
+        return restored(plan, parts, head.state.histories[-1].date, newest)
 
     def revoked(self, partitions: frozenset[TopicPartition]) -> None:
         """Forget the executions of these partitions."""
         self.rolled_back()
-        for execution_id in self._homes.leave(partitions):
+        for execution_id in self._live.leave(partitions):
             if self._recalls is not None:
                 self._recalls.leave(execution_id)
-            self._restored.pop(execution_id, None)
-            state = self._live.pop(execution_id, None)
-            for timer_id in state.timers if state is not None else ():
-                self._timers.cancel((execution_id, timer_id))
 
     def rolled_back(self) -> None:
         """Forget what the last batch changed."""
@@ -245,24 +244,21 @@ class Executor:
         """What the last batch changed is true now."""
         done = self._recalls.committed() if self._recalls is not None else []
         for execution_id, state in self._staged.items():
-            if state is None:
-                self._live.pop(execution_id, None)
-            else:
-                self._live[execution_id] = state
+            self._live.put(execution_id, state)
         for execution_id in (*self._staged, *done):
-            if execution_id not in self._live and not self._is_waiting(execution_id):
-                self._homes.forget(execution_id)
+            if not self._is_waiting(execution_id):
+                self._live.settle_out(execution_id)
         self._staged.clear()
-        self._restored.clear()
+        self._live.owed.clear()
         self.stale_results, self._stale = self.stale_results + self._stale, 0
         for key in self._due:
-            self._timers.cancel(key)
+            self._live.timers.cancel(key)
         self._due = []
         for key, at in self._outbox.timers:
             if at is None:
-                self._timers.cancel(key)
+                self._live.timers.cancel(key)
             else:
-                self._timers.set(key, at)
+                self._live.timers.set(key, at)
 
     @property
     def live_executions(self) -> int:
@@ -272,7 +268,7 @@ class Executor:
     @property
     def timers_waiting(self) -> int:
         """How many moments they wait for."""
-        return len(self._timers)
+        return len(self._live.timers)
 
     def loop_size(self, execution_id: str, run_id: str) -> int | None:
         """How many values an open ForEach run goes through; None for any other run. May be asked from another thread."""

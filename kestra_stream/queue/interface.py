@@ -5,6 +5,7 @@ partitions of a topic are shared out among the members of a group, and a commit 
 {offsets consumed, records sent, state changed}.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -98,8 +99,16 @@ class StateChange:
     value: Any
 
 
+class KeptState(Mapping[str, Mapping[str, Any]], ABC):
+    """State that is not in memory: it follows what is committed, and each look reads it anew. Valid until its partition goes."""
+
+    @abstractmethod
+    def of_kind(self, kind: str) -> Iterator[tuple[str, str, Any]]:
+        """Go through all parts of a kind (the text before the first `/` of their names): owner, part, value."""
+
+
 State = Mapping[int, Mapping[str, Mapping[str, Any]]]
-"""What lives beside partitions: number of the partition -> owner -> part -> value."""
+"""What lives beside partitions: number of the partition -> owner -> part -> value; a `KeptState` where it is not in memory."""
 
 
 @dataclass(frozen=True, slots=True)

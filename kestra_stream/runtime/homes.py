@@ -19,6 +19,10 @@ class Homes:
         """An owner keeps nothing any more."""
         self._numbers.pop(owner, None)
 
+    def number_of(self, owner: str) -> int:
+        """Return where an owner lives that is known."""
+        return self._numbers[owner]
+
     def leave(self, partitions: Iterable[TopicPartition]) -> list[str]:
         """Partitions went: forget their owners, and return them."""
         gone = {place.partition for place in partitions}

@@ -1,6 +1,6 @@
 """Timers: moments by key in, the keys that are due out; setting, replacing and cancelling cost O(log n)."""
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from datetime import datetime
 from heapq import heappop, heappush
 from typing import Generic, TypeVar
@@ -29,6 +29,11 @@ class Timers(Generic[K]):
     def cancel(self, key: K) -> None:
         """Forget a key; does nothing when it is not there."""
         self._moments.pop(key, None)
+
+    def cancel_all(self, is_over: Callable[[K], bool]) -> None:
+        """Forget all keys of which that is so; looks at every one."""
+        for key in [key for key in self._moments if is_over(key)]:
+            del self._moments[key]
 
     def next_at(self) -> datetime | None:
         """The earliest moment; None when there is none."""

@@ -1,6 +1,7 @@
-"""The log on a real Kafka fulfils the contracts of the log: with the classic group protocol, and with the newer one of Kafka 4."""
+"""The log on a real Kafka fulfils the contracts of the log: with either group protocol, and with its state in memory or on disk."""
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import pytest
 
@@ -15,8 +16,8 @@ from tests.services.broker import Broker
 PROPERTIES = {"session.timeout.ms": 6000, "max.poll.interval.ms": 6000}
 
 
-def kafka_log(kafka: Broker, prefix: str, properties: Mapping[str, object]) -> KafkaLog:
-    return KafkaLog(Connection({**kafka.client, **properties}, prefix=prefix, creates=True))
+def kafka_log(kafka: Broker, prefix: str, properties: Mapping[str, object], state_folder: Path | None = None) -> KafkaLog:
+    return KafkaLog(Connection({**kafka.client, **properties}, prefix=prefix, creates=True, state_folder=state_folder))
 
 
 @pytest.mark.timeout(300)
@@ -28,5 +29,18 @@ class TestKafkaLog(LogContract, LogReaderContract, LogTransactionContract, RawRe
     @pytest.fixture
     def log(self, kafka: Broker, prefix: str) -> Iterator[KafkaLog]:
         log = kafka_log(kafka, prefix, PROPERTIES)
+        yield log
+        log.close()
+
+
+@pytest.mark.timeout(300)
+class TestKafkaLogWithStateOnDisk(LogTransactionContract):
+    """State in local copies; each member has its own, as on machines of their own."""
+
+    patience = 60.0
+
+    @pytest.fixture
+    def log(self, kafka: Broker, prefix: str, tmp_path: Path) -> Iterator[KafkaLog]:
+        log = kafka_log(kafka, prefix, PROPERTIES, tmp_path)
         yield log
         log.close()

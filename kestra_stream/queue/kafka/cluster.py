@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from threading import Event, Lock
 from typing import Any
 
-from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
+from confluent_kafka import IsolationLevel, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec
 
@@ -80,6 +80,18 @@ class Cluster:
             count = step.partitions
         if count:
             self._counts[name] = count
+
+    def identity(self, name: str) -> str:
+        """Return what tells a topic from another one of the same name.
+
+        Raises:
+            Unavailable: no broker answers.
+        """
+        try:
+            found = self._admin.describe_topics(TopicCollection([name]), request_timeout=_REQUEST)[name].result(_REQUEST + 1)
+        except KafkaException as error:
+            raise told(error.args[0], f"topic {name} can not be looked up") from error
+        return str(found.topic_id)
 
     def ends(self, places: Iterable[Place]) -> Mapping[Place, int]:
         """Return the high watermark of each partition: records of transactions that are not over yet are below it.

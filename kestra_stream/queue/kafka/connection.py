@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from kestra_stream.topics import Topic
@@ -57,6 +58,7 @@ class Connection:
             None for a member that is new each time.
         message_bytes: a record whose value is larger goes to storage, and its claim travels.
         creates: topics that are missing are made when they are first used.
+        state_folder: where state lies that outgrows memory; None to keep it in memory.
     """
 
     properties: Mapping[str, Any]
@@ -65,9 +67,9 @@ class Connection:
     message_bytes: int = 900_000
     creates: bool = False
     replication_factor: int | None = None
-    overrides: Mapping[str, int] = field(default_factory=dict[str, int])
     consumer_properties: Mapping[str, Any] = field(default_factory=dict[str, Any])
     producer_properties: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    state_folder: Path | None = None
 
     def name(self, topic: Topic) -> str:
         """Return the name of a topic on the broker."""

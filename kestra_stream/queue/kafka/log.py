@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from kestra_stream.queue.interface import EPHEMERAL, Consumer, Outgoing, RebalanceListener, Start
-from kestra_stream.queue.kafka.changelog import Changelog
 from kestra_stream.queue.kafka.cluster import Cluster
 from kestra_stream.queue.kafka.connection import Connection
 from kestra_stream.queue.kafka.encoding import Payloads
 from kestra_stream.queue.kafka.member import KafkaMember
 from kestra_stream.queue.kafka.reader import KafkaReader
+from kestra_stream.queue.kafka.state.changelog import Changelog
 from kestra_stream.topics import Cleanup, Topic
 
 
@@ -35,7 +35,8 @@ class KafkaLog:
             return KafkaReader(self.cluster, topics)
         kept = state or Topic(f"{group}_state", "owner + part", object, Cleanup.COMPACT, group, group)
         size = max(self.cluster.partitions(self.cluster.ensure(topic)) for topic in topics)
-        return KafkaMember(self.cluster, group, topics, listener, Changelog(self.cluster, kept, self.cluster.ensure(kept, size)))
+        changelog = Changelog(self.cluster, kept, self.cluster.ensure(kept, size), self.cluster.connection.state_folder)
+        return KafkaMember(self.cluster, group, topics, listener, changelog)
 
     def reader(self, topics: Sequence[Topic], start: Start | datetime = Start.OLDEST, key: str | None = None) -> KafkaReader:
         """Read topics without a group, from a place that is fixed when this returns."""

@@ -15,14 +15,14 @@ from collections.abc import Mapping, Sequence
 from threading import Event
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
-from kestra_stream.errors import Fatal, Fenced, Replaced
+from kestra_stream.errors import Fatal, Fenced, Replaced, Unavailable
 from kestra_stream.queue import interface as port
 from kestra_stream.queue.interface import RebalanceListener, Record, State, Transaction
-from kestra_stream.queue.kafka.changelog import Changelog
 from kestra_stream.queue.kafka.cluster import Cluster, Place
 from kestra_stream.queue.kafka.errors import REFUSED, REPLACED, told
+from kestra_stream.queue.kafka.state.changelog import Changelog
 from kestra_stream.queue.kafka.transactor import Transactor, fence
 from kestra_stream.topics import Topic
 
@@ -51,7 +51,7 @@ class KafkaMember:
         self._woken = Event()
         self._closed = False
         self.has_joined = False
-        self._changes: deque[tuple[str, frozenset[Place]]] = deque()
+        self._changes: deque[tuple[str, set[Place]]] = deque()
         self._owned: set[Place] = set()
         self._committed: dict[Place, int] = {}
         self._positions: dict[Place, int] = {}
@@ -129,21 +129,30 @@ class KafkaMember:
     def _came(self, consumer: Any, places: Sequence[TopicPartition]) -> None:
         if not self._closed:
             self._metadata = consumer.consumer_group_metadata()
-            self._changes.append(("came", frozenset((place.topic, place.partition) for place in places)))
+            self._changes.append(("came", {(place.topic, place.partition) for place in places}))
 
     def _went(self, consumer: Any, places: Sequence[TopicPartition]) -> None:
         del consumer
+        went = {(place.topic, place.partition) for place in places}
+        for change, places_of_change in self._changes:
+            if change != "went":
+                places_of_change.difference_update(went)  # it came and went before anybody heard of it
         if not self._closed:
-            self._changes.append(("went", frozenset((place.topic, place.partition) for place in places)))
+            self._changes.append(("went", went))
+
+    def _begin_anew(self) -> None:
+        """What is in memory cannot be trusted: with the next poll all partitions go, and come again as they are on the broker."""
+        self._changes.append(("went", set(self._owned)))
+        self._changes.append(("again", set(self._owned)))
 
     def _serve_changes(self) -> None:
         """Take note of what the client told; what cannot be done now is done at the next poll."""
         while self._changes:
             change, places = self._changes[0]
             if change == "went":
-                self._let_go(places)
+                self._let_go(frozenset(places))
             else:
-                self._take_over(places)
+                self._take_over(frozenset(places), again=change == "again")
                 self.has_joined = True
             self._changes.popleft()
 
@@ -158,11 +167,14 @@ class KafkaMember:
         if went and self._listener is not None:
             self._listener.revoked(self._named(went))
 
-    def _take_over(self, places: frozenset[Place]) -> None:
+    def _take_over(self, places: frozenset[Place], *, again: bool) -> None:
         came = places - self._owned
         if not came:
             return
-        self._committed.update(self._offsets(came))
+        offsets = self._offsets(came)
+        for place, offset in offsets.items() if again else ():
+            self._consumer.seek(TopicPartition(*place, offset if offset >= 0 else OFFSET_BEGINNING))
+        self._committed.update(offsets)
         state: State = self._changelog.restore(sorted({number for _, number in came}), lambda: self._end_transactions(came))
         self._transactor.open()
         self._owned |= came
@@ -208,15 +220,26 @@ class KafkaMember:
         if self._closed or not self._owned or self._changes:
             raise Fenced("no partitions are in this member's hands")
         records = self._cluster.encoding.outgoing(transaction.records)
-        changes, keep = self._changelog.encoded(transaction.state)
+        ends = self._changelog.before_commit()
         try:
-            self._transactor.commit([*records, *changes], self._next_offsets(), self._metadata)
-        except Fenced:
-            self.rewind()
+            records.extend(self._changelog.stage(transaction.state))
+            self._transactor.commit(records, self._next_offsets(), self._metadata)
+        except BaseException as error:
+            self._changelog.drop()
+            if isinstance(error, Fenced):
+                self._begin_anew()
             raise
         self._committed.update({place: self._positions[place] for place in self._touched})
         self._touched.clear()
-        keep()
+        self._keep(ends)
+
+    def _keep(self, ends: Mapping[int, int]) -> None:
+        """Let the state follow the commit; where the disk does not take it, everything is read again from the broker."""
+        try:
+            self._changelog.keep(ends)
+        except Unavailable as error:
+            self._begin_anew()
+            raise Fenced(str(error)) from error
 
     def _next_offsets(self) -> list[TopicPartition]:
         """Return where to go on; without anything new one place is said again, or nobody would notice a zombie."""
@@ -245,6 +268,7 @@ class KafkaMember:
         if not self._closed:
             self._closed = True
             self._transactor.close()
+            self._changelog.close()
             self._consumer.close()
 
     @property
