@@ -68,7 +68,11 @@ def _build_versitygw(target: Path) -> None:
 @cache
 def java() -> str:
     """Return the java to run a broker with: of JAVA_HOME, or of the path."""
-    home = os.environ.get("JAVA_HOME")
+    return find_java(os.environ.get("JAVA_HOME"))
+
+
+def find_java(home: str | None) -> str:
+    """Return the java of a directory (of the path without one); an error says when it is not new enough."""
     remedy = f"a Java of {OLDEST_JAVA} or newer (Debian, Ubuntu: apt install openjdk-17-jre-headless; macOS: brew install openjdk)"
     found = str(Path(home) / "bin" / "java") if home else tool("java", remedy, ANOTHER_KAFKA)
     said = _said(found)
@@ -85,7 +89,10 @@ def java_version() -> str:
 
 @cache
 def _said(java: str) -> str:
-    return subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
+    try:
+        return subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
+    except OSError as error:
+        return str(error)
 
 
 def tool(name: str, remedy: str, instead: str) -> str:

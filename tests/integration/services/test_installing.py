@@ -49,3 +49,20 @@ def test_a_missing_program_is_named_with_what_to_install() -> None:
 def test_a_command_that_fails_shows_what_it_said() -> None:
     with pytest.raises(ServiceError, match=r"failed with 3:\nout\nerr"):
         install.run(["sh", "-c", "echo out; echo err >&2; exit 3"])
+
+
+@pytest.mark.parametrize("says", ['openjdk version "11.0.2" 2019-01-15', 'java version "1.8.0_401"', "command not found"])
+def test_a_java_that_is_too_old_is_named_with_what_to_install(says: str, tmp_path: Path) -> None:
+    java = tmp_path / "bin" / "java"
+    java.parent.mkdir()
+    java.write_text(f"#!/bin/sh\necho '{says}' >&2\n", encoding="utf-8")
+    java.chmod(0o755)
+    with pytest.raises(
+        ServiceError, match=r"bin/java is too old or no Java at all .*Install a Java of 17 or newer .*, or name a broker that runs already"
+    ):
+        install.find_java(str(tmp_path))
+
+
+def test_a_java_home_without_a_java_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ServiceError, match=r"bin/java is too old or no Java at all \(.*No such file or directory"):
+        install.find_java(str(tmp_path))
