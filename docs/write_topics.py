@@ -17,6 +17,7 @@ PAGE = Path(__file__).with_name("topics.md")
 
 KEPT = {
     Cleanup.DELETE: "deleted by age",
+    Cleanup.TAKEN: "until it was taken, however long that takes",
     Cleanup.LONG: "deleted by age, long: it is the history",
     Cleanup.COMPACT: "newest of each key",
     Cleanup.FOREVER: "newest of each key, for ever",
@@ -142,7 +143,8 @@ def _first_line(topic: Topic) -> str:
 
 def _settings(topic: Topic) -> str:
     kept = ON_THE_BROKER[topic.cleanup]
-    age = f" for {timedelta(milliseconds=int(kept['retention.ms'])).days} days" if "retention.ms" in kept else ""
+    milliseconds = int(kept.get("retention.ms", -1))
+    age = f" for {timedelta(milliseconds=milliseconds).days} days" if milliseconds >= 0 else ""
     several = "1 partition" if topic.partitions == 1 else f"{topic.partitions} partitions (`kestra.kafka.defaults.topic.partitions`)"
     return f"{several}, `cleanup.policy={kept['cleanup.policy']}`{age}"
 

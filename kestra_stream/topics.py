@@ -1,8 +1,9 @@
 """Every topic in one table: name, value type, partitions, how it is kept, who writes, who reads."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cache
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -10,15 +11,20 @@ from pydantic import TypeAdapter
 from kestra_stream.models.execution_event import ExecutionEvent
 from kestra_stream.models.execution_input import ExecutionInput
 from kestra_stream.models.flow_source import FlowSource
-from kestra_stream.models.messages import DeadLetter, DeadLetterMark, KillRequest, LimiterInput, ServiceHeartbeat, WorkerJob
+from kestra_stream.models.messages import DeadLetter, DeadLetterMark, KillRequest, LimiterInput, ServiceHeartbeat, WorkerJob, WorkerTalk
 from kestra_stream.models.records import LogEntry, MetricEntry
 from kestra_stream.models.stored_state import EXECUTION_PARTS, SCOPE_PARTS, SERVICE_PARTS
 
 
 class Cleanup(StrEnum):
-    """How a topic is kept: DELETE by age once every group has read it, LONG for the history, COMPACT by key, FOREVER by key without end."""
+    """How a topic is kept.
+
+    DELETE by age once every group has read it, TAKEN until its readers have deleted it, however long that takes, LONG for the
+    history, COMPACT by key, FOREVER by key without end.
+    """
 
     DELETE = "delete"
+    TAKEN = "taken"
     LONG = "long"
     COMPACT = "compact"
     FOREVER = "forever"
@@ -67,7 +73,10 @@ EXECUTOR_STATE = Topic(
     beside=EXECUTION_INBOX,
     parts=EXECUTION_PARTS,
 )
-WORKER_JOB = Topic("worker_job", "job id", WorkerJob, Cleanup.DELETE, "executor, scheduler", "workers, through the WorkQueue")
+WORKER_JOB = Topic("worker_job", "job id", WorkerJob, Cleanup.TAKEN, "executor, scheduler", "workers, through the WorkQueue")
+WORKER_TALK = Topic(
+    "worker_talk", "worker, or `*` and the group", WorkerTalk, Cleanup.DELETE, "workers, through the WorkQueue", "workers", partitions=8
+)
 FLOW = Topic(
     "flow", "flow uid + revision + who", FlowSource, Cleanup.FOREVER, "webserver", "all (global table), indexer, limiter", partitions=1
 )
@@ -98,6 +107,7 @@ TOPICS = (
     EXECUTION_EVENT,
     EXECUTOR_STATE,
     WORKER_JOB,
+    WORKER_TALK,
     FLOW,
     LIMITER_INBOX,
     LIMITER_STATE,
@@ -117,3 +127,9 @@ def topic_of(name: str) -> Topic | None:
 
 
 _BY_NAME = {topic.name: topic for topic in TOPICS}
+
+
+@cache
+def job_topic(group: str | None) -> Topic:
+    """Return the topic with the jobs of a worker group: the same object for the same group; None is for jobs without a group."""
+    return WORKER_JOB if group is None else replace(WORKER_JOB, name=f"{WORKER_JOB.name}.{group}")

@@ -126,6 +126,82 @@ class ChangeLimit:
 LimiterInput = AcquireSlot | ReleaseSlot | ChangeLimit
 
 
+@dataclass(frozen=True, slots=True)
+class JobsWait:
+    """Jobs wait at `owner`, who has no free slot: whoever has one may bid."""
+
+    owner: str
+    kind: Literal["jobs_wait"] = "jobs_wait"
+
+
+@dataclass(frozen=True, slots=True)
+class WhoHasJobs:
+    """A worker with free slots asks all others of its group whether jobs wait."""
+
+    worker: str
+    kind: Literal["who_has_jobs"] = "who_has_jobs"
+
+
+@dataclass(frozen=True, slots=True)
+class Bid:
+    """A worker takes up to so many jobs."""
+
+    worker: str
+    slots: int
+    kind: Literal["bid"] = "bid"
+
+
+@dataclass(frozen=True, slots=True)
+class HandOver:
+    """One job for another worker to run; until that one answers, the owner of its partition keeps it.
+
+    Attributes:
+        number: the owner's number of this lease.
+        deliveries: how often the job was handed out, this time included.
+        timestamp: when the log took the job, in milliseconds.
+        payload, key, headers: the job, byte for byte as it lies on the topic.
+    """
+
+    owner: str
+    number: int
+    partition: int
+    offset: int
+    deliveries: int
+    timestamp: int
+    payload: Base64Bytes | None
+    key: Base64Bytes | None
+    headers: tuple[tuple[str, Base64Bytes | None], ...] = ()
+    kind: Literal["hand_over"] = "hand_over"
+
+
+@dataclass(frozen=True, slots=True)
+class NoMoreJobs:
+    """The rest of a bid is not needed."""
+
+    owner: str
+    kind: Literal["no_more_jobs"] = "no_more_jobs"
+
+
+@dataclass(frozen=True, slots=True)
+class JobsAnswered:
+    """What became of jobs that were handed over, by the owner's numbers.
+
+    Attributes:
+        accepted: they are run.
+        released: they were taken, and given back.
+        untouched: nobody had a slot for them after all.
+    """
+
+    worker: str
+    accepted: tuple[int, ...] = ()
+    released: tuple[int, ...] = ()
+    untouched: tuple[int, ...] = ()
+    kind: Literal["jobs_answered"] = "jobs_answered"
+
+
+WorkerTalk = JobsWait | WhoHasJobs | Bid | HandOver | NoMoreJobs | JobsAnswered
+
+
 class ServiceState(StrEnum):
     """Life of a process's component."""
 

@@ -80,7 +80,7 @@ def _decode_gap(topic: Topic, payload: bytes | None, key: bytes | None, headers:
     """Read a record without a key, or without a value."""
     if key is None:
         return _unreadable(payload, key, headers, f"it has no key; a record of {topic.name} is keyed by the {topic.key}")
-    if topic.cleanup in {Cleanup.DELETE, Cleanup.LONG}:
+    if topic.cleanup in {Cleanup.DELETE, Cleanup.TAKEN, Cleanup.LONG}:
         return _unreadable(payload, key, headers, f"it has no value; a record of {topic.name} is not deleted by a tombstone")
     return key.decode(), None
 

@@ -71,6 +71,7 @@ class KafkaTopics(Section):
     execution_event: TopicSettings = TopicSettings()
     executor_state: TopicSettings = TopicSettings()
     worker_job: TopicSettings = TopicSettings()
+    worker_talk: TopicSettings = TopicSettings()
     flow: TopicSettings = TopicSettings()
     limiter_inbox: TopicSettings = TopicSettings()
     limiter_state: TopicSettings = TopicSettings()

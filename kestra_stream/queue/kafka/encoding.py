@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from kestra_stream.errors import Invalid, NotFound
 from kestra_stream.queue.interface import Headers, Outgoing, Record, Unreadable
 from kestra_stream.queue.serde import HEADERS, decode, encode
-from kestra_stream.topics import Topic
+from kestra_stream.topics import WORKER_JOB, Topic, job_topic
 
 CLAIM = "claim"
 _USUAL = list(HEADERS)
@@ -65,7 +65,8 @@ class Encoding:
         encoded: list[Encoded] = []
         for record in records:
             key, payload, headers, partition = encode(record.key, record.value)
-            encoded.append(self.fitting(Encoded(self._name(record.topic), key, payload, headers, partition)))
+            topic = record.topic if record.topic is not WORKER_JOB else job_topic(getattr(record.value, "worker_group", None))
+            encoded.append(self.fitting(Encoded(self._name(topic), key, payload, headers, partition)))
         return encoded
 
     def fitting(self, record: Encoded) -> Encoded:
@@ -91,9 +92,10 @@ class Encoding:
 
     def records(self, topics: Mapping[str, Topic], messages: Iterable[Any]) -> list[Record]:
         """Decode messages; a value that can not be read becomes an `Unreadable`."""
-        return [self._record(topics[message.topic()], message) for message in messages]
+        return [self.record(topics[message.topic()], message) for message in messages]
 
-    def _record(self, topic: Topic, message: Any) -> Record:
+    def record(self, topic: Topic, message: Any) -> Record:
+        """Decode one message. Raises as `content`."""
         timestamp = datetime.fromtimestamp(message.timestamp()[1] / 1000, UTC)
         key: bytes | None = message.key()
         try:

@@ -32,6 +32,7 @@ def _aged(days: int) -> Mapping[str, str]:
 
 KEPT: Mapping[Cleanup, Mapping[str, str]] = {
     Cleanup.DELETE: _aged(7),
+    Cleanup.TAKEN: MappingProxyType({"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}),
     Cleanup.LONG: _aged(365),
     Cleanup.COMPACT: _STATE,
     Cleanup.FOREVER: MappingProxyType({"cleanup.policy": "compact"}),

@@ -137,7 +137,7 @@ class Partition:
         match self.topic.cleanup:
             case Cleanup.COMPACT | Cleanup.FOREVER:
                 self._compact()
-            case Cleanup.DELETE | Cleanup.LONG:
+            case Cleanup.DELETE | Cleanup.TAKEN | Cleanup.LONG:
                 self._trim()
             case _:
                 assert_never(self.topic.cleanup)
@@ -146,7 +146,7 @@ class Partition:
 
     @property
     def _keeps_newest(self) -> bool:
-        if self.topic.cleanup is Cleanup.DELETE:
+        if self.topic.cleanup in {Cleanup.DELETE, Cleanup.TAKEN}:
             return not any(cursor.decides for cursor in self.cursors)
         return self.topic.cleanup is Cleanup.LONG
 

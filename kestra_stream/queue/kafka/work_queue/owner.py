@@ -1,0 +1,197 @@
+"""The owner of partitions: reads jobs as a member of the group, commits what is done, and never stops polling."""
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from threading import Event, Thread
+from typing import Any, cast
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from kestra_stream.queue.interface import Headers
+from kestra_stream.queue.kafka.work_queue.jobs import Job, OwnJobs
+from kestra_stream.queue.kafka.work_queue.progress import Marks
+
+logger = logging.getLogger("kestra_stream.kafka.client")
+
+_IDLE_SECONDS = 0.1
+_BUSY_SECONDS = 0.01
+_BATCH = 1_000
+_MOST_WAITING = 4_000
+_MOST_BYTES = 32 * 1024 * 1024
+_PATIENCE = 10.0
+
+
+class Owner:
+    """One member of the worker group.
+
+    Args:
+        properties: of the consumer.
+        topic: what is read.
+        trim: told how far partitions are committed.
+        look: calls for help when jobs wait; returns in how many seconds to look again.
+        hand_back_seconds: how long partitions that are taken away wait for jobs that were just handed out to be accepted.
+    """
+
+    def __init__(
+        self,
+        properties: Mapping[str, Any],
+        topic: str,
+        jobs: OwnJobs,
+        look: Callable[[], float | None],
+        trim: Callable[[Sequence[TopicPartition]], None],
+        hand_back_seconds: float,
+    ) -> None:
+        self.error: BaseException | None = None
+        self._topic = topic
+        self._jobs = jobs
+        self._look = look
+        self._trim = trim
+        self._hand_back_seconds = hand_back_seconds
+        self._stopped = Event()
+        self._is_paused = False
+        self._consumer = Consumer({**properties, "error_cb": _note, "on_commit": self._committed}, logger=logger)
+        self._consumer.subscribe([topic], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost)
+        self._thread = Thread(target=self._run, name=f"work-queue-{topic}", daemon=True)
+
+    def start(self) -> None:
+        """Take part from now on."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Commit what is done and leave the group."""
+        self._stopped.set()
+        if self._thread.ident is None:
+            self._leave()
+        else:
+            self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            while not self._stopped.is_set():
+                self._round()
+        except Exception as error:
+            logger.exception("The work queue %s stops", self._topic)
+            self.error = error
+            with self._jobs.changed:
+                self._jobs.changed.notify_all()
+        finally:
+            self._leave()
+
+    def _round(self) -> None:
+        """Go round once.
+
+        1. be sure that the partitions are still ours
+        2. read what came
+        3. bring back what was not accepted, call for help
+        4. commit what is done
+        """
+        if self._jobs.is_stale and not self._is_still_member():
+            self._read(_BUSY_SECONDS)
+            return
+        self._jobs.confirm()
+        self._regulate()
+        self._jobs.bring_back()
+        look_again = self._look()
+        self._commit()
+        idle = _BUSY_SECONDS if self._jobs.is_busy else _IDLE_SECONDS
+        self._read(idle if look_again is None else min(idle, look_again))
+
+    def _read(self, timeout: float) -> None:
+        first = self._consumer.poll(timeout)
+        if first is None:
+            return
+        batch = [first] if self._is_paused else [first, *self._consumer.consume(_BATCH, 0)]
+        self._jobs.add([job for message in batch if (job := _job(message)) is not None])
+
+    def _regulate(self) -> None:
+        """Read no further while too much waits here; a paused consumer stays a member as it goes on polling."""
+        jobs = self._jobs
+        is_full = jobs.waiting >= _MOST_WAITING or jobs.bytes_waiting >= _MOST_BYTES
+        if is_full and not self._is_paused:
+            self._consumer.pause(self._consumer.assignment())
+            self._is_paused = True
+        elif self._is_paused and jobs.waiting < _MOST_WAITING // 4 and jobs.bytes_waiting < _MOST_BYTES // 4:
+            self._consumer.resume(self._consumer.assignment())
+            self._is_paused = False
+
+    def _is_still_member(self) -> bool:
+        """Ask the broker after a long sleep: a commit of what is committed already is refused when the partitions are another's."""
+        progress = self._jobs.partitions.of(self._jobs.partitions.owned)
+        try:
+            if progress:
+                self._consumer.commit(offsets=self._offsets(progress), asynchronous=False)
+        except KafkaException as error:
+            logger.warning("The work queue %s has slept; it does not own its partitions any more: %s", self._topic, error)
+            return False
+        return True
+
+    def _commit(self) -> None:
+        if self._jobs.partitions.is_touched:
+            progress = self._jobs.partitions.due()
+            if progress:
+                self._consumer.commit(offsets=self._offsets(progress), asynchronous=True)
+
+    def _offsets(self, progress: Mapping[int, tuple[int, Marks]]) -> list[TopicPartition]:
+        return [TopicPartition(self._topic, number, offset, marks.text()) for number, (offset, marks) in progress.items()]
+
+    def _committed(self, error: KafkaError | None, partitions: Sequence[TopicPartition]) -> None:
+        failed = [found.partition for found in partitions if found.error is not None or error is not None]
+        if failed:
+            logger.debug("A commit of %s failed: %s", self._topic, error)
+            self._jobs.partitions.touch(failed)
+        else:
+            self._trim(partitions)
+
+    # -- changes of the group ----------------------------------------------------------------------------------------------
+
+    def _assigned(self, consumer: Consumer, partitions: Sequence[TopicPartition]) -> None:
+        for found in consumer.committed(list(partitions), _PATIENCE):
+            start = found.offset if found.offset >= 0 else None
+            self._jobs.partitions.assign(found.partition, start, Marks.of(found.metadata))
+        self._is_paused = False
+
+    def _revoked(self, consumer: Consumer, partitions: Sequence[TopicPartition]) -> None:
+        """Give partitions up: what was just handed out is accepted in a moment, and need not be run twice."""
+        numbers = frozenset(found.partition for found in partitions)
+        jobs = self._jobs
+        jobs.retire(numbers)
+        deadline = time.monotonic() + self._hand_back_seconds
+        with jobs.changed:
+            while jobs.granted(numbers) and (left := deadline - time.monotonic()) > 0:
+                jobs.changed.wait(left)
+            progress = jobs.partitions.of(numbers)
+            jobs.drop(numbers)
+        self._commit_last(consumer, progress)
+
+    def _lost(self, consumer: Consumer, partitions: Sequence[TopicPartition]) -> None:
+        del consumer
+        self._jobs.drop(frozenset(found.partition for found in partitions))
+
+    def _leave(self) -> None:
+        progress = self._jobs.partitions.of(self._jobs.partitions.owned)
+        self._jobs.drop(self._jobs.partitions.owned)
+        self._commit_last(self._consumer, progress)
+        self._consumer.close()
+
+    def _commit_last(self, consumer: Consumer, progress: Mapping[int, tuple[int, Marks]]) -> None:
+        try:
+            if progress:
+                consumer.commit(offsets=self._offsets(progress), asynchronous=False)
+        except KafkaException as error:
+            logger.info("The last commit of %s before a change of its owner failed: %s", self._topic, error)
+
+
+def _job(message: Message) -> Job | None:
+    if message.error() is not None:
+        logger.debug("The work queue: %s", message.error())
+        return None
+    partition, offset = message.partition(), message.offset()
+    if partition is None or offset is None:
+        return None
+    headers = cast("Headers", message.headers() or ())  # confluent_kafka types what a producer may be given
+    return Job(partition, offset, message.timestamp()[1], message.value(), message.key(), headers)
+
+
+def _note(error: object) -> None:
+    logger.debug("The work queue's consumer: %s", error)

@@ -1,0 +1,137 @@
+"""The workers' own topic: what one says, all others of its partition read, and those that it is meant for take in.
+
+A worker reads the one partition that its name falls into, from the end and without a group; the key of a record names the receiver, so
+that what is meant for another one is passed over unread.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from threading import Event, Thread
+from typing import Any, cast
+from zlib import crc32
+
+from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
+
+from kestra_stream.models.messages import WorkerTalk
+from kestra_stream.queue.interface import Headers, Unreadable
+from kestra_stream.queue.kafka.connection import Connection
+from kestra_stream.queue.kafka.work_queue.exchange import EVERYONE
+from kestra_stream.queue.serde import HEADERS, decode, to_bytes
+from kestra_stream.topics import WORKER_TALK
+
+logger = logging.getLogger("kestra_stream.kafka.client")
+
+_POLL_SECONDS = 0.1
+_BATCH = 500
+BRIEF: Mapping[str, Any] = {"fetch.queue.backoff.ms": 10, "queued.max.messages.kbytes": 16_384}
+"""Of consumers that read little ahead, and again as soon as there is room."""
+_MOUTH: Mapping[str, Any] = {"acks": "1", "enable.idempotence": False, "linger.ms": 0, "message.timeout.ms": 5_000}
+_PATIENCE = 10.0
+
+
+class Talk:
+    """One worker's mouth and ear.
+
+    Args:
+        connection: to the cluster.
+        topic: the workers' topic, by its name on the broker.
+        member, group: who this is.
+        hear: takes in what is said to this worker or to all of its group.
+        each_round: called at least every tenth of a second, in the ear's thread, with the moment at which the round began.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        topic: str,
+        member: str,
+        group: str | None,
+        hear: Callable[[WorkerTalk], None],
+        each_round: Callable[[float], None],
+    ) -> None:
+        self._topic = topic
+        self._member = member.encode()
+        self._everyone = f"{EVERYONE}{group or ''}".encode()
+        self._hear = hear
+        self._each_round = each_round
+        self._producer = Producer({**connection.producer(), **_MOUTH, "error_cb": _note}, logger=logger)
+        self._consumer = Consumer({**connection.consumer(f"{topic}-{member}", **BRIEF), "error_cb": _note}, logger=logger)
+        self._partitions = 0
+        self._stopped = Event()
+        self._thread = Thread(target=self._listen, name=f"work-queue-{member}-talk", daemon=True)
+
+    def start(self) -> None:
+        """Listen from now on."""
+        self._thread.start()
+
+    def say(self, receiver: str, talk: WorkerTalk) -> None:
+        """Send to a worker, or to EVERYONE of the group; what cannot be sent now is dropped."""
+        if not self._partitions:
+            return
+        payload = to_bytes(talk)
+        if receiver == EVERYONE:
+            for partition in range(self._partitions):
+                self._produce(self._everyone, payload, partition)
+        else:
+            self._produce(receiver.encode(), payload, self._place(receiver.encode()))
+
+    def close(self) -> None:
+        """Send what is to be sent, and stop."""
+        self._producer.flush(_PATIENCE)
+        self._stopped.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+        self._consumer.close()
+
+    def _place(self, receiver: bytes) -> int:
+        return crc32(receiver) % self._partitions
+
+    def _produce(self, key: bytes, payload: bytes, partition: int) -> None:
+        try:
+            self._producer.produce(self._topic, payload, key, partition, headers=list(HEADERS))
+        except (BufferError, KafkaException) as error:
+            logger.debug("A message to other workers is dropped: %s", error)
+
+    def _listen(self) -> None:
+        while not self._stopped.is_set() and not self._partitions:
+            self._find_place()
+        while not self._stopped.is_set():
+            now = time.monotonic()
+            first = self._consumer.poll(_POLL_SECONDS)
+            messages = [first, *self._consumer.consume(_BATCH, 0)] if first is not None else []
+            for message in messages:
+                self._take_in(message)
+            if len(messages) <= _BATCH:  # else there may be more that was said before now
+                self._each_round(now)
+            self._producer.poll(0)
+
+    def _find_place(self) -> None:
+        """Read the own partition from where its end is now: what is said from here on arrives."""
+        try:
+            found = self._consumer.list_topics(self._topic, _PATIENCE).topics.get(self._topic)
+            count = 0 if found is None or found.error is not None else len(found.partitions)
+            if count:
+                place = crc32(self._member) % count
+                _, end = self._consumer.get_watermark_offsets(TopicPartition(self._topic, place), _PATIENCE)
+                self._consumer.assign([TopicPartition(self._topic, place, end)])
+                self._partitions = count
+                return
+            why: object = "it is not there"
+        except KafkaException as error:
+            why = error
+        logger.warning("Jobs can not be handed on yet: topic %s: %s", self._topic, why)
+        self._stopped.wait(1.0)
+
+    def _take_in(self, message: Message) -> None:
+        if message.error() is not None or message.key() not in {self._member, self._everyone}:
+            return
+        _, talk = decode(WORKER_TALK, message.value(), message.key(), cast("Headers", message.headers() or ()))
+        if isinstance(talk, Unreadable):
+            logger.warning("A message to this worker is passed over: %s", talk.error)
+        else:
+            self._hear(talk)
+
+
+def _note(error: object) -> None:
+    logger.debug("The workers' topic: %s", error)

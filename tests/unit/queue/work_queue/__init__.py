@@ -1,0 +1,1 @@
+"""Tests of the parts of the work queue on Kafka that need no broker."""
