@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from kestra_stream.errors import Invalid
 from kestra_stream.plugin.context.stored_keys import StoredKeyValues
 from kestra_stream.plugin.registry import find_storage
 from kestra_stream.queue.interface import Log, WorkQueue
@@ -57,7 +56,7 @@ def memory_backend(settings: Settings, clock: Clock, storage: Storage | None = N
 
 def kafka_backend(settings: Settings, clock: Clock, storage: Storage | None = None) -> Backend:
     """Open the Kafka family; its topics must be there."""
-    from kestra_stream.queue.kafka import Connection, KafkaLog  # noqa: PLC0415 - the client is loaded by who needs it
+    from kestra_stream.queue.kafka import Connection, KafkaLog, KafkaWorkQueue  # noqa: PLC0415 - the client is loaded by who needs it
 
     kafka = settings.kafka
     storage = storage or open_storage(settings.storage, settings.retries)
@@ -71,12 +70,7 @@ def kafka_backend(settings: Settings, clock: Clock, storage: Storage | None = No
     )
     log = KafkaLog(connection, OversizeValues(storage, clock.now))
     repository = absent_repository("the Kafka family has no repository yet", StoredKeyValues(storage))
-    return Backend("kafka", log, repository, storage, _no_work_queue, has_repository=False)
-
-
-def _no_work_queue(group: str | None) -> WorkQueue:
-    del group
-    raise Invalid("kestra.queue.type: workers cannot take jobs from Kafka in this version; run executors and limiters there")
+    return Backend("kafka", log, repository, storage, lambda group: KafkaWorkQueue(log.cluster, group), has_repository=False)
 
 
 def open_storage(settings: StorageSettings, retries: RetrySettings | None = None) -> Storage:

@@ -2,5 +2,6 @@
 
 from kestra_stream.queue.kafka.connection import Connection
 from kestra_stream.queue.kafka.log import KafkaLog
+from kestra_stream.queue.kafka.work_queue import KafkaWorkQueue
 
-__all__ = ["Connection", "KafkaLog"]
+__all__ = ["Connection", "KafkaLog", "KafkaWorkQueue"]
