@@ -257,7 +257,7 @@ class Driver:
         return Indexer(self.repository.executions, self.repository.logs, self.repository.metrics)
 
     def _flow_limits(self) -> FlowLimits:
-        return FlowLimits(lambda *key: self._flows.get(key))
+        return FlowLimits(self.find_flow)
 
     def _liveness(self) -> Liveness:
         return Liveness(LivenessSettings().timeout)
