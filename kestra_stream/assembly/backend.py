@@ -68,7 +68,7 @@ def kafka_backend(settings: Settings, clock: Clock, storage: Storage | None = No
         consumer_properties=kafka.defaults.consumer.properties,
         producer_properties=kafka.defaults.producer.properties,
     )
-    log = KafkaLog(connection, OversizeValues(storage, clock.now))
+    log = KafkaLog(connection, OversizeValues(storage, clock.now, kafka.defaults.topic_prefix))
     repository = absent_repository("the Kafka family has no repository yet", StoredKeyValues(storage))
     return Backend("kafka", log, repository, storage, lambda group: KafkaWorkQueue(log.cluster, group), has_repository=False)
 

@@ -32,6 +32,7 @@ class Record:
 
     Attributes:
         payload, headers: as they lie in the log, for a dead letter byte for byte; a log that passes values by reference has neither.
+        claim: where in the storage the payload lies, when it is too big for a message.
     """
 
     topic: str
@@ -42,6 +43,7 @@ class Record:
     timestamp: datetime
     payload: bytes | None = None
     headers: Headers = ()
+    claim: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

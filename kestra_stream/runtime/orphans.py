@@ -2,7 +2,7 @@
 
 Where they come from:
     _outputs/{name}.json    a big value of an attempt whose result never came, came too late or was replaced; written after a purge
-    _messages/{name}.json   a record that was too big for a message, and whose transaction was aborted or whose topic forgot it
+    _messages/{topic}/...   a record that was too big for a message, and whose transaction was aborted or whose topic forgot it
     (hidden)                a put that was cut off with its process: parts of an upload, a part of a file
 
 What is named by any record that the log still keeps stays: history, state, jobs, results that nobody has read yet, dead letters. A big
@@ -12,9 +12,10 @@ needs, the repository may know.
 
 import re
 from base64 import b64decode
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cache
 from itertools import islice
 
 from kestra_stream.models.execution_event import ExecutionEvent
@@ -26,7 +27,7 @@ from kestra_stream.runtime.oversize import FOLDER as MESSAGES
 from kestra_stream.runtime.oversize import TENANT as ENGINE
 from kestra_stream.storage.interface import LeavesUnfinished, Storage
 from kestra_stream.storage.uri import parse
-from kestra_stream.topics import TOPICS
+from kestra_stream.topics import TOPICS, WORKER_JOB, Topic
 
 _NAME = re.compile(rb"[0-9a-f]{32}\.json")
 _NAME_SIZE = 32 + len(".json")
@@ -45,12 +46,13 @@ class Swept:
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """A file that is old enough; `execution_id` is None for a big record."""
+    """A file that is old enough: a big value of an execution, or a big record of a topic."""
 
     tenant: str
     uri: str
     size: int
-    execution_id: str | None
+    execution_id: str | None = None
+    topic: Topic | None = None
 
 
 @dataclass(slots=True)
@@ -59,7 +61,7 @@ class _Evidence:
 
     unnamed: dict[bytes, _Candidate]
     known_from_the_start: set[str] = field(default_factory=set)
-    shows_headers: bool = True
+    shows_claims: bool = True
     pieces: dict[tuple[str, int, int], dict[int, str]] = field(default_factory=dict[tuple[str, int, int], dict[int, str]])
 
 
@@ -114,13 +116,15 @@ class OrphanSweep:
                     execution_id = names[names.index("executions") + 1]
                     yield _Candidate(tenant, found.uri, found.size, execution_id)
         for found in self._storage.list(ENGINE, MESSAGES, recursive=True):
-            if found.modified_at < before:
-                yield _Candidate(ENGINE, found.uri, found.size, None)
+            topic = _topic_named(parse(found.uri).names[1])
+            if found.modified_at < before and topic is not None:
+                yield _Candidate(ENGINE, found.uri, found.size, topic=topic)
 
-    def _unnamed(self, candidates: Iterable[_Candidate]) -> Iterator[_Candidate]:
-        """Read the whole log; yield those of the candidates that none of its records names."""
+    def _unnamed(self, candidates: Sequence[_Candidate]) -> Iterator[_Candidate]:
+        """Read the whole log, topics of worker groups with big records too; yield those of the candidates that no record names."""
+        others = {candidate.topic for candidate in candidates if candidate.topic is not None} - set(TOPICS)
         evidence = _Evidence({candidate.uri[-_NAME_SIZE:].encode(): candidate for candidate in candidates})
-        reader = self._log.reader(TOPICS)
+        reader = self._log.reader((*TOPICS, *others))
         try:
             for records in reader.catch_up():
                 if self._stopped:
@@ -131,10 +135,18 @@ class OrphanSweep:
             reader.close()
         for candidate in evidence.unnamed.values():
             if candidate.execution_id is None:
-                if evidence.shows_headers:
+                if evidence.shows_claims:
                     yield candidate
             elif candidate.execution_id in evidence.known_from_the_start:
                 yield candidate
+
+
+@cache
+def _topic_named(name: str) -> Topic | None:
+    """Find a topic, or make that of a worker group's jobs."""
+    if name.startswith(f"{WORKER_JOB.name}."):
+        return replace(WORKER_JOB, name=name)
+    return next((topic for topic in TOPICS if topic.name == name), None)
 
 
 def _weigh(evidence: _Evidence, record: Record) -> None:
@@ -145,7 +157,7 @@ def _weigh(evidence: _Evidence, record: Record) -> None:
         evidence.known_from_the_start.add(record.value.execution_id)
     if record.payload is None:
         # a log that does not show how its records lie does not show their claims either
-        evidence.shows_headers = False
+        evidence.shows_claims = False
     texts = _texts_of_letter(evidence, record.value) if isinstance(record.value, DeadLetter) else _texts(record)
     for text in texts:
         for name in _NAME.findall(text):
@@ -154,14 +166,13 @@ def _weigh(evidence: _Evidence, record: Record) -> None:
 
 def _texts(record: Record) -> Iterator[bytes]:
     """Yield all bytes in which a record may name a file: as it lies in the log, and what is claimed by it."""
-    headers = [text for _, text in record.headers if text is not None]
-    yield from headers
-    if record.payload is not None:
-        yield record.payload
+    if record.claim is not None:
+        yield record.claim.encode()
+    yield from (text or b"" for _, text in record.headers)
     if isinstance(record.value, Unreadable):
         yield record.value.payload or b""
-    elif record.payload is None or any(_NAME.search(text) for text in headers):
-        yield to_bytes(record.value)
+        yield from (text or b"" for _, text in record.value.headers)
+    yield to_bytes(record.value) if record.payload is None and not isinstance(record.value, Unreadable) else record.payload or b""
 
 
 def _texts_of_letter(evidence: _Evidence, letter: DeadLetter) -> Iterator[bytes]:

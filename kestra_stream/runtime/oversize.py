@@ -11,7 +11,7 @@ from kestra_stream.storage.uri import build, message_file, parse
 
 TENANT = "_engine"
 FOLDER = build("_messages", folder=True)
-_CLAIM = re.compile(r"kestra:///_messages/\d{4}-\d\d-\d\d-[0-9a-f]{32}\.json")
+_CLAIM = re.compile(r"kestra:///_messages/[A-Za-z0-9_-][A-Za-z0-9._-]*/\d{4}-\d\d-\d\d-[0-9a-f]{32}\.json")
 
 
 class OversizeValues:
@@ -20,15 +20,18 @@ class OversizeValues:
     Args:
         storage: where they lie.
         now: the moment, for the day in their names.
+        prefix: of the names of topics; they lie in folders named by the topics without it.
     """
 
-    def __init__(self, storage: Storage, now: Callable[[], datetime]) -> None:
+    def __init__(self, storage: Storage, now: Callable[[], datetime], prefix: str = "") -> None:
         self._storage = storage
         self._now = now
+        self._prefix = prefix
 
-    def deposit(self, content: bytes) -> str:
-        """Store a value; return the claim to it."""
-        return self._storage.put(TENANT, message_file(f"{self._now():%Y-%m-%d}-{token_hex(16)}.json"), content)
+    def deposit(self, content: bytes, topic: str) -> str:
+        """Store a value of a record of a topic; return the claim to it."""
+        name = f"{self._now():%Y-%m-%d}-{token_hex(16)}.json"
+        return self._storage.put(TENANT, message_file(topic.removeprefix(self._prefix), name), content)
 
     def redeem(self, claim: str) -> bytes:
         """Return a stored value.

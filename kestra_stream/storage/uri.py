@@ -6,7 +6,7 @@
                                  .../{flow}/states/{name}/[hash of a value]/...           states of a flow
                                  .../{flow}/{task}/cache/[hash of a value]/...            caches of a task
     /{namespace}/_files/...   /{namespace}/_kv/{key}.ion   /{namespace}/states/...        of a namespace
-    /_messages/...                                                                        what is too big for a topic
+    /_messages/{topic}/...                                                                what is too big for a topic
 
 A path means what it says: it is never percent-decoded. One that would lead elsewhere once somebody did decode it is refused.
 The tenant is no part of an address; a member of storage puts it in front.
@@ -183,9 +183,9 @@ def cache_folder(namespace: str, flow_id: str, task_id: str, value: str | None =
     return _apart(f"{flow_folder(namespace, flow_id)}{_name(slug(task_id))}/cache/", value)
 
 
-def message_file(message_id: str) -> str:
+def message_file(topic: str, message_id: str) -> str:
     """The body of a message that is too big for its topic."""
-    return build("_messages", message_id)
+    return build("_messages", topic, message_id)
 
 
 def owner_of(uri: str) -> str | None:

@@ -17,8 +17,8 @@ _USUAL = list(HEADERS)
 class Payloads(Protocol):
     """Where values lie that are too big for a message."""
 
-    def deposit(self, content: bytes) -> str:
-        """Store a value; return the claim to it."""
+    def deposit(self, content: bytes, topic: str) -> str:
+        """Store a value of a record of a topic; return the claim to it."""
         ...
 
     def redeem(self, claim: str) -> bytes:
@@ -76,7 +76,7 @@ class Encoding:
             return record
         if self._payloads is None:
             raise Invalid(f"a record of {len(value)} bytes is too big for {record.topic}, and there is no storage for it")
-        claim = (CLAIM, self._payloads.deposit(value).encode())
+        claim = (CLAIM, self._payloads.deposit(value, record.topic).encode())
         return Encoded(record.topic, record.key, b"{}", [*record.headers, claim], record.partition)
 
     def content(self, message: Any) -> tuple[bytes | None, Headers]:
@@ -85,10 +85,10 @@ class Encoding:
         value: bytes | None = message.value()
         if headers == _USUAL or self._payloads is None:
             return value, headers
-        claim = next((text for name, text in headers if name == CLAIM), None)
+        claim = claim_of(headers)
         if claim is None:
             return value, headers
-        return self._payloads.redeem(claim.decode()), [header for header in headers if header[0] != CLAIM]
+        return self._payloads.redeem(claim), [header for header in headers if header[0] != CLAIM]
 
     def records(self, topics: Mapping[str, Topic], messages: Iterable[Any]) -> list[Record]:
         """Decode messages; a value that can not be read becomes an `Unreadable`."""
@@ -107,4 +107,12 @@ class Encoding:
             text = "" if key is None else key.decode("utf-8", "backslashreplace")
             return Record(topic.name, message.partition(), message.offset(), text, unreadable, timestamp)
         text, value = decode(topic, payload, key, headers)
-        return Record(topic.name, message.partition(), message.offset(), text, value, timestamp, payload, headers)
+        usual = message.headers()
+        claim = None if usual == _USUAL else claim_of(usual or ())
+        return Record(topic.name, message.partition(), message.offset(), text, value, timestamp, payload, headers, claim)
+
+
+def claim_of(headers: Iterable[tuple[str, bytes | None]]) -> str | None:
+    """Return the claim that a message carries instead of its value."""
+    claim = next((text for name, text in headers if name == CLAIM), None)
+    return None if claim is None else claim.decode("utf-8", "replace")

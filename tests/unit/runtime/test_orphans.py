@@ -14,7 +14,7 @@ from kestra_stream.models.execution_event import ExecutionEvent
 from kestra_stream.models.execution_input import TaskRunEnded
 from kestra_stream.models.messages import DeadLetter
 from kestra_stream.models.state import State, StateType
-from kestra_stream.queue.interface import Headers, Outgoing, Record, Start
+from kestra_stream.queue.interface import Outgoing, Record, Start
 from kestra_stream.queue.memory import MemoryLog
 from kestra_stream.queue.serde import to_bytes
 from kestra_stream.runtime.claim_check import ClaimCheck
@@ -150,26 +150,29 @@ class WrittenLog:
         pass
 
 
-def written(headers: Headers) -> WrittenLog:
-    return WrittenLog([Record(EXECUTION_EVENT.name, 0, 0, "e1", ExecutionEvent("e1", 1), NOW, b"{}", headers)])
+def written(claim: str) -> WrittenLog:
+    return WrittenLog([Record(EXECUTION_EVENT.name, 0, 0, "e1", ExecutionEvent("e1", 1), NOW, b"{}", claim=claim)])
 
 
-def test_a_big_record_stays_as_long_as_a_header_claims_it(storage: LocalStorage) -> None:
+def test_a_big_record_stays_as_long_as_a_record_claims_it(storage: LocalStorage) -> None:
     values = OversizeValues(storage, lambda: NOW)
-    claimed, orphan = values.deposit(b"1"), values.deposit(b"2")
-    log = written([("schema", b"1"), ("claim", claimed.encode())])
+    claimed, orphan = (values.deposit(content, EXECUTION_EVENT.name) for content in (b"1", b"2"))
+    log = written(claimed)
     assert OrphanSweep(log, storage).run(LATER) == Swept(messages=1, size=1)  # type: ignore[arg-type]  # a log that is only read
     assert values.redeem(claimed) == b"1"
     assert storage.attributes("_engine", orphan) is None
 
 
-def test_a_log_that_shows_no_headers_keeps_all_big_records(storage: LocalStorage, log: MemoryLog) -> None:
-    OversizeValues(storage, lambda: NOW).deposit(b"1")
+def test_a_log_that_shows_no_claims_keeps_all_big_records(storage: LocalStorage, log: MemoryLog) -> None:
+    OversizeValues(storage, lambda: NOW).deposit(b"1", EXECUTION_EVENT.name)
     log.send([event("e1", 1)])
     assert OrphanSweep(log, storage).run(LATER) == Swept()
 
 
-@pytest.mark.parametrize("claim", ["kestra:///_messages/a", "kestra:///company/flow/executions/e/x.json", "file:///etc/passwd", ""])
+@pytest.mark.parametrize(
+    "claim",
+    ["kestra:///_messages/a", "kestra:///_messages/log/../x.json", "kestra:///company/flow/executions/e/x.json", "file:///etc/passwd", ""],
+)
 def test_a_claim_of_a_big_record_names_a_big_record(storage: LocalStorage, claim: str) -> None:
     """A header may come from anybody."""
     with pytest.raises(InvalidUri):

@@ -181,7 +181,7 @@ def test_everything_has_its_place() -> None:
         == "kestra:///company/team/_files/dir/a.py"
     )
     assert u.key_value_file("company", "a.b") == "kestra:///company/_kv/a.b.ion"
-    assert u.message_file("m1") == "kestra:///_messages/m1"
+    assert u.message_file("log", "m1") == "kestra:///_messages/log/m1"
 
 
 def test_states_and_caches_are_kept_apart_for_each_value() -> None:
@@ -205,7 +205,7 @@ def test_states_and_caches_are_kept_apart_for_each_value() -> None:
         lambda: u.input_file(EXECUTION, "file", "../../x"),
         lambda: u.input_file(EXECUTION, "..", "x"),
         lambda: u.key_value_file("company", "../x"),
-        lambda: u.message_file("a/b"),
+        lambda: u.message_file("log", "a/b"),
     ],
 )
 def test_an_id_is_one_name(make: Callable[[], str]) -> None:
