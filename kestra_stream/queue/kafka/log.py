@@ -10,6 +10,7 @@ from kestra_stream.queue.kafka.encoding import Payloads
 from kestra_stream.queue.kafka.member import KafkaMember
 from kestra_stream.queue.kafka.reader import KafkaReader
 from kestra_stream.queue.kafka.state.changelog import Changelog
+from kestra_stream.queue.kafka.state.no_changelog import NoChangelog
 from kestra_stream.topics import Cleanup, Topic
 
 
@@ -30,9 +31,14 @@ class KafkaLog:
     def consumer(
         self, group: str, topics: Sequence[Topic], listener: RebalanceListener | None = None, state: Topic | None = None
     ) -> Consumer:
-        """Join a group; a group without a name, or an ephemeral one, is a reader of its own."""
+        """Join a group; a group without a name, or an ephemeral one, is a reader of its own.
+
+        A group that names no topic for its state keeps none, unless this log makes the topics that it needs.
+        """
         if not group or group.startswith(EPHEMERAL):
             return KafkaReader(self.cluster, topics)
+        if state is None and not self.cluster.connection.creates:
+            return KafkaMember(self.cluster, group, topics, listener, NoChangelog(group))
         kept = state or Topic(f"{group}_state", "owner + part", object, Cleanup.COMPACT, group, group)
         size = max(self.cluster.partitions(self.cluster.ensure(topic)) for topic in topics)
         changelog = Changelog(self.cluster, kept, self.cluster.ensure(kept, size), self.cluster.connection.state_folder)

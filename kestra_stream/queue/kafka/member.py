@@ -23,6 +23,7 @@ from kestra_stream.queue.interface import RebalanceListener, Record, State, Tran
 from kestra_stream.queue.kafka.cluster import Cluster, Place
 from kestra_stream.queue.kafka.errors import REFUSED, REPLACED, told
 from kestra_stream.queue.kafka.state.changelog import Changelog
+from kestra_stream.queue.kafka.state.no_changelog import NoChangelog
 from kestra_stream.queue.kafka.transactor import Transactor, fence
 from kestra_stream.topics import Topic
 
@@ -41,7 +42,7 @@ class KafkaMember:
     """
 
     def __init__(
-        self, cluster: Cluster, group: str, topics: Sequence[Topic], listener: RebalanceListener | None, changelog: Changelog
+        self, cluster: Cluster, group: str, topics: Sequence[Topic], listener: RebalanceListener | None, changelog: Changelog | NoChangelog
     ) -> None:
         self._cluster = cluster
         self._group = group

@@ -14,7 +14,7 @@ from kestra_stream.queue.kafka import Connection, KafkaLog
 from kestra_stream.queue.serde import HEADERS, to_bytes
 from kestra_stream.runtime.clock import SystemClock
 from kestra_stream.runtime.loop import Loop
-from kestra_stream.topics import EXECUTION_INBOX, LIMITER_INBOX
+from kestra_stream.topics import EXECUTION_INBOX, LIMITER_INBOX, TOPICS
 from kestra_stream.webserver.letters.desk import Desk
 from kestra_stream.webserver.letters.letter import Letter, read_letters, read_marks, read_records
 from tests.services.broker import Broker
@@ -46,7 +46,9 @@ class Office:
 
     def __init__(self, kafka: Broker, prefix: str) -> None:
         self.prefix = prefix
-        self.connection = Connection(dict(kafka.client), prefix=prefix, creates=True)
+        for topic in TOPICS:
+            kafka.create_topic(f"{prefix}{topic.name}", partitions=min(topic.partitions, 4))
+        self.connection = Connection(dict(kafka.client), prefix=prefix)
         self.log = KafkaLog(self.connection)
         self.producer = Producer(dict(kafka.client))
         self.loop = Loop(Limiter(), self.log, SystemClock(), lambda record: to_bytes(record.value))
