@@ -15,7 +15,6 @@ from kestra_stream.runtime.oversize import OversizeValues
 from kestra_stream.settings import RetrySettings, Settings, StorageSettings
 from kestra_stream.storage.interface import Storage
 from kestra_stream.storage.local import LocalStorage
-from kestra_stream.storage.s3 import open_minio, open_s3
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +83,9 @@ def open_storage(settings: StorageSettings, retries: RetrySettings | None = None
     match settings.type:
         case "local":
             return LocalStorage(settings.local.base_path)
-        case "s3":
-            return open_s3(settings.s3, retries)
-        case "minio":
-            return open_minio(settings.minio, retries)
+        case "s3" | "minio":
+            from kestra_stream.storage.s3 import open_minio, open_s3  # noqa: PLC0415 - the client is loaded by who needs it
+
+            return open_s3(settings.s3, retries) if settings.type == "s3" else open_minio(settings.minio, retries)
         case _:
             return find_storage(settings.type)(**settings.options)

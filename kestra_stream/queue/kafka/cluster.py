@@ -1,10 +1,12 @@
 """What all members of one log share: the connection, one producer for plain sends, the sizes of topics, the end of it all."""
 
+import atexit
 import logging
 import time
 from collections.abc import Iterable, Mapping
 from threading import Event, Lock
-from typing import Any
+from typing import Any, Protocol
+from weakref import WeakSet
 
 from confluent_kafka import IsolationLevel, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient
@@ -30,6 +32,14 @@ _END = OffsetSpec.latest()  # type: ignore[no-untyped-call]  # the library has n
 _REQUEST = 5.0
 
 
+class Closable(Protocol):
+    """Something that ends, once or more often."""
+
+    def close(self) -> None:
+        """End."""
+        ...
+
+
 class Cluster:
     """One Kafka cluster, as this process uses it. Thread-safe.
 
@@ -46,6 +56,8 @@ class Cluster:
         self._names: dict[Topic, str] = {}
         self._lock = Lock()
         self.sender = Sender(connection.producer(), self.partitions)
+        self._consumers: WeakSet[Closable] = WeakSet()
+        atexit.register(self._leave)
 
     def partitions(self, name: str) -> int:
         """Return how many partitions a topic has, by its name on the broker.
@@ -120,6 +132,16 @@ class Cluster:
         """Stop; every wait ends."""
         self.closed.set()
         self.sender.close()
+        if not self._consumers:
+            atexit.unregister(self._leave)
+
+    def opened(self, consumer: "Closable") -> None:
+        """Remember a consumer: the client library waits for ever, busily, for one that is still open when the process ends."""
+        self._consumers.add(consumer)
+
+    def _leave(self) -> None:
+        for consumer in tuple(self._consumers):
+            consumer.close()
 
     def _ask_for_size(self, name: str) -> int:
         """Return how many partitions a topic has; 0 when there is none. A new topic has no leaders for a moment."""

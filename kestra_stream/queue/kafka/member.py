@@ -22,6 +22,7 @@ from kestra_stream.queue import interface as port
 from kestra_stream.queue.interface import RebalanceListener, Record, State, Transaction
 from kestra_stream.queue.kafka.cluster import Cluster, Place
 from kestra_stream.queue.kafka.errors import REFUSED, REPLACED, told
+from kestra_stream.queue.kafka.reader import at_once
 from kestra_stream.queue.kafka.state.changelog import Changelog
 from kestra_stream.queue.kafka.state.no_changelog import NoChangelog
 from kestra_stream.queue.kafka.transactor import Transactor, fence
@@ -61,6 +62,7 @@ class KafkaMember:
         self._metadata: Any = None
         self._transactor = Transactor(cluster, f"{cluster.connection.prefix}{group}", self._is_given_up)
         self._consumer = Consumer(self._configuration(group), logger=logger)
+        cluster.opened(self)
         self._consumer.subscribe(list(self._topics), on_assign=self._came, on_revoke=self._went, on_lost=self._went)
 
     def _configuration(self, group: str) -> dict[str, Any]:
@@ -96,11 +98,7 @@ class KafkaMember:
     def _poll_once(self, most: int, timeout: float) -> Sequence[Record]:
         messages, self._held = self._held, []
         if len(messages) < most:
-            first = self._consumer.poll(0.0 if messages else timeout)
-            if first is not None:
-                messages.append(first)
-                if len(messages) < most:
-                    messages.extend(self._consumer.consume(most - len(messages), 0.0))
+            messages.extend(at_once(self._consumer, most - len(messages), 0.0 if messages else timeout))
         self._held = messages
         self._serve_changes()
         messages, self._held = self._held[:most], self._held[most:]

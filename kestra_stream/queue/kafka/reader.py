@@ -24,6 +24,14 @@ _BATCH = 2_000
 _PATIENCE = 60.0
 
 
+def at_once(consumer: Any, most: int, timeout: float) -> list[Any]:
+    """Wait for a message, and take what has come with it: `consume` alone would wait for all of them, or the whole time."""
+    first = consumer.poll(timeout)
+    if first is None:
+        return []
+    return [first, *(consumer.consume(most - 1, 0.0) if most > 1 else ())]
+
+
 class KafkaReader:
     """Fulfils the ports `Reader` and, for whoever is in no group, `Consumer`. Not thread-safe, but for `wake`."""
 
@@ -36,6 +44,7 @@ class KafkaReader:
         self._positions: dict[Place, int] = {}
         self._first: dict[Place, int] = {}
         self._consumer = Consumer(cluster.connection.consumer(f"reader-{uuid4().hex}", **{"enable.partition.eof": True}), logger=logger)
+        cluster.opened(self)
         places = [(name, number) for name in self._topics for number in self._numbers(name)]
         self._consumer.assign(self._beginning(places, start))
 
@@ -65,8 +74,7 @@ class KafkaReader:
         deadline = time.monotonic() + timeout
         while not (self._closed or self._cluster.closed.is_set()):
             left = deadline - time.monotonic()
-            first = self._consumer.poll(min(_SLICE, max(left, 0.0)))
-            messages = [] if first is None else [first, *(self._consumer.consume(max_records - 1, 0.0) if max_records > 1 else ())]
+            messages = at_once(self._consumer, max_records, min(_SLICE, max(left, 0.0)))
             records = self._taken(messages)
             if records or self._woken.is_set() or (left <= 0 and not messages):
                 self._woken.clear()
@@ -102,7 +110,7 @@ class KafkaReader:
             if self._closed or self._cluster.closed.is_set():
                 raise Unavailable("the log is closed")
             before = dict(self._positions)
-            records = self._taken(self._consumer.consume(_BATCH, _SLICE))
+            records = self._taken(at_once(self._consumer, _BATCH, _SLICE))
             if self._positions != before:
                 moved = time.monotonic()
             if time.monotonic() - moved > _PATIENCE:

@@ -44,6 +44,7 @@ class Sender:
         self._count = count
         self._lock = Lock()
         self._producer: Any = None
+        self._open()  # a new producer takes half a second to get its number: that passes while others are still busy
 
     def send(self, records: Sequence[Encoded]) -> None:
         """Send records; returns once all are durable.

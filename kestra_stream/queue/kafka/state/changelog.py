@@ -20,6 +20,7 @@ from kestra_stream.queue.kafka.cluster import Cluster
 from kestra_stream.queue.kafka.encoding import Encoded
 from kestra_stream.queue.kafka.errors import told
 from kestra_stream.queue.kafka.partitioner import partition_of
+from kestra_stream.queue.kafka.reader import at_once
 from kestra_stream.queue.kafka.state.local_copy import Change, LocalCopy
 from kestra_stream.queue.kafka.state.part_names import PartNames
 from kestra_stream.queue.kafka.state.parts import PartReader, StateOnDisk, key_of, parse_key
@@ -195,7 +196,7 @@ class Changelog:
             consumer.assign([TopicPartition(self._name, number, place) for number, place in places.items()])
             moved, is_stalled = time.monotonic(), False
             while left:
-                messages = consumer.consume(_BATCH, _SLICE)
+                messages = at_once(consumer, _BATCH, _SLICE)
                 changes = self._changes(messages, left)
                 for number, batch in changes.items():
                     take(number, batch)
