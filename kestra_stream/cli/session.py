@@ -120,7 +120,10 @@ class Session:
         most = 1 if not self._timed_out else 0
         # an execution that is to be created in place of a retried one is not waited for
         works = self._id not in self._follower.executions or self._follower.open_executions()
-        return bool(works) and self._interrupts.count <= most and time.monotonic() < self._killed_at + _KILL_PATIENCE
+        patience = _KILL_PATIENCE
+        if self._client.patience is not None and self._id not in self._follower.executions:
+            patience = self._client.patience  # nobody has taken it up yet: the kill waits in the log behind it
+        return bool(works) and self._interrupts.count <= most and time.monotonic() < self._killed_at + patience
 
     # -- pauses --------------------------------------------------------------------------------------------------------
 

@@ -11,12 +11,13 @@ from kestra_stream.runtime.identity import made_after
 from kestra_stream.topics import EXECUTION_EVENT, LOG, METRIC, Topic
 
 
-def read_history(log: Log, execution_id: str, now: datetime) -> History:
+def read_history(log: Log, execution_id: str, now: datetime, since: datetime | None = None) -> History:
     """Return all events of an execution that the log keeps.
 
-    The id tells where to begin, if it was made and not derived; where the first event is not found from there on, all is read.
+    The id tells where to begin, if it was made and not derived, else whoever asks may know; where the first event is not found from there
+    on, all is read.
     """
-    since = made_after(execution_id, now)
+    since = made_after(execution_id, now) or since
     if since is not None:
         history = _history(log, execution_id, since)
         if history.moments and history.moments[0].event.sequence == 1:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from kestra_stream.cli.client import Client
@@ -14,9 +15,11 @@ from kestra_stream.cli.session import Session, Terms
 from kestra_stream.errors import NotFound
 from kestra_stream.models.execution import Execution
 from kestra_stream.models.flow import Flow
-from kestra_stream.runtime.past import read_entries
+from kestra_stream.runtime.past import read_entries, read_history
 
 TENANT = "main"
+_MOST_FAMILY = 50
+_CLOCKS_DIFFER = timedelta(hours=6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +76,26 @@ def follow(client: Client, execution_id: str, terms: Terms, output: str) -> int:
         NotFound: the log knows nothing of it.
     """
     known = reach(client, execution_id)
-    begin = known.head.state.start_date
-    lines, metrics = read_entries(client.door.log, execution_id, begin)
-    client.follower.begin_with(lines)
-    client.follower.begin_with(metrics)
+    since = known.head.state.start_date - _CLOCKS_DIFFER
+    for one in _family(client, execution_id, since):
+        lines, metrics = read_entries(client.door.log, one, since)
+        client.follower.begin_with(lines)
+        client.follower.begin_with(metrics)
     return watched(client, known.head, terms, output)
+
+
+def _family(client: Client, execution_id: str, since: datetime) -> list[str]:
+    """Read what was of the executions that an execution has called so far, as their runs name them; return the ids of all."""
+    ids = [execution_id]
+    for one in ids:
+        runs = list(client.follower.executions[one].runs.values()) if one in client.follower.executions else []
+        called = [outputs["executionId"] for run in runs if isinstance((outputs := run.outputs or {}).get("executionId"), str)]
+        for child in called[: _MOST_FAMILY - len(ids)]:
+            if child not in ids:
+                client.follower.follow(child)
+                client.follower.begin_with(moment.event for moment in read_history(client.door.log, child, client.now(), since).moments)
+                ids.append(child)
+    return ids
 
 
 def watched(client: Client, head: Execution, terms: Terms, output: str) -> int:
