@@ -6,6 +6,7 @@ Silence is counted in looks of this processor, not in time alone: while it slept
 halted, a change of the owner) nobody is held guilty for what it could not hear.
 """
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -17,7 +18,10 @@ from kestra_stream.queue.interface import Outgoing, Record, State, StateChange, 
 from kestra_stream.runtime.homes import Homes
 from kestra_stream.topics import EXECUTION_INBOX, KILL, LIVENESS_STATE, SERVICE
 
+logger = logging.getLogger(__name__)
+
 LOOKS = 8
+MOST_SKEW = timedelta(minutes=1)
 _AT_ONCE = datetime.min.replace(tzinfo=UTC)
 
 
@@ -39,6 +43,7 @@ class Liveness:
         self._homes = Homes()
         self._staged: dict[str, ServiceHeartbeat | None] = {}
         self._next_look: datetime | None = None
+        self._skewed: set[str] = set()
 
     def process(self, records: Sequence[Record], now: datetime) -> Transaction:
         """Take in heartbeats; a worker that has ended gives back what it still held.
@@ -54,6 +59,7 @@ class Liveness:
             if beat.service_id != record.key:
                 raise Invalid(f"a heartbeat of `{beat.service_id}` has the key `{record.key}`")
             self._homes.put(record.partition, beat.service_id)
+            self._compare_clocks(beat, record.timestamp)
             if beat.state is ServiceState.TERMINATED:
                 given_back.extend(_lost(beat))
             self._staged[beat.service_id] = None if beat.state is ServiceState.TERMINATED else beat
@@ -109,6 +115,21 @@ class Liveness:
             else:
                 self._workers[service_id] = beat
         self._staged.clear()
+
+    def _compare_clocks(self, beat: ServiceHeartbeat, taken_at: datetime) -> None:
+        """Tell once of a worker whose clock is far from the log's; its silence is not measured by it, but the dates of its runs are."""
+        skew = beat.at - taken_at
+        if abs(skew) <= MOST_SKEW or beat.state is ServiceState.TERMINATED:
+            self._skewed.discard(beat.service_id)
+        elif beat.service_id not in self._skewed:
+            self._skewed.add(beat.service_id)
+            way = "ahead of" if skew > timedelta() else "behind"
+            logger.warning(
+                "the clock of worker %s is %.0f s %s the log's: dates of its task runs are wrong by that; set the clocks by NTP",
+                beat.service_id,
+                abs(skew).total_seconds(),
+                way,
+            )
 
     def _changes(self) -> list[StateChange]:
         """What is stored: who lives and what it holds, not each heartbeat."""
