@@ -64,6 +64,7 @@ def kafka_backend(settings: Settings, clock: Clock, storage: Storage | None = No
         prefix=kafka.defaults.topic_prefix,
         instance_id=kafka.client.instance_id,
         message_bytes=kafka.message_bytes,
+        state_folder=settings.engine.state.path if settings.engine.state.type == "disk" else None,
         consumer_properties=kafka.defaults.consumer.properties,
         producer_properties=kafka.defaults.producer.properties,
     )

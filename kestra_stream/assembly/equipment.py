@@ -68,7 +68,8 @@ class Equipment:
         repository = self.backend.repository
         if self.backend.has_repository:
             return Executor(plans, lambda execution_id: history(repository, execution_id))
-        return Executor(plans, lambda _: None, Recalls(PastReader(self.backend.log, self.clock)))
+        most_live = self.settings.engine.state.most_live_executions
+        return Executor(plans, lambda _: None, Recalls(PastReader(self.backend.log, self.clock)), most_live)
 
     def liveness(self) -> Liveness:
         """Build the processor that notices the end of workers: it belongs to the executors, whose inbox it tells."""

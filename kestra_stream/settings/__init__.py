@@ -14,6 +14,7 @@ from kestra_stream.settings.sections import (
     RetrySettings,
     ServerSettings,
     Settings,
+    StateSettings,
     VariableSettings,
     WorkerSettings,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "Section",
     "ServerSettings",
     "Settings",
+    "StateSettings",
     "StorageSettings",
     "TopicSettings",
     "VariableSettings",

@@ -5,6 +5,7 @@ import binascii
 import re
 from collections.abc import Mapping
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -160,6 +161,20 @@ class PluginSettings(Section):
     defaults: tuple[PluginDefault, ...] = ()
 
 
+class StateSettings(Section):
+    """Where the state of live executions lies, on Kafka: its truth is the topic `executor_state`.
+
+    Attributes:
+        type: `memory`, or `disk` for state that outgrows it: a local copy, which a process that comes back goes on from.
+        path: folder of the local copies.
+        most_live_executions: executions that stay in memory beside the copies; who was idle the longest is read again when it is needed.
+    """
+
+    type: Literal["memory", "disk"] = "memory"
+    path: Path = Path(".state")
+    most_live_executions: int = Field(default=10_000, ge=1)
+
+
 class EngineSettings(Section):
     """The engine.
 
@@ -168,6 +183,7 @@ class EngineSettings(Section):
     """
 
     most_loop_values: int = Field(default=500_000, ge=1)
+    state: StateSettings = StateSettings()
 
 
 class Settings(Section):

@@ -186,7 +186,7 @@ class LocalCopy:
             self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
 
     def _trouble(self, error: Exception) -> Unavailable:
-        remedy = "free some space, or name another folder in kestra.executor.state.path"
+        remedy = "free some space, or name another folder in kestra.engine.state.path"
         return Unavailable(f"{self._path}: the local copy of the state cannot be used ({error}): {remedy}")
 
 
