@@ -50,7 +50,7 @@ def copy_for_restart(step: Step, new_id: str, revision: int, targets: Iterable[T
     """Return the creation of an execution of another revision that goes on from the failed runs; tasks it does not know are left out."""
     chosen = list(targets)
     gone = {run.id for run in chosen}
-    kept = [run for run in step.task_runs.values() if run.parent_id not in gone and not _is_side(step, run)]
+    kept = [run for run in _in_order(step) if run.parent_id not in gone and not _is_side(step, run)]
     return Create(_copy_of_head(step, new_id, revision), None, _copies(step, new_id, chosen, kept))
 
 
@@ -109,7 +109,12 @@ def _kept(step: Step, target: TaskRun) -> list[TaskRun]:
         parent = step.parent_run(run)
         return parent is not None and is_kept(parent)
 
-    return [run for run in step.task_runs.values() if is_kept(run)]
+    return [run for run in _in_order(step) if is_kept(run)]
+
+
+def _in_order(step: Step) -> list[TaskRun]:
+    """Return all runs in an order that every process sees alike; that of the map is not."""
+    return sorted(step.task_runs.values(), key=lambda run: (run.state.start_date, run.id))
 
 
 def _follows(step: Step, run: TaskRun, target: TaskRun) -> bool:

@@ -70,7 +70,7 @@ def _drop_branches(step: Step) -> None:
 
 def drop_all(step: Step, runs: Iterable[TaskRun]) -> None:
     """Remove runs, children before parents (their places are found through their parents)."""
-    for run in sorted(runs, key=lambda run: -len(ancestors(step, run))):
+    for run in sorted(runs, key=lambda run: (-len(ancestors(step, run)), run.id)):
         if run.sent and not run.dynamic:
             stop_job(step, run)
         drop(step, run)

@@ -101,7 +101,7 @@ def worker_lost(step: Step, message: WorkerLost) -> None:
     run = awaited(step, message.task_run_id, message.epoch)
     if run is None:
         return
-    for child_id, child in list(step.task_runs.items()) if isinstance(step.node(run).behaviour, b.Run) else ():
+    for child_id, child in sorted(step.task_runs.items()) if isinstance(step.node(run).behaviour, b.Run) else ():
         if child.parent_id == run.id:
             drop(step, step.task_runs[child_id])
     retries.worker_lost(step, run)
