@@ -133,3 +133,8 @@ _BY_NAME = {topic.name: topic for topic in TOPICS}
 def job_topic(group: str | None) -> Topic:
     """Return the topic with the jobs of a worker group: the same object for the same group; None is for jobs without a group."""
     return WORKER_JOB if group is None else replace(WORKER_JOB, name=f"{WORKER_JOB.name}.{group}")
+
+
+def is_job_topic(topic: Topic) -> bool:
+    """Whether a topic has the jobs of one worker group: which groups there are is known from the first job or worker on."""
+    return topic.name.startswith(f"{WORKER_JOB.name}.")

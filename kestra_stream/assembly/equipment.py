@@ -9,6 +9,7 @@ from kestra_stream.executor.liveness import Liveness
 from kestra_stream.executor.plans import Plans
 from kestra_stream.executor.processor import Executor
 from kestra_stream.executor.recall import PastReader, Recalls
+from kestra_stream.executor.worker_groups import WorkerGroups
 from kestra_stream.expression.dates.zones import zone_of
 from kestra_stream.indexer.processor import Indexer
 from kestra_stream.limiter.flow_limits import FlowLimits
@@ -66,10 +67,11 @@ class Equipment:
         """Build the processor of executions."""
         plans = Plans(self.table.get, self.services.vault, self.services.server)
         repository = self.backend.repository
+        has_worker = WorkerGroups(self.backend.log).has_worker
         if self.backend.has_repository:
-            return Executor(plans, lambda execution_id: history(repository, execution_id))
+            return Executor(plans, lambda execution_id: history(repository, execution_id), has_worker=has_worker)
         most_live = self.settings.engine.state.most_live_executions
-        return Executor(plans, lambda _: None, Recalls(PastReader(self.backend.log, self.clock)), most_live)
+        return Executor(plans, lambda _: None, Recalls(PastReader(self.backend.log, self.clock)), most_live, has_worker)
 
     def liveness(self) -> Liveness:
         """Build the processor that notices the end of workers: it belongs to the executors, whose inbox it tells."""
@@ -102,6 +104,7 @@ class Equipment:
         settings = self.settings
         limits = WorkerLimits(
             slots=settings.worker.slots,
+            group=settings.worker.group,
             spill=settings.worker.spill_bytes,
             outputs=settings.worker.most_output_bytes,
             heartbeat=settings.server.liveness.heartbeat_interval.total_seconds(),

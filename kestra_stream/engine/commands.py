@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from kestra_stream.models.execution_event import ExecutionEvent
 from kestra_stream.models.execution_input import ExecutionInput
@@ -11,9 +12,10 @@ from kestra_stream.models.records import LogEntry
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """Offer a job (a task run's attempt, or a look-up) to the workers."""
+    """Offer a job (a task run's attempt, or a look-up) to the workers; `fallback` is what happens when none of its group lives."""
 
     job: WorkerJob
+    fallback: Literal["WAIT", "FAIL", "CANCEL"] = "WAIT"
 
 
 @dataclass(frozen=True, slots=True)

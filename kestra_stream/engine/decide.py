@@ -258,6 +258,7 @@ FOLDS: dict[type[object], Callable[[Step, Any], None]] = {
     i.TaskRunEnded: results.task_run_ended,
     i.ChildTaskRunReported: results.child_task_run_reported,
     i.WorkerLost: results.worker_lost,
+    i.NoWorker: results.no_worker,
     i.SubflowEnded: subflows.subflow_ended,
     i.SubflowRetried: subflows.subflow_retried,
     i.Admitted: start.admitted,

@@ -1,26 +1,39 @@
 """Outbox: the commands of a batch of decisions in, one transaction out."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import assert_never
 
 from kestra_stream.engine import commands as c
 from kestra_stream.engine.step import Decision
 from kestra_stream.models.execution_event import ExecutionEvent
-from kestra_stream.models.execution_input import ExecutionInput
+from kestra_stream.models.execution_input import ExecutionInput, NoWorker
 from kestra_stream.models.messages import TaskJob
+from kestra_stream.models.state import S
 from kestra_stream.queue.interface import ALL_PARTS, Outgoing, StateChange, Transaction
 from kestra_stream.topics import EXECUTION_EVENT, EXECUTION_INBOX, KILL, LIMITER_INBOX, LOG, WORKER_JOB
+
+HasWorker = Callable[[str], bool]
+
+
+def always(group: str) -> bool:
+    """All groups count as served, where nobody knows better."""
+    del group
+    return True
 
 
 class Outbox:
     """Collects what a batch sends and stores.
 
+    Args:
+        has_worker: whether a worker of a group lives.
+
     Attributes:
         timers: (execution id, timer id) -> moment, or None to cancel, in the order asked for.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, has_worker: HasWorker) -> None:
+        self._has_worker = has_worker
         self._records: list[Outgoing] = []
         self._state: list[StateChange] = []
         self._forgotten: set[str] = set()
@@ -40,9 +53,8 @@ class Outbox:
         match command:
             case c.Publish(event=event):
                 self.publish(event)
-            case c.Offer(job=job):
-                key = job.task_run_id if isinstance(job, TaskJob) else job.execution_id
-                self._records.append(Outgoing(WORKER_JOB, key, job))
+            case c.Offer():
+                self._offer(command)
             case c.Tell(execution_id=receiver, input=message):
                 self.tell(receiver, message)
             case c.WriteLog(entry=entry):
@@ -59,6 +71,23 @@ class Outbox:
                 self._forgotten.add(execution_id)
             case _:
                 assert_never(command)
+
+    def _offer(self, offer: c.Offer) -> None:
+        """Send a job to its group; where no worker of it lives and its fallback is not to wait, its run is told instead."""
+        job = offer.job
+        if not isinstance(job, TaskJob):
+            self._records.append(Outgoing(WORKER_JOB, job.execution_id, job))
+        elif (refusal := self._refusal(job, offer.fallback)) is not None:
+            self.tell(job.execution_id, refusal)
+        else:
+            self._records.append(Outgoing(WORKER_JOB, job.task_run_id, job))
+
+    def _refusal(self, job: TaskJob, fallback: str) -> NoWorker | None:
+        group = job.worker_group
+        if fallback == "WAIT" or group is None or self._has_worker(group):
+            return None
+        error = f"worker group `{group}` has no worker, and its fallback is {fallback}"
+        return NoWorker(job.task_run_id, job.epoch, S.CANCELLED if fallback == "CANCEL" else S.FAILED, error)
 
     def tell(self, execution_id: str, message: ExecutionInput) -> None:
         """Send an input to an execution."""

@@ -12,7 +12,7 @@ from kestra_stream.engine.step import Decision
 from kestra_stream.engine.store import from_history, restored, stored, stored_anew
 from kestra_stream.errors import Invalid, InvalidFlow
 from kestra_stream.executor.live import LiveExecutions
-from kestra_stream.executor.outbox import Outbox
+from kestra_stream.executor.outbox import HasWorker, Outbox, always
 from kestra_stream.executor.plans import Plans
 from kestra_stream.executor.recall import Known, Past, Recalls
 from kestra_stream.models import execution_input as i
@@ -26,7 +26,7 @@ from kestra_stream.queue.interface import Record, State, TopicPartition, Transac
 from kestra_stream.topics import EXECUTION_INBOX, EXECUTOR_STATE
 
 History = Callable[[str], Known | None]
-_REPORTS = (i.TaskRunStarted, i.TaskRunEnded, i.ChildTaskRunReported, i.WorkerLost)
+_REPORTS = (i.TaskRunStarted, i.TaskRunEnded, i.ChildTaskRunReported, i.WorkerLost, i.NoWorker)
 _REVIVING = (i.Restart, i.Replay, i.ChangeTaskRunState, i.ChangeStatus, i.SetLabels)
 
 
@@ -37,6 +37,7 @@ class Executor:
         plans: compiled flows.
         history: an execution as the repository knows it, for commands on executions that were let go.
         recalls: given where there is no repository: such commands wait here until the log has told of the execution.
+        has_worker: whether a worker of a group lives; without it all groups count as served.
         most_live: executions that are held in memory where the state is kept on disk; those that were idle the longest are let out.
 
     Attributes:
@@ -47,14 +48,17 @@ class Executor:
     topics = (EXECUTION_INBOX,)
     state = EXECUTOR_STATE
 
-    def __init__(self, plans: Plans, history: History, recalls: Recalls | None = None, most_live: int = 10_000) -> None:
+    def __init__(
+        self, plans: Plans, history: History, recalls: Recalls | None = None, most_live: int = 10_000, has_worker: HasWorker = always
+    ) -> None:
         self._plans = plans
         self._history = history
         self._recalls = recalls
         self._recalled: dict[str, Past] = {}
         self._live = LiveExecutions(self._loaded, most_live)
         self._staged: dict[str, ExecutionState | None] = {}
-        self._outbox = Outbox()
+        self._has_worker = has_worker
+        self._outbox = Outbox(has_worker)
         self._due: list[tuple[str, str]] = []
         self._stale = 0
         self.stale_results = 0
@@ -63,7 +67,7 @@ class Executor:
 
     def process(self, records: Sequence[Record], now: datetime) -> Transaction:
         """Let every record change its execution; nothing is visible in memory before `committed`."""
-        self._outbox = Outbox()
+        self._outbox = Outbox(self._has_worker)
         for execution_id, decision in self._live.owed.items():
             self._outbox.add(execution_id, decision, stored(decision))
         for record in records:

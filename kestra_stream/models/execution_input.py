@@ -103,6 +103,21 @@ class WorkerLost:
 
 
 @dataclass(frozen=True, slots=True)
+class NoWorker:
+    """This dispatch went to nobody: its worker group has no worker, or is not known.
+
+    Attributes:
+        state: how the task run ends: FAILED, or CANCELLED where the `fallback` of its group says so.
+    """
+
+    task_run_id: str
+    epoch: int
+    state: StateType
+    error: str
+    kind: Literal["no_worker"] = "no_worker"
+
+
+@dataclass(frozen=True, slots=True)
 class SubflowEnded:
     """A child execution has ended, or could not be created (then `error` tells why)."""
 
@@ -282,6 +297,7 @@ ExecutionInput = (
     | TaskRunEnded
     | ChildTaskRunReported
     | WorkerLost
+    | NoWorker
     | SubflowEnded
     | SubflowRetried
     | Admitted

@@ -213,13 +213,14 @@ class ServiceState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ServiceHeartbeat:
-    """A component says that it lives; workers name the dispatches they hold as `task run id:epoch`."""
+    """A component says that it lives; workers name the dispatches they hold as `task run id:epoch`, and the group they belong to."""
 
     service_id: str
     service_type: str
     state: ServiceState
     at: datetime
     held: tuple[tuple[str, str, int], ...] = ()
+    worker_group: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

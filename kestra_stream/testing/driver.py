@@ -19,6 +19,7 @@ from typing import Any
 from kestra_stream.executor.liveness import Liveness
 from kestra_stream.executor.plans import Plans
 from kestra_stream.executor.processor import Executor
+from kestra_stream.executor.worker_groups import WorkerGroups
 from kestra_stream.indexer.processor import Indexer
 from kestra_stream.limiter.flow_limits import FlowLimits
 from kestra_stream.limiter.processor import Limiter
@@ -118,6 +119,7 @@ class Driver:
         self.random = Random(seed)  # noqa: S311 - the seed must give the same history
         self.mischief = mischief or Mischief()
         self.log = MemoryLog(self.clock.now, lease_seconds=5)
+        self._groups = WorkerGroups(self.log)
         self.repository = memory_repository()
         self._vault = Vault(ENCRYPTION_KEY)
         self._flows: dict[tuple[str, str, str, int], Flow] = {}
@@ -236,7 +238,7 @@ class Driver:
     # -- processors ----------------------------------------------------------------------------------------------------
 
     def _executor(self) -> Executor:
-        return Executor(self._plans, self._history)
+        return Executor(self._plans, self._history, has_worker=self._groups.has_worker)
 
     def _all_plans(self) -> Plans:
         """What flows compile to: the same for all executors, which come and go."""

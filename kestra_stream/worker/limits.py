@@ -20,6 +20,7 @@ class WorkerLimits:
         spill: bytes of one output value above which it goes to storage.
         message: bytes of all outputs of one attempt together above which more of them go to storage.
         outputs: bytes of all outputs above which the attempt fails.
+        group: the worker group that is served, for the heartbeat; None for jobs without a group.
     """
 
     slots: int = field(default_factory=lambda: 8 * (os.cpu_count() or 1))
@@ -33,3 +34,4 @@ class WorkerLimits:
     spill: int = 64 * 1024
     message: int = 256 * 1024
     outputs: int = 200 * 1024 * 1024
+    group: str | None = None

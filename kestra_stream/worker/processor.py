@@ -275,7 +275,7 @@ class Worker:
     def _heartbeat(self, *, ended: bool = False) -> Outgoing:
         alive = ServiceState.TERMINATING if self._stopping.is_set() else ServiceState.RUNNING
         state = ServiceState.TERMINATED if ended else alive
-        beat = ServiceHeartbeat(self.worker_id, "WORKER", state, self._services.now(), tuple(self._held.values()))
+        beat = ServiceHeartbeat(self.worker_id, "WORKER", state, self._services.now(), tuple(self._held.values()), self.limits.group)
         return Outgoing(SERVICE, self.worker_id, beat)
 
     def _guarded(self, loop: Any) -> None:

@@ -91,7 +91,7 @@ def offer(step: Step, node: Node, run: TaskRun, work: b.Run) -> None:
     )
     step.offered.append((run.id, run.epoch + 1))
     put(step, run.dispatched())
-    step.command(c.Offer(job))
+    step.command(c.Offer(job, group.fallback if group is not None else "WAIT"))
 
 
 def _stop_at_breakpoint(step: Step, run: TaskRun) -> None:

@@ -11,11 +11,13 @@ from datetime import datetime
 
 from kestra_stream.engine.draft.runs import drop, put, put_with_outputs
 from kestra_stream.engine.rules import retries
+from kestra_stream.engine.rules.outcomes import cancel_execution, end, fail
 from kestra_stream.engine.step import Step
 from kestra_stream.models import behaviour as b
 from kestra_stream.models.execution import Attempt, TaskRun
-from kestra_stream.models.execution_input import ChildTaskRunReported, TaskRunEnded, TaskRunStarted, WorkerLost
+from kestra_stream.models.execution_input import ChildTaskRunReported, NoWorker, TaskRunEnded, TaskRunStarted, WorkerLost
 from kestra_stream.models.ids import derived_id
+from kestra_stream.models.records import Level
 from kestra_stream.models.state import CREATED_LIKE, S, State, Transition
 
 
@@ -94,6 +96,19 @@ def _tells_more(child: TaskRun, known: TaskRun) -> bool:
     if child.state.current is known.state.current or (known.state.is_terminal and not child.state.is_terminal):
         return False
     return len(child.state.histories) >= len(known.state.histories)
+
+
+def no_worker(step: Step, message: NoWorker) -> None:
+    """No worker of the group lives: the run ends as the group's fallback says; a cancelled one takes its execution along."""
+    run = awaited(step, message.task_run_id, message.epoch)
+    if run is None or run.state.current not in CREATED_LIKE:
+        return
+    if message.state is S.CANCELLED:
+        step.log(Level.WARN, message.error, run)
+        end(step, run, S.CANCELLED)
+        cancel_execution(step, S.CANCELLED)
+    else:
+        fail(step, run, message.error)
 
 
 def worker_lost(step: Step, message: WorkerLost) -> None:

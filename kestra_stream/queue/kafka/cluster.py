@@ -21,7 +21,7 @@ from kestra_stream.queue.kafka.sender import Sender
 from kestra_stream.queue.kafka.topic_layout import KEPT
 from kestra_stream.queue.kafka.topic_plan import CreateTopic
 from kestra_stream.queue.kafka.topic_plan import Plan as TopicPlan
-from kestra_stream.topics import Topic
+from kestra_stream.topics import Topic, is_job_topic
 
 logger = logging.getLogger("kestra_stream.kafka.client")
 
@@ -75,7 +75,7 @@ class Cluster:
         return count
 
     def ensure(self, topic: Topic, partitions: int | None = None) -> str:
-        """Return the name of a topic on the broker; a missing one is made, if the connection says so."""
+        """Return the name of a topic on the broker; a missing one is made if the connection says so, a group's always."""
         name = self._names.get(topic)
         if name is None:
             name = self.connection.name(topic)
@@ -86,7 +86,7 @@ class Cluster:
 
     def _look_up(self, topic: Topic, name: str, partitions: int | None) -> None:
         count = self._counts.get(name) or self._ask_for_size(name)
-        if count == 0 and self.connection.creates:
+        if count == 0 and (self.connection.creates or is_job_topic(topic)):
             step = CreateTopic(name, partitions or topic.partitions, self.connection.replication_factor, KEPT[topic.cleanup])
             TopicAdmin(self.connection.admin()).apply(TopicPlan((step,), ()), alter=False)
             count = step.partitions

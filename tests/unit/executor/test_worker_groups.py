@@ -1,0 +1,95 @@
+"""Tasks of a worker group go to its workers; when none lives, the group's fallback decides, where the state is checked."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from kestra_stream.models import execution_input as i
+from kestra_stream.models.messages import ServiceHeartbeat, ServiceState
+from kestra_stream.models.state import S, StateType
+from kestra_stream.queue.interface import Lease, Outgoing
+from kestra_stream.testing.driver import Driver
+from kestra_stream.topics import SERVICE
+
+FLOW = """
+id: grouped
+namespace: tests.groups
+tasks:
+  - {{id: first, type: io.kestra.plugin.core.debug.Return, format: x, workerGroup: {{key: gpu, fallback: {fallback}}}}}
+  - {{id: second, type: io.kestra.plugin.core.debug.Return, format: y}}
+"""
+
+
+def driver(fallback: str, worker: ServiceState | None = None) -> Driver:
+    found = Driver(FLOW.format(fallback=fallback))
+    if worker is not None:
+        beat(found, ServiceState.RUNNING)
+        beat(found, worker)
+    return found
+
+
+def beat(driver: Driver, state: ServiceState) -> None:
+    heartbeat = ServiceHeartbeat("a worker", "WORKER", state, driver.clock.now(), (), "gpu")
+    driver.log.send((Outgoing(SERVICE, "a worker", heartbeat),))
+
+
+def run(driver: Driver) -> str:
+    execution_id = driver.create("grouped")
+    for _ in range(50):
+        driver.turn()
+    return execution_id
+
+
+def jobs(driver: Driver) -> Sequence[Lease]:
+    return driver.log.work_queue("gpu").take(5, 0)
+
+
+def states(driver: Driver, execution_id: str) -> dict[str, StateType]:
+    head = driver.repository.executions.get(execution_id)
+    assert head is not None
+    runs = driver.repository.executions.task_runs(execution_id)
+    return {run.task_id: run.state.current for run in runs} | {"": head.state.current}
+
+
+@pytest.mark.parametrize("fallback", ["WAIT", "FAIL", "CANCEL"])
+def test_a_worker_of_the_group_that_lives_gets_the_job(fallback: str) -> None:
+    driven = driver(fallback, ServiceState.RUNNING)
+    execution_id = run(driven)
+    (lease,) = jobs(driven)
+    assert lease.job.task_id == "first"
+    assert states(driven, execution_id)["first"] is S.CREATED
+
+
+@pytest.mark.parametrize("worker", [None, ServiceState.TERMINATING, ServiceState.TERMINATED])
+@pytest.mark.parametrize(("fallback", "ends"), [("FAIL", S.FAILED), ("CANCEL", S.CANCELLED)])
+def test_without_a_worker_the_run_ends_as_the_fallback_says(fallback: str, ends: StateType, worker: ServiceState | None) -> None:
+    driven = driver(fallback, worker)
+    execution_id = run(driven)
+    assert states(driven, execution_id) == {"first": ends, "": ends}
+    assert not jobs(driven)
+
+
+@pytest.mark.parametrize("worker", [None, ServiceState.TERMINATED])
+def test_a_job_that_waits_is_there_for_the_next_worker_of_the_group(worker: ServiceState | None) -> None:
+    driven = driver("WAIT", worker)
+    execution_id = run(driven)
+    assert states(driven, execution_id)["first"] is S.CREATED
+    assert len(jobs(driven)) == 1
+
+
+def test_a_group_that_is_served_again_gets_its_jobs_again() -> None:
+    driven = driver("FAIL", ServiceState.TERMINATED)
+    assert states(driven, run(driven))["first"] is S.FAILED
+    beat(driven, ServiceState.RUNNING)
+    run(driven)
+    assert len(jobs(driven)) == 1
+
+
+def test_what_is_told_of_an_older_dispatch_changes_nothing() -> None:
+    driven = driver("WAIT", ServiceState.RUNNING)
+    execution_id = run(driven)
+    (lease,) = jobs(driven)
+    driven.tell(execution_id, i.NoWorker(lease.job.task_run_id, lease.job.epoch - 1, S.FAILED, "late"))
+    for _ in range(20):
+        driven.turn()
+    assert states(driven, execution_id)["first"] is S.CREATED
