@@ -5,6 +5,7 @@ from kestra_stream.assembly.door import door_of
 from kestra_stream.assembly.equipment import Equipment
 from kestra_stream.assembly.server import Component, Server
 from kestra_stream.assembly.standalone import Standalone
+from kestra_stream.assembly.starting import prepare
 from kestra_stream.assembly.watch import Watch
 
 __all__ = [
@@ -18,4 +19,5 @@ __all__ = [
     "memory_backend",
     "open_backend",
     "open_storage",
+    "prepare",
 ]

@@ -16,7 +16,7 @@ from pathlib import Path
 from threading import Event, Thread
 from types import FrameType
 
-from kestra_stream.assembly import Component, Equipment, Server, Watch, open_backend
+from kestra_stream.assembly import Component, Equipment, Server, Watch, open_backend, prepare
 from kestra_stream.cli.exit_codes import OK
 from kestra_stream.runtime.clock import SystemClock
 from kestra_stream.runtime.lifecycle import Crashed
@@ -68,11 +68,12 @@ def serve(component: str, config: Path | None, wishes: Wishes, environ: Mapping[
     """
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format=_FORMAT)
     settings = wishes.over(load_settings(config, os.environ if environ is None else environ))
-    stops = Stops()
-    stops.listen()
     clock = SystemClock()
+    prepare(settings, clock)
     server = Server(Component(component), Equipment(settings, open_backend(settings, clock), clock))
     management = Watch(server).listen()
+    stops = Stops()
+    stops.listen()
     server.start()
     name = f"kestra-stream {version('kestra-stream')}"
     logger.info("%s: %s %s on %s, management port %d", name, component, server.id, server.equipment.backend.family, management.port)

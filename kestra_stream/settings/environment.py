@@ -18,6 +18,7 @@ from kestra_stream.settings.section import Section, as_texts, holds_properties
 from kestra_stream.settings.sections import Settings
 
 PREFIX = "KESTRA_"
+TOOLS = "KESTRA_STREAM_"
 WHOLE = "KESTRA_CONFIGURATION"
 KEY = "KESTRA_STREAM_ENCRYPTION_KEY"
 """The older name of KESTRA_ENCRYPTION_SECRET_KEY."""
@@ -30,7 +31,7 @@ def variables(environ: Mapping[str, str]) -> Bound:
     """Bind all variables that begin with KESTRA_; an empty one counts as not set."""
     bound = Bound()
     for name, text in sorted(environ.items()):
-        if name.startswith(PREFIX) and name != WHOLE and text and not _is_of_kubernetes(name, text):
+        if name.startswith(PREFIX) and text and not _is_no_setting(name, text):
             _bind(bound, name, text)
     return bound
 
@@ -40,7 +41,10 @@ def variable_of(key: str) -> str:
     return re.sub(r"[.-]", "_", key).upper()
 
 
-def _is_of_kubernetes(name: str, text: str) -> bool:
+def _is_no_setting(name: str, text: str) -> bool:
+    """Whether a variable is something else: the whole document, one of this project's tools, what Kubernetes tells."""
+    if name == WHOLE or (name.startswith(TOOLS) and name != KEY):
+        return True
     return _ADDRESS.match(text) is not None or _OF_A_SERVICE.fullmatch(name) is not None
 
 

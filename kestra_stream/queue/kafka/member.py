@@ -33,14 +33,42 @@ logger = logging.getLogger("kestra_stream.kafka.client")
 _SLICE = 0.05
 _STALLED = 0.5
 _PATIENCE = 60.0
+_LOOK = 1.0
+_LOOKS_WITHOUT_PARTITIONS = 5
+
+
+class Outlook:
+    """What a member tells other threads of itself, looked up in the one that polls: the client lets nobody else ask while it does.
+
+    Attributes:
+        has_joined: whether the member knows its partitions, none included, and the listener has their state.
+        lags: how many records of each topic wait for it, as far as the client has heard.
+    """
+
+    def __init__(self) -> None:
+        self.has_joined = False
+        self.lags: Mapping[str, int] = {}
+        self._next_look = 0.0
+        self._looks_as_member = 0
+
+    def look(self, consumer: Consumer, topics: Mapping[str, Topic], positions: Mapping[Place, int]) -> None:
+        """Look from time to time."""
+        if time.monotonic() < self._next_look:
+            return
+        self._next_look = time.monotonic() + _LOOK
+        lags = dict.fromkeys((topic.name for topic in topics.values()), 0)
+        for place, position in positions.items():
+            _, end = consumer.get_watermark_offsets(TopicPartition(*place), cached=True)
+            lags[topics[place[0]].name] += max(end - position, 0)
+        self.lags = lags
+        if not self.has_joined and consumer.memberid():
+            # the client tells nothing of an assignment without partitions: after some looks as a member there are none for us
+            self._looks_as_member += 1
+            self.has_joined = self._looks_as_member > _LOOKS_WITHOUT_PARTITIONS
 
 
 class KafkaMember:
-    """Fulfils the port `Consumer`. Not thread-safe, but for `wake`.
-
-    Attributes:
-        has_joined: whether it knows its partitions, none included, and the listener has their state.
-    """
+    """Fulfils the port `Consumer`. Not thread-safe, but for `wake`."""
 
     def __init__(
         self, cluster: Cluster, group: str, topics: Sequence[Topic], listener: RebalanceListener | None, changelog: Changelog | NoChangelog
@@ -52,7 +80,7 @@ class KafkaMember:
         self._topics = {cluster.ensure(topic): topic for topic in topics}
         self._woken = Event()
         self._closed = False
-        self.has_joined = False
+        self._outlook = Outlook()
         self._changes: deque[tuple[str, set[Place]]] = deque()
         self._owned: set[Place] = set()
         self._committed: dict[Place, int] = {}
@@ -90,6 +118,7 @@ class KafkaMember:
         while not (self._closed or self._cluster.closed.is_set()):
             left = deadline - time.monotonic()
             records = self._poll_once(max_records, min(_SLICE, max(left, 0.0)))
+            self._outlook.look(self._consumer, self._topics, {place: self._next_offset(place) for place in self._owned})
             if records or left <= 0 or self._woken.is_set():
                 self._woken.clear()
                 return records
@@ -152,7 +181,7 @@ class KafkaMember:
                 self._let_go(frozenset(places))
             else:
                 self._take_over(frozenset(places), again=change == "again")
-                self.has_joined = True
+                self._outlook.has_joined = True
             self._changes.popleft()
 
     def _let_go(self, places: frozenset[Place]) -> None:
@@ -271,14 +300,14 @@ class KafkaMember:
             self._consumer.close()
 
     @property
+    def has_joined(self) -> bool:
+        """Whether it knows its partitions, none included, and the listener has their state."""
+        return self._outlook.has_joined
+
+    @property
     def lags(self) -> Mapping[str, int]:
         """How many records of each topic wait for this member, as far as the client has heard."""
-        lags = dict.fromkeys((topic.name for topic in self._topics.values()), 0)
-        for place in tuple(self._owned):
-            position = self._positions.get(place, self._committed.get(place, 0))
-            _, end = self._consumer.get_watermark_offsets(TopicPartition(*place), cached=True)
-            lags[self._topics[place[0]].name] += max(end - max(position, 0), 0)
-        return lags
+        return self._outlook.lags
 
     def _is_given_up(self) -> bool:
         return self._closed or self._woken.is_set() or self._cluster.closed.is_set()

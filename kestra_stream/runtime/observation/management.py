@@ -1,6 +1,7 @@
 """The management port: `/health`, `/health/liveness`, `/health/readiness` and `/prometheus` over HTTP, for probes and scrapers."""
 
 import logging
+import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 from http import HTTPStatus
@@ -38,13 +39,12 @@ class Management:
 
     def __init__(self, host: str, port: int, probes: Probes, metrics: Metrics) -> None:
         try:
-            self._server = ThreadingHTTPServer((host, port), partial(_Handler, probes, metrics))
+            self._server = _Port((host, port), partial(_Handler, probes, metrics))
         except (OSError, OverflowError) as error:
             reason = getattr(error, "strerror", None) or error
             raise Invalid(
                 f"kestra.server.port: {port} cannot be opened on {host} ({reason}); choose another one, 0 takes a free one"
             ) from error
-        self._server.daemon_threads = True
         self.port = int(self._server.server_address[1])
         self._thread = Thread(target=self._server.serve_forever, args=(0.1,), name="management", daemon=True)
         self._thread.start()
@@ -54,6 +54,16 @@ class Management:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+
+class _Port(ThreadingHTTPServer):
+    """A listening port whose broken connections are no news."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Tell whoever looks for it."""
+        logger.debug("the question of %s has failed: %r", client_address, sys.exc_info()[1])
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -173,6 +173,7 @@ def test_what_kubernetes_tells_about_services_is_no_setting() -> None:
         "KESTRA_SERVICE_PORT_HTTP_MANAGEMENT": "8081",
         "KESTRA_PORT_80_TCP_PROTO": "tcp",
         "KESTRA_PORT": "tcp://10.0.0.1:80",
+        "KESTRA_STREAM_TEST_KAFKA": "127.0.0.1:9092",
     }
     assert load_settings(None, told) == Settings()
 
