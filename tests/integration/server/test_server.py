@@ -4,6 +4,7 @@ import json
 import signal
 from collections.abc import Mapping
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -37,7 +38,7 @@ def test_executors_and_limiters_share_the_work_and_stop(kafka: Broker, prefix: s
         told = variables(kafka, prefix, tmp_path)
         servers = [stack.enter_context(running(tmp_path, name, **told)) for name in ("executor", "executor", "executor", "limiter")]
         for server in servers:
-            until(lambda server=server: is_ready(server))
+            until(partial(is_ready, server))
         assert {f"{prefix}execution_inbox", f"{prefix}executor_state", f"{prefix}dead_letter"} <= set(kafka.topics(prefix))
         assert servers[0].end(signal.SIGTERM) == 0
         until(lambda: is_ready(servers[1]) and is_ready(servers[2]))
@@ -82,3 +83,29 @@ def test_a_wrong_property_is_told(name: str, value: str, said: str, kafka: Broke
     errors = refused(told, tmp_path, 2)
     assert "kestra.kafka.client.properties" in errors
     assert said in errors
+
+
+FLOW = """
+id: hello
+namespace: tests.server
+tasks:
+  - {id: out, type: io.kestra.plugin.core.output.OutputValues, values: {a: 1}}
+  - {id: count, type: io.kestra.plugin.core.execution.Count, expression: "{{ true }}", allowFailure: true,
+     flows: [{namespace: tests.server, flowId: hello}]}
+"""
+
+
+def test_a_flow_runs_over_processes_and_what_needs_a_repository_says_so(kafka: Broker, prefix: str, tmp_path: Path) -> None:
+    told = variables(kafka, prefix, tmp_path)
+    (tmp_path / "hello.yaml").write_text(FLOW)
+    (tmp_path / "engine.yaml").write_text("kestra: {}")
+    with ExitStack() as stack:
+        servers = [stack.enter_context(running(tmp_path, name, **told)) for name in ("executor", "limiter", "worker")]
+        for server in servers:
+            until(partial(is_ready, server))
+        done = kestra("run", "hello.yaml", "-c", "engine.yaml", "-o", "json", cwd=tmp_path, check=0, **told)
+        document = json.loads(done.stdout)
+        assert document["execution"]["state"]["current"] == "WARNING"
+        assert any("the Kafka family has no repository yet" in line["message"] for line in document["logs"])
+        assert "kestra_worker_jobs_total" in servers[2].ask("/prometheus")[1]
+        assert [server.end(signal.SIGTERM) for server in servers] == [0, 0, 0]
