@@ -11,7 +11,7 @@ What happens at a rebalance:
 import logging
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from threading import Event
 from typing import Any
 
@@ -51,15 +51,15 @@ class Outlook:
         self._next_look = 0.0
         self._looks_as_member = 0
 
-    def look(self, consumer: Consumer, topics: Mapping[str, Topic], positions: Mapping[Place, int]) -> None:
+    def look(self, consumer: Consumer, topics: Mapping[str, Topic], owned: Iterable[Place], position: Callable[[Place], int]) -> None:
         """Look from time to time."""
         if time.monotonic() < self._next_look:
             return
         self._next_look = time.monotonic() + _LOOK
         lags = dict.fromkeys((topic.name for topic in topics.values()), 0)
-        for place, position in positions.items():
+        for place in owned:
             _, end = consumer.get_watermark_offsets(TopicPartition(*place), cached=True)
-            lags[topics[place[0]].name] += max(end - position, 0)
+            lags[topics[place[0]].name] += max(end - position(place), 0)
         self.lags = lags
         if not self.has_joined and consumer.memberid():
             # the client tells nothing of an assignment without partitions: after some looks as a member there are none for us
@@ -118,7 +118,7 @@ class KafkaMember:
         while not (self._closed or self._cluster.closed.is_set()):
             left = deadline - time.monotonic()
             records = self._poll_once(max_records, min(_SLICE, max(left, 0.0)))
-            self._outlook.look(self._consumer, self._topics, {place: self._next_offset(place) for place in self._owned})
+            self._outlook.look(self._consumer, self._topics, self._owned, self._next_offset)
             if records or left <= 0 or self._woken.is_set():
                 self._woken.clear()
                 return records
