@@ -6,7 +6,6 @@ from kestra_stream.assembly.backend import open_backend
 from kestra_stream.assembly.door import door_of
 from kestra_stream.assembly.equipment import Equipment
 from kestra_stream.assembly.server import Component, Server
-from kestra_stream.executor.processor import Executor
 from kestra_stream.indexer.processor import Indexer
 from kestra_stream.plugin.registry import Registry
 from kestra_stream.runtime.clock import Clock, SystemClock
@@ -53,13 +52,6 @@ class Standalone:
             Crashed: a part of the engine has ended by an error.
         """
         self._server.check()
-
-    @property
-    def executor(self) -> Executor:
-        """The processor of executions."""
-        processor = self._server.loops[Executor.group].processor
-        assert isinstance(processor, Executor)  # noqa: S101 - for the type checkers: a standalone process has one
-        return processor
 
     @property
     def busy_slots(self) -> int:

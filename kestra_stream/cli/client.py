@@ -9,7 +9,6 @@ from pathlib import Path
 
 from kestra_stream.assembly import Equipment, Standalone, door_of, open_backend
 from kestra_stream.cli.follow.follower import Follower
-from kestra_stream.cli.terminal.picture import LoopSize
 from kestra_stream.errors import Invalid
 from kestra_stream.models.execution import Execution, TaskRun
 from kestra_stream.queue.interface import Log
@@ -25,7 +24,6 @@ class Client:
     """A follower, and the services over what it has followed: no repository is asked.
 
     Attributes:
-        loop_size: tells how many values an open loop goes through, where that is known.
         place_of: where a stored file lies on this machine, by tenant and URI; its URI when it does not.
         check: raises when the engine can not go on.
         patience: seconds after which somebody should have taken up what was sent; None where that is this process.
@@ -36,7 +34,6 @@ class Client:
     flows: FlowService
     executions: ExecutionService
     now: Callable[[], datetime]
-    loop_size: LoopSize
     place_of: Callable[[str, str], str]
     check: Callable[[], None]
     patience: float | None = None
@@ -64,7 +61,7 @@ def client_of(engine: Standalone, follower: Follower) -> Client:
     door = replace(engine.door, executions=FollowedExecutions(follower))
     services = FlowService(door), ExecutionService(door)
     place_of = place_in(engine.settings)
-    return Client(door, follower, *services, engine.clock.now, engine.executor.loop_size, place_of, engine.check)
+    return Client(door, follower, *services, engine.clock.now, place_of, engine.check)
 
 
 @contextmanager
@@ -95,7 +92,7 @@ def remote(config: Path, *, keeps: bool) -> Generator[Client, None, None]:
         door = door_of(equipment, FollowedExecutions(follower))
         services = FlowService(door), ExecutionService(door)
         try:
-            yield Client(door, follower, *services, clock.now, _unknown_size, place_in(settings), _nothing_to_check, PATIENCE)
+            yield Client(door, follower, *services, clock.now, place_in(settings), _nothing_to_check, PATIENCE)
         finally:
             follower.close()
             equipment.table.close()
@@ -127,11 +124,6 @@ def place_in(settings: Settings) -> Callable[[str, str], str]:
     """Return what tells where a stored file lies on this machine, by tenant and URI; its URI when it does not."""
     local = settings.storage.local.base_path if settings.storage.type == "local" else None
     return lambda tenant, uri: uri if local is None else str(local / tenant / uri.removeprefix("kestra:///"))
-
-
-def _unknown_size(execution_id: str, run_id: str) -> None:
-    """An engine far away does not tell how many values a loop has left."""
-    del execution_id, run_id
 
 
 def _nothing_to_check() -> None:

@@ -77,7 +77,7 @@ def _run(request: Request, interrupts: Interrupts) -> int:
 
 def followed(client: Client, head: Execution, session: Session, output: str) -> int:
     """Show an execution until its end, then what came of it; return the exit code."""
-    view = View(client.follower, head.id, client.loop_size, client.now)
+    view = View(client.follower, head.id, client.now)
     with screen_for(view, output) as screen:
         code = session.run(screen)
         screen.end()

@@ -273,9 +273,3 @@ class Executor:
     def timers_waiting(self) -> int:
         """How many moments they wait for."""
         return len(self._live.timers)
-
-    def loop_size(self, execution_id: str, run_id: str) -> int | None:
-        """How many values an open ForEach run goes through; None for any other run. May be asked from another thread."""
-        state = self._live.get(execution_id)
-        values = state.loop_values.get(run_id) if state is not None else None
-        return len(values) if values is not None else None

@@ -113,7 +113,7 @@ def _tell_moment(log: Log, execution_id: str, history: History, moment: Moment, 
         if output == "json":
             write_out(json_text(document(follower, known.head, moment.at)))
             return OK
-        tree = family_tree(follower, execution_id, lambda _, __: None, moment.at, FINAL_LINES)
+        tree = family_tree(follower, execution_id, moment.at, FINAL_LINES)
         at = moment.at.astimezone(UTC).isoformat(timespec="milliseconds")
         write_out(f"event {moment.event.sequence} of {history.last}, {at}\n")
         if tree is not None:

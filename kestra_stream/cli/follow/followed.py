@@ -47,7 +47,7 @@ class Followed:
         folded: what the events tell.
         runs: its task runs by id.
         branches: what is below each run; under None, the root.
-        most: how many rounds (or executions) a run was seen to want.
+        most: how many rounds (or executions) a run wants, as far as was told or seen.
     """
 
     def __init__(self, head: Execution) -> None:
@@ -71,6 +71,8 @@ class Followed:
     def take(self, event: ExecutionEvent) -> None:
         """Fold an event in."""
         self.folded.fold(event)
+        for run_id, count in event.loops.items():
+            self.most[run_id] = max(count, self.most.get(run_id, 0))
         for run_id in (*(run.id for run in event.task_runs), *event.removed):
             run = self.folded.run(run_id)
             if run is None:

@@ -1,6 +1,6 @@
 """Picture: a family of executions in, the lines of its tree out: never more than there is room for, and those that matter first."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -9,9 +9,6 @@ from kestra_stream.cli.follow.followed import Branch, Followed, Round
 from kestra_stream.cli.follow.follower import Follower
 from kestra_stream.models.execution import TaskRun
 from kestra_stream.models.state import S, State, StateType
-
-LoopSize = Callable[[str, str], int | None]
-"""Tells how many values an open loop goes through, by the ids of its execution and run."""
 
 _LONGEST_VALUE = 40
 _BAR = 10
@@ -44,17 +41,17 @@ class Thrift:
 _THRIFTS = (Thrift(12, folds=False), Thrift(12, folds=True), Thrift(6, folds=True), Thrift(3, folds=True), Thrift(1, folds=True))
 
 
-def family_tree(follower: Follower, execution_id: str, size: LoopSize, now: datetime, most_lines: int) -> Node | None:
+def family_tree(follower: Follower, execution_id: str, now: datetime, most_lines: int) -> Node | None:
     """Return the tree of an execution, pruned until it has at most so many lines (or cannot be pruned any further)."""
     known = follower.executions.get(execution_id)
     if known is None:
         return None
     for thrift in _THRIFTS[:-1]:
-        painter = _Painter(follower, size, now, thrift, most_lines)
+        painter = _Painter(follower, now, thrift, most_lines)
         node = painter.execution(known)
         if painter.left >= 0:
             return node
-    return _Painter(follower, size, now, _THRIFTS[-1], most_lines).execution(known)
+    return _Painter(follower, now, _THRIFTS[-1], most_lines).execution(known)
 
 
 def guided(node: Node, guide: str = "", below: str = "") -> Iterator[tuple[str, Node]]:
@@ -99,9 +96,8 @@ def short(text: str, most: int = _LONGEST_VALUE) -> str:
 class _Painter:
     """Builds the tree of one frame; `left` is how many lines are still free, below zero when there were not enough."""
 
-    def __init__(self, follower: Follower, size: LoopSize, now: datetime, thrift: Thrift, most_lines: int) -> None:
+    def __init__(self, follower: Follower, now: datetime, thrift: Thrift, most_lines: int) -> None:
         self._follower = follower
-        self._size = size
         self._now = now
         self._thrift = thrift
         self.left = most_lines
@@ -172,7 +168,7 @@ class _Painter:
         branch, calls = known.branches.get(run.id), self._follower.calls.get(run.id)
         batches = (run.outputs or {}).get("numberOfBatches")
         if branch is not None and next(iter(branch.runs), _NO_ROUND)[0] is not None:
-            node.done, total = branch.rounds.ended, max(len(branch.runs), self._size(known.head.id, run.id) or 0)
+            node.done, total = branch.rounds.ended, len(branch.runs)
         elif isinstance(batches, int) and calls is not None:
             node.done, total = calls.ended, batches
         else:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from kestra_stream.cli.follow.follower import Follower
-from kestra_stream.cli.terminal.picture import LoopSize, Node, family_tree
+from kestra_stream.cli.terminal.picture import Node, family_tree
 
 FINAL_LINES = 120
 
@@ -16,7 +16,6 @@ class View:
 
     follower: Follower
     execution_id: str
-    size: LoopSize
     now: Callable[[], datetime]
 
     @property
@@ -26,4 +25,4 @@ class View:
 
     def tree(self, most_lines: int) -> Node | None:
         """Return the tree as it is now."""
-        return family_tree(self.follower, self.main_id, self.size, self.now(), most_lines)
+        return family_tree(self.follower, self.main_id, self.now(), most_lines)

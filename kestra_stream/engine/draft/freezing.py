@@ -1,10 +1,14 @@
 """The end of a step: draft in, frozen state, commands and changed parts out."""
 
+from collections.abc import Mapping
+
 from kestra_stream.engine import commands as c
 from kestra_stream.engine.state import ExecutionState
 from kestra_stream.engine.step import Decision, Step
 from kestra_stream.models.execution_event import ExecutionEvent
 from kestra_stream.models.stored_state import Phase
+
+_NO_LOOPS: Mapping[str, int] = {}
 
 
 def decision_of(step: Step) -> Decision:
@@ -16,7 +20,8 @@ def decision_of(step: Step) -> Decision:
     if changed or step.removed or step.has_new_head or finished:
         sequence += 1
         head = step.execution if step.has_new_head else None
-        step.command(c.Publish(ExecutionEvent(step.execution.id, sequence, head, tuple(changed), tuple(step.removed), finished)))
+        event = ExecutionEvent(step.execution.id, sequence, head, tuple(changed), tuple(step.removed), finished, _loops(step))
+        step.command(c.Publish(event))
     if step.phase is Phase.FINISHED and not step.open_runs and not step.timers:
         step.command(c.Forget())
     for run in changed:
@@ -24,6 +29,14 @@ def decision_of(step: Step) -> Decision:
     for run_id in step.removed:
         step.parts[f"run/{run_id}"] = None
     return Decision(_frozen(step, sequence), tuple(step.commands), step.parts)
+
+
+def _loops(step: Step) -> Mapping[str, int]:
+    """Return the sizes of the loops that began in this step."""
+    if step.loop_values is step.state.loop_values:
+        return _NO_LOOPS
+    began = {name.split("/")[1] for name, value in step.parts.items() if value is not None and name.startswith("values/")}
+    return {run_id: len(step.loop_values[run_id]) for run_id in sorted(began)}
 
 
 def _frozen(step: Step, sequence: int) -> ExecutionState:
