@@ -25,6 +25,7 @@ from kestra_stream.topics import (
     METRIC,
     SERVICE,
     TOPICS,
+    WORKER_TALK,
     Cleanup,
     Topic,
 )
@@ -61,7 +62,7 @@ POISON = (
 )
 TOMBSTONE = Raw(None, b"key", HEADERS)
 # Whoever reads these has no offsets to commit, or does not read them as records: there is nobody to write a letter.
-UNREAD = {topic for topic in TOPICS if topic.beside is not None} | {DEAD_LETTER, DEAD_LETTER_MARK}
+UNREAD = {topic for topic in TOPICS if topic.beside is not None} | {DEAD_LETTER, DEAD_LETTER_MARK, WORKER_TALK}
 
 
 def poison_of(topic: Topic) -> tuple[Raw, ...]:
