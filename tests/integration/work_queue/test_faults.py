@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
+from threading import Event
 
 import pytest
 
@@ -35,6 +36,8 @@ class Crew:
         self.log.cluster.ensure(WORKER_TALK, 2)
         self._arguments = (json.dumps(dict(kafka.client)), prefix)
         self._directory = directory
+        self._tick = Event()
+        self.offered = 0
 
     def join(self, count: int = 1) -> None:
         """Start workers."""
@@ -49,6 +52,7 @@ class Crew:
 
     def offer(self, names: list[str]) -> None:
         """Send jobs."""
+        self.offered += len(names)
         jobs = [LookupJob(name, "a.namespace", "flow", 1, name, (), worker_group=GROUP) for name in names]
         self.log.send([Outgoing(WORKER_JOB, job.lookup_id, job) for job in jobs])
 
@@ -60,7 +64,7 @@ class Crew:
         """Wait until as many jobs were accepted."""
         deadline = time.monotonic() + PATIENCE
         while len(self.accepted()) < count and time.monotonic() < deadline:
-            time.sleep(0.1)
+            self._tick.wait(0.1)
         return self.accepted()
 
     def close(self) -> None:
@@ -82,7 +86,7 @@ def kill(crew: Crew) -> None:
 def freeze(crew: Crew) -> None:
     worker = crew.one()
     worker.send_signal(signal.SIGSTOP)
-    time.sleep(8)  # longer than the session
+    crew.wait(crew.offered)  # the others do its work, once the broker has given up on it
     worker.send_signal(signal.SIGCONT)
 
 
