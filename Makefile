@@ -7,6 +7,7 @@ EXAMPLE ?=
 ORDERS := examples/orders/orders.yaml examples/orders -i orders=@examples/orders/orders.csv
 ARGS ?=
 JOBS ?= auto
+EXECUTIONS ?= 2000
 # The tests that are there for the engine and its language: they must take every branch of both.
 COVERING := tests/unit/engine tests/unit/expression tests/unit/executor tests/unit/limiter tests/flows/test_conformance.py
 # The tests that use real services (tests/services).
@@ -21,7 +22,7 @@ COMPILE := uv pip compile pyproject.toml --quiet --universal --python-version 3.
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links --no-strip-extras
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
-.PHONY: help run kafka services test unit integration lint fmt coverage bench docs publish-schemas dist lock clean
+.PHONY: help run kafka services test unit integration faults lint fmt coverage bench docs publish-schemas dist lock clean
 .DELETE_ON_ERROR:
 
 help:  ## say what there is
@@ -45,6 +46,9 @@ unit: $(VENV)/.ready-dev  ## run the tests that need no more than a moment
 
 integration: services  ## run the tests on real services (they share one broker)
 	$(BIN)/pytest -n $(JOBS) --dist loadscope $(SERVED)
+
+faults: services  ## kill, freeze and replace servers while 2,000 executions run (EXECUTIONS=10000 for more)
+	KESTRA_STREAM_TEST_EXECUTIONS=$(EXECUTIONS) $(BIN)/pytest tests/integration/faults -s
 
 lint: $(VENV)/.ready-dev  ## run every check that runs no code
 	$(BIN)/ruff check

@@ -1,0 +1,153 @@
+"""Server processes of one engine on a real broker: started, killed, frozen and replaced by a test."""
+
+import json
+import os
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from itertools import count
+from pathlib import Path
+from random import Random
+
+import yaml
+
+from tests.services.broker import Broker
+from tests.services.places import Place, settled
+from tests.services.process import ServiceProcess, wait_until
+
+COMMAND = str(Path(sys.executable).with_name("kestra-stream"))
+PATIENCE = 100.0
+PARTITIONS = 4
+
+
+class Member:
+    """One server process of the fleet, which may be replaced by a new one under the same name."""
+
+    def __init__(self, component: str, process: ServiceProcess) -> None:
+        self.component = component
+        self.process = process
+
+    @property
+    def name(self) -> str:
+        """Its name, which no other process of the fleet has."""
+        return self.process.name
+
+    @property
+    def id(self) -> str:
+        """The id of its service."""
+        found = re.search(rf": {self.component} (\w+) on kafka", self.said())
+        return found[1] if found is not None else ""
+
+    def said(self) -> str:
+        """Return all that it has told so far."""
+        return self.process.log.read_text(encoding="utf-8", errors="replace") if self.process.log.exists() else ""
+
+    def ask(self, path: str) -> tuple[int, str]:
+        """Ask its management port; (0, "") before it listens."""
+        found = re.search(r"management port (\d+)", self.said())
+        if found is None:
+            self.process.check()
+            return 0, ""
+        connection = HTTPConnection("127.0.0.1", int(found[1]), timeout=PATIENCE)
+        try:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+        finally:
+            connection.close()
+
+    def figure(self, name: str) -> float:
+        """Return the sum of a figure over its labels."""
+        lines = self.ask("/prometheus")[1].splitlines()
+        return sum(float(line.rpartition(" ")[2]) for line in lines if re.match(rf"{name}(\{{| )", line))
+
+    def is_ready(self) -> bool:
+        """Whether it is ready to work."""
+        return self.ask("/health/readiness")[0] == 200
+
+
+class Fleet:
+    """All processes of one engine.
+
+    Attributes:
+        config: the settings file of all of them, and of their clients.
+        members: those that were started and not ended by the test.
+    """
+
+    def __init__(self, kafka: Broker, prefix: str, folder: Path, variables: Mapping[str, str]) -> None:
+        self.config = folder / "engine.yaml"
+        self.config.write_text(yaml.safe_dump({"kestra": _settings(kafka, prefix, folder)}), encoding="utf-8")
+        self.members: list[Member] = []
+        self._place, self._lifeline = settled(None, "fleet")
+        self._variables = {**_CLEAN, "KESTRA_SERVER_PORT": "0", "KESTRA_SERVER_HOST": "127.0.0.1", **variables}
+        self._numbers = count(1)
+
+    def start(self, component: str, *arguments: str) -> Member:
+        """Start a process; it is not waited for."""
+        name = f"{component}-{next(self._numbers)}"
+        command = [COMMAND, "server", component, "-c", str(self.config), *arguments]
+        member = Member(component, ServiceProcess(name, command, Place(self._place.directory, self._lifeline.path), self._variables))
+        member.process.start()
+        self.members.append(member)
+        return member
+
+    def started(self, *components: str) -> list[Member]:
+        """Start processes, and wait until all are ready."""
+        members = [self.start(component) for component in components]
+        self.wait_ready(*members)
+        return members
+
+    def wait_ready(self, *members: Member) -> None:
+        """Wait until these processes are ready, or all."""
+        for member in members or tuple(self.members):
+            wait_until(member.is_ready, PATIENCE, f"{member.name} is ready: {member.process.last_lines()}")
+
+    def kill(self, member: Member) -> None:
+        """Kill a process (SIGKILL)."""
+        member.process.kill()
+        self.members.remove(member)
+
+    def end(self, member: Member, patience: float = 60.0) -> None:
+        """Ask a process to end (SIGTERM), and wait until it has."""
+        member.process.stop(patience)
+        self.members.remove(member)
+
+    def any(self, component: str, random: Random) -> Member:
+        """Choose one of the processes of a component."""
+        return random.choice([member for member in self.members if member.component == component])
+
+    def by_id(self, service_id: str | None) -> Member:
+        """Find a process by the id of its service."""
+        return next(member for member in self.members if member.id == service_id)
+
+    def close(self) -> None:
+        """Kill all."""
+        for member in tuple(self.members):
+            self.kill(member)
+        self._lifeline.release()
+
+
+@contextmanager
+def fleet_of(kafka: Broker, prefix: str, folder: Path, **variables: str) -> Iterator[Fleet]:
+    """Give a fleet; its processes get these variables of the environment."""
+    fleet = Fleet(kafka, prefix, folder, variables)
+    try:
+        yield fleet
+    finally:
+        fleet.close()
+
+
+_CLEAN = {name: "" for name in os.environ if name.startswith("KESTRA_")}
+
+
+def _settings(kafka: Broker, prefix: str, folder: Path) -> dict[str, object]:
+    return {
+        "queue": {"type": "kafka"},
+        "kafka": {
+            "client": {"properties": json.loads(json.dumps(dict(kafka.client)))},
+            "defaults": {"topic-prefix": prefix, "topic": {"partitions": PARTITIONS}},
+        },
+        "storage": {"type": "local", "local": {"base-path": str(folder / "storage")}},
+    }

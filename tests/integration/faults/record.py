@@ -1,0 +1,148 @@
+"""What the log tells of all executions, and the laws that hold over it whatever has died."""
+
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
+
+from kestra_stream.models.execution import Execution
+from kestra_stream.models.execution_event import ExecutionEvent
+from kestra_stream.models.folded import FoldedExecution
+from kestra_stream.models.state import S, StateType
+from kestra_stream.queue.interface import Log, Record
+from kestra_stream.topics import EXECUTION_EVENT
+from tests.integration.faults.workload import ENDINGS, Ending
+from tests.services.broker import Broker
+
+
+class Story:
+    """One execution as its events tell it, in the order in which they lie in the log."""
+
+    def __init__(self) -> None:
+        self.folded = FoldedExecution()
+        self.sequences: list[int] = []
+        self.parents: set[str] = set()
+
+    def take(self, event: ExecutionEvent) -> None:
+        """Take an event in."""
+        self.sequences.append(event.sequence)
+        self.folded.fold(event)
+
+    @property
+    def head(self) -> Execution:
+        """Its head."""
+        assert self.folded.head is not None
+        return self.folded.head
+
+    @property
+    def state(self) -> StateType | None:
+        """The state that it is in."""
+        return self.folded.head.state.current if self.folded.head is not None else None
+
+
+class Chronicle:
+    """Reads the events of all executions."""
+
+    def __init__(self, log: Log) -> None:
+        self._reader = log.reader((EXECUTION_EVENT,))
+        self.stories: dict[str, Story] = defaultdict(Story)
+        self.finished: set[str] = set()
+
+    def read(self, timeout: float) -> list[Story]:
+        """Take in what has happened; return the executions that something has happened to."""
+        return self._taken(self._reader.poll(2_000, timeout))
+
+    def until(self, is_so: Callable[[], bool], what: str, patience: float = 100.0) -> None:
+        """Read until something is so."""
+        deadline = time.monotonic() + patience
+        while not is_so():
+            self.read(0.05)
+            assert time.monotonic() < deadline, f"{what}: not within {patience:g} s; {self._open()}"
+
+    def _open(self) -> str:
+        """Tell of what has not ended."""
+        stories = [(key, story) for key, story in self.stories.items() if key not in self.finished and story.folded.head is not None]
+        shown = [
+            f"{key} {story.head.flow_id} {[(run.task_id, str(run.state.current)) for run in story.folded.listed()]}"
+            for key, story in stories
+        ]
+        return f"{len(shown)} are open: {shown[:5]}"
+
+    def catch_up(self) -> None:
+        """Take in all that is there."""
+        for records in self._reader.catch_up():
+            self._taken(records)
+
+    def _taken(self, records: Sequence[Record]) -> list[Story]:
+        changed: dict[str, Story] = {}
+        for record in records:
+            event: ExecutionEvent = record.value
+            story = changed[record.key] = self.stories[record.key]
+            story.take(event)
+            if story.folded.is_finished:
+                self.finished.add(record.key)
+            else:
+                self.finished.discard(record.key)
+        return list(changed.values())
+
+    def close(self) -> None:
+        """Read no more."""
+        self._reader.close()
+
+    def faults(self) -> Iterator[str]:
+        """Tell whatever is not as it must be, once all is over."""
+        for execution_id, story in self.stories.items():
+            if story.sequences != list(range(1, len(story.sequences) + 1)):
+                yield f"{execution_id}: its events are numbered {story.sequences}"
+            if not story.folded.is_finished:
+                yield f"{execution_id} ({story.head.flow_id}): {story.state}, not finished"
+            else:
+                yield from _ending_faults(execution_id, story, ENDINGS[story.head.flow_id])
+        yield from self._family_faults()
+
+    def _family_faults(self) -> Iterator[str]:
+        """Tell of callers that did not call what they had to, exactly once."""
+        called: dict[str, Counter[str]] = defaultdict(Counter)
+        for story in self.stories.values():
+            trigger = story.head.trigger
+            if trigger is not None:
+                called[str(trigger.variables["executionId"])][story.head.flow_id] += 1
+        for execution_id, story in self.stories.items():
+            wanted = dict(ENDINGS[story.head.flow_id].children)
+            if dict(called[execution_id]) != wanted:
+                yield f"{execution_id} ({story.head.flow_id}): called {dict(called[execution_id])}, not {wanted}"
+
+
+def _ending_faults(execution_id: str, story: Story, ending: Ending) -> Iterator[str]:
+    name = f"{execution_id} ({story.head.flow_id})"
+    runs = story.folded.listed()
+    states = Counter((run.task_id, run.state.current) for run in runs)
+    if story.state is not ending.state or not ending.of(states):
+        yield f"{name}: {story.state} with {dict(states)}, not {ending.state} with {dict(ending.runs)}; {story.head.error or ''}"
+    for run in runs:
+        counted = [attempt for attempt in run.attempts if attempt.state.current is not S.RESUBMITTED]
+        if any(not attempt.state.is_terminal for attempt in counted):
+            yield f"{name}: an attempt of `{run.task_id}` has not ended: {[attempt.state.current for attempt in run.attempts]}"
+        wanted = ending.attempts.get(run.task_id)
+        if wanted is not None and len(counted) != wanted:
+            yield f"{name}: {len(counted)} attempts of `{run.task_id}`, not {wanted}"
+        if [attempt.state.current for attempt in counted].count(S.SUCCESS) > 1:
+            yield f"{name}: `{run.task_id}` has succeeded twice"
+
+
+def last_values(kafka: Broker, topic: str) -> dict[bytes, bytes]:
+    """Return what a compacted topic holds: the last value of each key, without tombstones."""
+    consumer = Consumer({**kafka.client, "group.id": "nobody", "enable.partition.eof": True, "enable.auto.commit": False})
+    numbers = consumer.list_topics(topic, 30).topics[topic].partitions
+    consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in numbers])
+    values: dict[bytes, bytes | None] = {}
+    ended: set[int] = set()
+    while len(ended) < len(numbers):
+        for message in consumer.consume(1_000, 0.2):
+            if message.error() is None:
+                values[message.key() or b""] = message.value()
+            else:
+                ended.add(message.partition() or 0)
+    consumer.close()
+    return {key: value for key, value in values.items() if value is not None}
