@@ -6,6 +6,7 @@ from typing import Any
 
 from kestra_stream.engine.state import ExecutionState
 from kestra_stream.engine.step import Decision
+from kestra_stream.executor.ended import ENDED, Ended
 from kestra_stream.executor.recall import PART
 from kestra_stream.models.execution_input import ExecutionInput
 from kestra_stream.queue.interface import KeptState, State, TopicPartition
@@ -25,6 +26,7 @@ class LiveExecutions:
     Attributes:
         timers: of all executions, those on disk included.
         owed: decisions of restored executions whose commands must be given again.
+        ended: executions that were let go not long ago.
     """
 
     def __init__(self, load: Load, most: int) -> None:
@@ -35,7 +37,8 @@ class LiveExecutions:
         self._states: OrderedDict[str, ExecutionState] = OrderedDict()
         self._kept: dict[int, KeptState] = {}
         self._homes = Homes()
-        self._ended: set[str] = set()
+        self._let_go: set[str] = set()
+        self.ended = Ended()
 
     def get(self, execution_id: str) -> ExecutionState | None:
         """Return an execution that is in memory."""
@@ -55,9 +58,9 @@ class LiveExecutions:
         """Take over what a committed decision says of an execution; None when it was let go."""
         if state is None:
             self._states.pop(execution_id, None)
-            self._ended.add(execution_id)
+            self._let_go.add(execution_id)
             return
-        self._ended.discard(execution_id)
+        self._let_go.discard(execution_id)
         self._states[execution_id] = state
         if self._kept:
             self._states.move_to_end(execution_id)
@@ -66,8 +69,10 @@ class LiveExecutions:
 
     def settle_out(self, execution_id: str) -> None:
         """Nothing of an execution is kept any more, if it was let go."""
-        if execution_id in self._ended or (execution_id not in self._states and not self._kept):
-            self._ended.discard(execution_id)
+        if execution_id in self.ended:
+            return
+        if execution_id in self._let_go or (execution_id not in self._states and not self._kept):
+            self._let_go.discard(execution_id)
             self._homes.forget(execution_id)
 
     def number_of(self, execution_id: str) -> int:
@@ -90,11 +95,16 @@ class LiveExecutions:
                     self._take_in(execution_id, parts)
                 elif PART in parts:
                     yield execution_id, parts[PART]
+                elif ENDED in parts:
+                    self.ended.add(execution_id, parts[ENDED])
 
     def _scan(self, number: int, executions: KeptState) -> Iterator[tuple[str, Sequence[ExecutionInput]]]:
         for execution_id, part, timer in executions.of_kind("timer"):
             self.settle_in(execution_id, number)
             self.timers.set((execution_id, part.partition("/")[2]), timer.at)
+        for execution_id, _, at in executions.of_kind(ENDED):
+            self.settle_in(execution_id, number)
+            self.ended.add(execution_id, at)
         for execution_id, _, messages in executions.of_kind(PART):
             self.settle_in(execution_id, number)
             yield execution_id, messages
@@ -118,7 +128,8 @@ class LiveExecutions:
         for execution_id in gone:
             self.owed.pop(execution_id, None)
             self._states.pop(execution_id, None)
-        self._ended -= gone
+        self._let_go -= gone
+        self.ended.forget(gone)
         self.timers.cancel_all(lambda key: key[0] in gone)
         return gone
 

@@ -11,6 +11,7 @@ from kestra_stream.engine.state import ExecutionState
 from kestra_stream.engine.step import Decision
 from kestra_stream.engine.store import from_history, restored, stored, stored_anew
 from kestra_stream.errors import Invalid, InvalidFlow
+from kestra_stream.executor.ended import ENDED
 from kestra_stream.executor.live import LiveExecutions
 from kestra_stream.executor.outbox import HasWorker, Outbox, always
 from kestra_stream.executor.plans import Plans
@@ -22,7 +23,7 @@ from kestra_stream.models.execution_input import ExecutionInput
 from kestra_stream.models.flow import Flow
 from kestra_stream.models.state import S
 from kestra_stream.models.stored_state import Phase
-from kestra_stream.queue.interface import Record, State, TopicPartition, Transaction
+from kestra_stream.queue.interface import Record, State, StateChange, TopicPartition, Transaction
 from kestra_stream.topics import EXECUTION_INBOX, EXECUTOR_STATE
 
 History = Callable[[str], Known | None]
@@ -60,6 +61,7 @@ class Executor:
         self._has_worker = has_worker
         self._outbox = Outbox(has_worker)
         self._due: list[tuple[str, str]] = []
+        self._endings: dict[str, datetime | None] = {}
         self._stale = 0
         self.stale_results = 0
 
@@ -95,9 +97,27 @@ class Executor:
         self._stale += isinstance(message, _REPORTS) and not (decision.commands or decision.parts)
         self._outbox.add(execution_id, decision, store(decision))
         self._staged[execution_id] = None if self._outbox.forgets(execution_id) else decision.state
+        self._remember(execution_id, now)
         if execution_id in self._recalled:
             now_known = decision.state
             self._recalled[execution_id] = Past((now_known.execution, tuple(now_known.task_runs.values()), now_known.sequence))
+
+    def _remember(self, execution_id: str, now: datetime) -> None:
+        """Without a repository nobody else could tell a `Create` that comes twice."""
+        if self._recalls is None:
+            return
+        has_ended = self._staged[execution_id] is None
+        if has_ended:
+            self._endings[execution_id] = now
+        elif self._has_ended(execution_id):
+            self._endings[execution_id] = None
+        if has_ended or execution_id in self._endings:
+            self._outbox.keep(StateChange(execution_id, ENDED, now if has_ended else None))
+
+    def _has_ended(self, execution_id: str) -> bool:
+        if execution_id in self._endings:
+            return self._endings[execution_id] is not None
+        return execution_id in self._live.ended
 
     def _present(self, execution_id: str, number: int) -> ExecutionState | None:
         """Return the state of an execution that is under way."""
@@ -150,7 +170,7 @@ class Executor:
 
     def _born(self, message: i.Create, now: datetime) -> ExecutionState | None:
         head = message.execution
-        if self._is_waiting(head.id) or self._history(head.id) is not None:
+        if self._has_ended(head.id) or self._is_waiting(head.id) or self._history(head.id) is not None:
             return None  # the same `Create` once more, after the execution was let go
         plan = self._plan(head)
         if isinstance(plan, Plan):
@@ -191,7 +211,7 @@ class Executor:
         """Tell when the next timer is due; at once when a restored execution has something to send, or a past has been found."""
         if self._live.owed or (self._recalls is not None and self._recalls.is_due):
             return datetime.min.replace(tzinfo=UTC)
-        return self._live.timers.next_at()
+        return min((at for at in (self._live.timers.next_at(), self._live.ended.next_at()) if at is not None), default=None)
 
     def wake(self, now: datetime) -> Transaction:
         """Turn timers that are due into records; commands whose execution has been found in the past are done."""
@@ -199,6 +219,9 @@ class Executor:
         self._due = self._live.timers.due(now)
         for execution_id, timer_id in self._due:
             self._outbox.tell(execution_id, i.TimerFired(timer_id))
+        for execution_id in self._live.ended.due(now):
+            self._endings[execution_id] = None
+            self._outbox.keep(StateChange(execution_id, ENDED, None))
         for execution_id, messages, past, change in self._recalls.take() if self._recalls is not None else ():
             self._outbox.keep(change)
             self._recalled[execution_id] = past
@@ -239,6 +262,7 @@ class Executor:
         """Forget what the last batch changed."""
         self._staged.clear()
         self._recalled.clear()
+        self._endings.clear()
         if self._recalls is not None:
             self._recalls.rolled_back()
         self._due = []
@@ -249,10 +273,16 @@ class Executor:
         done = self._recalls.committed() if self._recalls is not None else []
         for execution_id, state in self._staged.items():
             self._live.put(execution_id, state)
-        for execution_id in (*self._staged, *done):
+        for execution_id, at in self._endings.items():
+            if at is not None:
+                self._live.ended.add(execution_id, at)
+            else:
+                self._live.ended.forget((execution_id,))
+        for execution_id in (*self._staged, *done, *self._endings):
             if not self._is_waiting(execution_id):
                 self._live.settle_out(execution_id)
         self._staged.clear()
+        self._endings.clear()
         self._live.owed.clear()
         self.stale_results, self._stale = self.stale_results + self._stale, 0
         for key in self._due:

@@ -10,6 +10,7 @@ Of a live execution (EXECUTION_PARTS), by the kind of the part, the text before 
     values/RUN/NUMBER          a chunk of the values of an open ForEach
     batches/RUN                batches of an open ForEachItem -> (how many in all, how many created)
     batch/RUN/NUMBER           the end of one batch of a ForEachItem -> (state, outputs)
+    ended                      of one that was let go: when it had ended; so a `Create` that comes twice is known
     recall                     of one that was let go: commands that wait until its past has been read back from the log
 
 Of a concurrency scope (SCOPE_PARTS): "" the limit, `revision` whose it is, `holder/ID` True, `line/NUMBER` who waits at that place.
@@ -90,6 +91,7 @@ EXECUTION_PARTS: Mapping[str, Any] = {
     "values": tuple[str, ...],
     "batches": tuple[int, int],
     "batch": tuple[StateType, Mapping[str, Any] | None],
+    "ended": datetime,
     "recall": tuple[ExecutionInput, ...],
 }
 SCOPE_PARTS: Mapping[str, Any] = {"": int, "revision": int, "holder": bool, "line": str}
