@@ -5,8 +5,6 @@ from kestra_stream.assembly.door import door_of
 from kestra_stream.assembly.equipment import Equipment
 from kestra_stream.assembly.server import Component, Server
 from kestra_stream.assembly.standalone import Standalone
-from kestra_stream.assembly.starting import prepare
-from kestra_stream.assembly.watch import Watch
 
 __all__ = [
     "Backend",
@@ -14,10 +12,8 @@ __all__ = [
     "Equipment",
     "Server",
     "Standalone",
-    "Watch",
     "door_of",
     "memory_backend",
     "open_backend",
     "open_storage",
-    "prepare",
 ]

@@ -16,7 +16,9 @@ from pathlib import Path
 from threading import Event, Thread
 from types import FrameType
 
-from kestra_stream.assembly import Component, Equipment, Server, Watch, open_backend, prepare
+from kestra_stream.assembly import Component, Equipment, Server, open_backend
+from kestra_stream.assembly.starting import prepare
+from kestra_stream.assembly.watch import Watch
 from kestra_stream.cli.exit_codes import OK
 from kestra_stream.runtime.clock import SystemClock
 from kestra_stream.runtime.lifecycle import Crashed

@@ -2,7 +2,8 @@
 
 import re
 
-from kestra_stream.assembly import Component, Equipment, Server, Watch, open_backend
+from kestra_stream.assembly import Component, Equipment, Server, open_backend
+from kestra_stream.assembly.watch import Watch
 from kestra_stream.runtime.clock import SystemClock
 from kestra_stream.runtime.observation.figures import FIGURES
 from kestra_stream.settings import Settings

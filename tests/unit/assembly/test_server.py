@@ -9,7 +9,8 @@ from typing import ClassVar
 
 import pytest
 
-from kestra_stream.assembly import Component, Equipment, Server, Watch, door_of, open_backend
+from kestra_stream.assembly import Component, Equipment, Server, door_of, open_backend
+from kestra_stream.assembly.watch import Watch
 from kestra_stream.errors import Invalid
 from kestra_stream.models.execution_input import TaskRunEnded
 from kestra_stream.models.flow_source import FlowSource
