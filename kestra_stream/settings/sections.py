@@ -67,7 +67,7 @@ class LivenessSettings(Section):
     """
 
     heartbeat_interval: Duration = timedelta(seconds=3)
-    timeout: Duration = timedelta(seconds=45)
+    timeout: Duration = timedelta(seconds=30)
     step_timeout: Duration = timedelta(minutes=5)
 
 
