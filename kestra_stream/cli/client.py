@@ -1,7 +1,7 @@
 """Client: what a command of the log works with. An engine of its own in this process and one far away look the same to it."""
 
 import os
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -14,9 +14,11 @@ from kestra_stream.models.execution import Execution, TaskRun
 from kestra_stream.queue.interface import Log
 from kestra_stream.runtime.clock import SystemClock
 from kestra_stream.settings import Settings, load_settings
+from kestra_stream.settings.environment import WHOLE
 from kestra_stream.webserver.services import Door, ExecutionService, FlowService
 
 PATIENCE = 10.0
+_ENGINE = (WHOLE, "KESTRA_QUEUE_TYPE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +80,13 @@ def embedded(settings: Settings, *, keeps: bool) -> Generator[Client, None, None
 
 
 @contextmanager
-def remote(config: Path, *, keeps: bool) -> Generator[Client, None, None]:
-    """Be a client of the log that a settings file names; the engine works elsewhere.
+def remote(config: Path | None, *, keeps: bool) -> Generator[Client, None, None]:
+    """Be a client of the log that the settings name; the engine works elsewhere.
 
     Raises:
         Invalid: the settings are wrong, or the log that they name is gone with its process.
     """
-    settings, clock = _shared(config), SystemClock()
+    settings, clock = engine_settings(config), SystemClock()
     backend = open_backend(settings, clock)
     try:
         equipment = Equipment(settings, backend, clock)
@@ -101,23 +103,35 @@ def remote(config: Path, *, keeps: bool) -> Generator[Client, None, None]:
 
 
 @contextmanager
-def remote_log(config: Path) -> Generator[Log, None, None]:
-    """Give the log that a settings file names. Raises Invalid as `remote` does."""
-    backend = open_backend(_shared(config), SystemClock())
+def remote_log(config: Path | None) -> Generator[Log, None, None]:
+    """Give the log that the settings name. Raises Invalid as `remote` does."""
+    backend = open_backend(engine_settings(config), SystemClock())
     try:
         yield backend.log
     finally:
         backend.log.close()
 
 
-def _shared(config: Path) -> Settings:
+def engine_settings(config: Path | None) -> Settings:
+    """Return the settings of an engine that others can speak to.
+
+    Raises:
+        Invalid: they are wrong, or name a log that is gone with its process.
+    """
     settings = load_settings(config, os.environ)
-    if settings.queue.type == "memory":
-        raise Invalid(
-            f"{config}: kestra.queue.type is `memory`, a log that is gone with its process: there is no engine to speak to. "
-            "Set it to `kafka` and name the brokers under kestra.kafka.client.properties"
-        )
-    return settings
+    if settings.queue.type != "memory":
+        return settings
+    if config is None and not names_engine(os.environ):
+        raise Invalid("no engine is named: give the file of its settings by -c FILE, or in the variable KESTRA_CONFIGURATION_PATH")
+    raise Invalid(
+        f"{config or 'the environment'}: kestra.queue.type is `memory`, a log that is gone with its process: "
+        "there is no engine to speak to. Set it to `kafka` and name the brokers under kestra.kafka.client.properties"
+    )
+
+
+def names_engine(environ: Mapping[str, str]) -> bool:
+    """Whether the environment says itself which log is meant."""
+    return any(environ.get(name) for name in _ENGINE)
 
 
 def place_in(settings: Settings) -> Callable[[str, str], str]:

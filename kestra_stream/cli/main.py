@@ -10,6 +10,7 @@ from typing import Annotated, NoReturn, ParamSpec
 import typer
 
 from kestra_stream.cli.apps import dead_letter, execution, server, storage, topic
+from kestra_stream.cli.apps.options import CONFIG_VARIABLE, Output
 from kestra_stream.cli.exit_codes import BAD_INPUT, FAILED
 from kestra_stream.errors import Invalid, KestraError
 
@@ -37,7 +38,6 @@ app.add_typer(topic.app, name="topic")
 Paths = Annotated[
     list[Path], typer.Argument(metavar="PATH", help="Flow files, folders of them, or - for standard input.", show_default=False)
 ]
-Output = Annotated[str, typer.Option("-o", "--output", metavar="table|json", help="For people, or for programs.")]
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 - the signature of a typer callback
@@ -52,10 +52,15 @@ def _version(wanted: bool) -> None:  # noqa: FBT001 - the signature of a typer c
 def root(
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and stop.")] = False,  # noqa: FBT002
 ) -> None:
-    """Run flows written in Kestra's language."""
+    """Run flows written in Kestra's language, here or on an engine on Kafka.
+
+    What speaks to an engine finds it by -c FILE, else by the file that KESTRA_CONFIGURATION_PATH names, else by variables KESTRA_*.
+
+    Exit codes: 0 done, 1 failed, 2 bad input, 3 nothing came in time, 4 stopped at a pause, 5 left by Ctrl-C while only following.
+    """
 
 
-@app.command(short_help="Run a flow here and now.")
+@app.command(short_help="Run a flow here, or with -c on an engine.")
 def run(  # noqa: PLR0913, PLR0917 - a command has the options that people want
     paths: Paths,
     inputs: Annotated[
@@ -71,7 +76,14 @@ def run(  # noqa: PLR0913, PLR0917 - a command has the options that people want
     storage: Annotated[Path, typer.Option(metavar="FOLDER", help="Where files of executions are kept.")] = Path(".storage"),
     config: Annotated[
         Path | None,
-        typer.Option("-c", "--config", metavar="FILE", help="Run it on the engine whose settings these are, not here.", show_default=False),
+        typer.Option(
+            "-c",
+            "--config",
+            metavar="FILE",
+            help="Run it on the engine whose settings these are, not here.",
+            envvar=CONFIG_VARIABLE,
+            show_default=False,
+        ),
     ] = None,
     output: Output = "table",
     on_pause: Annotated[

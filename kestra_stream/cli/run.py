@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from kestra_stream.cli.client import Client, embedded, remote
+from kestra_stream.cli.client import Client, embedded, names_engine, remote
 from kestra_stream.cli.given import given_inputs, given_labels, given_timeout
 from kestra_stream.cli.interrupts import Interrupts
 from kestra_stream.cli.result import print_document, print_refusal, summary_lines
@@ -25,7 +25,7 @@ from kestra_stream.models.execution import Execution
 from kestra_stream.models.flow import Flow
 from kestra_stream.models.flow_source import FlowSource
 from kestra_stream.plugin.context.encryption import check_key
-from kestra_stream.settings import EncryptionSettings, LocalStorageSettings, Settings, StorageSettings
+from kestra_stream.settings import EncryptionSettings, LocalStorageSettings, Settings, StorageSettings, load_settings
 
 _ON_PAUSE = ("ask", "stop", "resume", "wait")
 
@@ -89,7 +89,7 @@ def followed(client: Client, head: Execution, session: Session, output: str) -> 
 
 def _client(request: Request) -> AbstractContextManager[Client]:
     keeps = request.output == "json"
-    if request.config is not None:
+    if request.config is not None or (names_engine(os.environ) and load_settings(None, os.environ).queue.type != "memory"):
         return remote(request.config, keeps=keeps)
     storage = StorageSettings(local=LocalStorageSettings(base_path=_writable(request.storage)))
     return embedded(Settings(storage=storage, encryption=_encryption()), keeps=keeps)

@@ -20,6 +20,8 @@ from kestra_stream.settings.sections import Settings
 PREFIX = "KESTRA_"
 TOOLS = "KESTRA_STREAM_"
 WHOLE = "KESTRA_CONFIGURATION"
+PLACE = "KESTRA_CONFIGURATION_PATH"
+"""Names the file of the settings for commands that are given none."""
 KEY = "KESTRA_STREAM_ENCRYPTION_KEY"
 """The older name of KESTRA_ENCRYPTION_SECRET_KEY."""
 _ADDRESS = re.compile(r"(tcp|udp|sctp)://")
@@ -42,8 +44,8 @@ def variable_of(key: str) -> str:
 
 
 def _is_no_setting(name: str, text: str) -> bool:
-    """Whether a variable is something else: the whole document, one of this project's tools, what Kubernetes tells."""
-    if name == WHOLE or (name.startswith(TOOLS) and name != KEY):
+    """Whether a variable is something else: the whole document or its place, one of this project's tools, what Kubernetes tells."""
+    if name in {WHOLE, PLACE} or (name.startswith(TOOLS) and name != KEY):
         return True
     return _ADDRESS.match(text) is not None or _OF_A_SERVICE.fullmatch(name) is not None
 

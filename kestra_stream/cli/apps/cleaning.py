@@ -1,6 +1,7 @@
 """`storage clean`: settings in, one sweep, what has gone out."""
 
 import os
+from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import typer
 
 from kestra_stream.assembly import Equipment, open_backend
 from kestra_stream.cli.exit_codes import OK
+from kestra_stream.cli.terminal.output import json_text, table_or_json, write_out
 from kestra_stream.errors import Invalid
 from kestra_stream.models.duration import parse_duration
 from kestra_stream.runtime.clock import SystemClock
@@ -16,13 +18,13 @@ from kestra_stream.settings import load_settings
 _LEAST = timedelta(minutes=1)
 
 
-def clean_storage(config: Path | None, age: str | None, *, dry_run: bool) -> int:
+def clean_storage(config: Path | None, age: str | None, output: str = "table", *, dry_run: bool) -> int:
     """Sweep once and tell what has gone.
 
     Raises:
         Invalid: the age is no duration or too short, or the log cannot tell what is still named.
     """
-    settings = load_settings(config, os.environ)
+    is_json, settings = table_or_json(output) == "json", load_settings(config, os.environ)
     least = settings.storage.cleanup.age if age is None else _duration(age)
     clock = SystemClock()
     backend = open_backend(settings, clock)
@@ -34,6 +36,9 @@ def clean_storage(config: Path | None, age: str | None, *, dry_run: bool) -> int
         swept = Equipment(settings, backend, clock).sweep().run(clock.now() - least, dry=dry_run)
     finally:
         backend.log.close()
+    if is_json:
+        write_out(json_text({"dryRun": dry_run, **asdict(swept)}))
+        return OK
     verb = "would go" if dry_run else "went"
     typer.echo(f"{swept.outputs} big values and {swept.messages} big records {verb}, {swept.size} bytes in all")
     if not dry_run:

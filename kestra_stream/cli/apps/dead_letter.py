@@ -1,17 +1,13 @@
 """`kestra-stream dead-letter ...`: look at records that nobody could read or process, mend them, and put them back."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from kestra_stream.cli.apps.options import Config, Output
+
 app = typer.Typer(no_args_is_help=True, help="Look at dead letters, mend them, put them back.", rich_markup_mode=None)
 
-Config = Annotated[
-    Path | None,
-    typer.Option("-c", "--config", metavar="FILE", help="Settings, as YAML; variables KESTRA_* win over it.", show_default=False),
-]
-Output = Annotated[str, typer.Option("-o", "--output", metavar="table|json", help="For people, or for programs.")]
 Id = Annotated[str, typer.Argument(metavar="ID", help="A letter's id, as execution_inbox/3/1234.", show_default=False)]
 Ids = Annotated[
     list[str],
@@ -33,20 +29,28 @@ def list_(
     state: Annotated[str | None, typer.Option(metavar="open|redriven|discarded", help="Only those.", show_default=False)] = None,
     output: Output = "table",
 ) -> None:
-    """List dead letters, oldest first, with what has become of them."""
-    from kestra_stream.cli.letters.commands import Wanted, list_letters, opened  # noqa: PLC0415 - loads the engine
+    """List dead letters, oldest first, with what has become of them.
+
+    Example: kestra-stream dead-letter list -c engine.yaml --since PT1H --state open
+    """
+    from kestra_stream.cli.client import remote_log  # noqa: PLC0415 - loads the engine
+    from kestra_stream.cli.letters.commands import Wanted, list_letters  # noqa: PLC0415
 
     wanted = Wanted(topic=topic, since=since, until=until, error=error, state=state)
-    with opened(config) as log:
+    with remote_log(config) as log:
         raise typer.Exit(list_letters(log, wanted, output))
 
 
 @app.command(short_help="Show a dead letter.")
 def show(name: Id, config: Config = None, output: Output = "table") -> None:
-    """Show all of a dead letter: its origin, its error, its key, headers and value (text, or a dump of the bytes)."""
-    from kestra_stream.cli.letters.commands import opened, show_letter  # noqa: PLC0415 - loads the engine
+    """Show all of a dead letter: its origin, its error, its key, headers and value (text, or a dump of the bytes).
 
-    with opened(config) as log:
+    Example: kestra-stream dead-letter show execution_inbox/3/1234 -c engine.yaml
+    """
+    from kestra_stream.cli.client import remote_log  # noqa: PLC0415 - loads the engine
+    from kestra_stream.cli.letters.commands import show_letter  # noqa: PLC0415
+
+    with remote_log(config) as log:
         raise typer.Exit(show_letter(log, name, output))
 
 
@@ -59,12 +63,17 @@ def edit(
     raw: Annotated[bool, typer.Option("--raw", help="Take any bytes, whatever the topic carries.")] = False,  # noqa: FBT002
     key: Annotated[str | None, typer.Option(metavar="KEY", help="Give the record another key.", show_default=False)] = None,
     config: Config = None,
+    output: Output = "table",
 ) -> None:
-    """Store another value for a dead letter. It must be what the topic carries; `redrive` then sends it."""
-    from kestra_stream.cli.letters.commands import Edit, edit_letter, opened  # noqa: PLC0415 - loads the engine
+    """Store another value for a dead letter. It must be what the topic carries; `redrive` then sends it.
 
-    with opened(config) as log:
-        raise typer.Exit(edit_letter(log, Edit(name, source, raw, key)))
+    Example: kestra-stream dead-letter edit execution_inbox/3/1234 mended.json -c engine.yaml
+    """
+    from kestra_stream.cli.client import remote_log  # noqa: PLC0415 - loads the engine
+    from kestra_stream.cli.letters.commands import Edit, edit_letter  # noqa: PLC0415
+
+    with remote_log(config) as log:
+        raise typer.Exit(edit_letter(log, Edit(name, source, raw, key), output))
 
 
 @app.command(short_help="Put dead letters back.")
@@ -79,12 +88,13 @@ def redrive(
 ) -> None:
     """Put records back where they came from: same topic, partition, key, headers and value. Each is put back once.
 
-    Example: kestra-stream dead-letter redrive all --topic execution_inbox --since PT1H -c kestra.yaml
+    Example: kestra-stream dead-letter redrive all --topic execution_inbox --since PT1H -c engine.yaml
     """
-    from kestra_stream.cli.letters.commands import Wanted, opened, redrive_letters  # noqa: PLC0415 - loads the engine
+    from kestra_stream.cli.client import remote_log  # noqa: PLC0415 - loads the engine
+    from kestra_stream.cli.letters.commands import Wanted, redrive_letters  # noqa: PLC0415
 
     wanted = Wanted(tuple(names), topic, since, until, error)
-    with opened(config) as log:
+    with remote_log(config) as log:
         raise typer.Exit(redrive_letters(log, wanted, output))
 
 
@@ -98,9 +108,13 @@ def discard(
     config: Config = None,
     output: Output = "table",
 ) -> None:
-    """Mark dead letters as done with; they stay to be looked at as long as the topic keeps them, but cannot be redriven."""
-    from kestra_stream.cli.letters.commands import Wanted, discard_letters, opened  # noqa: PLC0415 - loads the engine
+    """Mark dead letters as done with; they stay to be looked at as long as the topic keeps them, but cannot be redriven.
+
+    Example: kestra-stream dead-letter discard all --topic log --until 2030-01-31T12:00:00Z -c engine.yaml
+    """
+    from kestra_stream.cli.client import remote_log  # noqa: PLC0415 - loads the engine
+    from kestra_stream.cli.letters.commands import Wanted, discard_letters  # noqa: PLC0415
 
     wanted = Wanted(tuple(names), topic, since, until, error)
-    with opened(config) as log:
+    with remote_log(config) as log:
         raise typer.Exit(discard_letters(log, wanted, output))

@@ -6,11 +6,11 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from kestra_stream.cli.apps.options import Config, Output
+
 app = typer.Typer(no_args_is_help=True, help="Start, follow and steer executions on an engine.", rich_markup_mode=None)
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="Id of an execution.", show_default=False)]
-Config = Annotated[Path, typer.Option("-c", "--config", metavar="FILE", help="Settings of the engine, as YAML.", show_default=False)]
-Output = Annotated[str, typer.Option("-o", "--output", metavar="table|json", help="For people, or for programs.")]
 Inputs = Annotated[
     list[str] | None,
     typer.Option("-i", "--input", metavar="NAME=VALUE", help="An input; NAME=@FILE takes it from a file.", show_default=False),
@@ -31,7 +31,7 @@ _PATIENCE = 10.0
 @app.command(short_help="Start a flow that is on the log.")
 def start(  # noqa: PLR0913, PLR0917 - a command has the options that people want
     names: Annotated[list[str], typer.Argument(metavar="NAMESPACE.FLOW", help="Or both names apart: NAMESPACE FLOW.", show_default=False)],
-    config: Config,
+    config: Config = None,
     inputs: Inputs = None,
     labels: Labels = None,
     revision: Revision = None,
@@ -63,7 +63,7 @@ def start(  # noqa: PLR0913, PLR0917 - a command has the options that people wan
 @app.command(short_help="Follow an execution to its end.")
 def follow(
     execution_id: Id,
-    config: Config,
+    config: Config = None,
     timeout: Annotated[str | None, typer.Option(metavar="DURATION", help="Leave after so long.", show_default=False)] = None,
     on_pause: OnPause = "wait",
     output: Output = "table",
@@ -72,6 +72,8 @@ def follow(
 
     Ends as `run` does: 0 for SUCCESS and WARNING, 1 for any other end, 3 for a timeout, 4 when it stops at a pause; 5 for Ctrl-C, which
     leaves the execution running.
+
+    Example: kestra-stream execution follow 0353tfcvk9L12jT6ahqQLn -c engine.yaml
     """
     from kestra_stream.cli.client import remote  # noqa: PLC0415 - loads the engine
     from kestra_stream.cli.execution.following import follow as follow_it  # noqa: PLC0415
@@ -81,45 +83,58 @@ def follow(
         raise typer.Exit(follow_it(client, execution_id, terms_of(on_pause, timeout, output, kills=False), output))
 
 
-@app.command()
-def kill(execution_id: Id, config: Config, patience: Patience = _PATIENCE, output: Output = "table") -> None:
-    """End an execution and those that it has called."""
+@app.command(short_help="End an execution.")
+def kill(execution_id: Id, config: Config = None, patience: Patience = _PATIENCE, output: Output = "table") -> None:
+    """End an execution and those that it has called.
+
+    Example: kestra-stream execution kill 0353tfcvk9L12jT6ahqQLn -c engine.yaml
+    """
     _order("kill", execution_id, config, patience, output)
 
 
-@app.command()
-def pause(execution_id: Id, config: Config, patience: Patience = _PATIENCE, output: Output = "table") -> None:
+@app.command(short_help="Let nothing new start in an execution.")
+def pause(execution_id: Id, config: Config = None, patience: Patience = _PATIENCE, output: Output = "table") -> None:
     """Let nothing new start in an execution; what runs goes on."""
     _order("pause", execution_id, config, patience, output)
 
 
-@app.command()
-def resume(execution_id: Id, config: Config, inputs: Inputs = None, patience: Patience = _PATIENCE, output: Output = "table") -> None:
-    """Let a paused execution go on, with the values that its pause asks for."""
+@app.command(short_help="Let a paused execution go on.")
+def resume(
+    execution_id: Id, config: Config = None, inputs: Inputs = None, patience: Patience = _PATIENCE, output: Output = "table"
+) -> None:
+    """Let a paused execution go on, with the values that its pause asks for.
+
+    Example: kestra-stream execution resume 0353tfcvk9L12jT6ahqQLn -c engine.yaml -i approved=true
+    """
     _order("resume", execution_id, config, patience, output, given=inputs or [])
 
 
-@app.command()
-def restart(execution_id: Id, config: Config, revision: Revision = None, patience: Patience = _PATIENCE, output: Output = "table") -> None:
+@app.command(short_help="Run an ended execution again from where it failed.")
+def restart(
+    execution_id: Id, config: Config = None, revision: Revision = None, patience: Patience = _PATIENCE, output: Output = "table"
+) -> None:
     """Run an ended or paused execution again from where it failed; with --revision as a new execution."""
     _order("restart", execution_id, config, patience, output, revision=revision)
 
 
-@app.command()
+@app.command(short_help="Create an execution from another one.")
 def replay(
     execution_id: Id,
-    config: Config,
+    config: Config = None,
     task_run: Annotated[str | None, typer.Option(metavar="ID", help="From this task run on.", show_default=False)] = None,
     revision: Revision = None,
     patience: Patience = _PATIENCE,
     output: Output = "table",
 ) -> None:
-    """Create an execution from another one, from the start or from a task run."""
+    """Create an execution from another one, from the start or from a task run; `history -o json` has their ids.
+
+    Example: kestra-stream execution replay 0353tfcvk9L12jT6ahqQLn -c engine.yaml --revision 3
+    """
     _order("replay", execution_id, config, patience, output, task_run_id=task_run, revision=revision)
 
 
 @app.command("force-run")
-def force_run(execution_id: Id, config: Config, patience: Patience = _PATIENCE, output: Output = "table") -> None:
+def force_run(execution_id: Id, config: Config = None, patience: Patience = _PATIENCE, output: Output = "table") -> None:
     """Run a created, queued or paused execution now, past any limit."""
     _order("force_run", execution_id, config, patience, output)
 
@@ -127,7 +142,7 @@ def force_run(execution_id: Id, config: Config, patience: Patience = _PATIENCE, 
 @app.command(short_help="Show every state that an execution ever had.")
 def history(
     execution_id: Id,
-    config: Config,
+    config: Config = None,
     seq: Annotated[int | None, typer.Option("--seq", metavar="N", help="What it was after this event.", show_default=False, min=1)] = None,
     at: Annotated[
         str | None, typer.Option("--at", metavar="TIME", help="What it was then, as 2030-01-31T10:00Z.", show_default=False)
@@ -137,6 +152,8 @@ def history(
     """Show what each event of an execution changed; with --seq or --at what it was at that moment.
 
     Reads nothing but the log. What the log has lost, or has twice, is told.
+
+    Example: kestra-stream execution history 0353tfcvk9L12jT6ahqQLn -c engine.yaml --at 2030-01-31T10:00Z -o json
     """
     from kestra_stream.cli.client import remote_log  # noqa: PLC0415 - loads the engine
     from kestra_stream.cli.execution.told import tell_history, wanted_moment  # noqa: PLC0415
@@ -146,7 +163,7 @@ def history(
         raise typer.Exit(tell_history(log, execution_id, datetime.now(UTC), wanted, output))
 
 
-def _order(name: str, execution_id: str, config: Path, patience: float, output: str, **details: object) -> NoReturn:
+def _order(name: str, execution_id: str, config: Path | None, patience: float, output: str, **details: object) -> NoReturn:
     from kestra_stream.cli.client import remote  # noqa: PLC0415 - loads the engine
     from kestra_stream.cli.execution.orders import ORDERS  # noqa: PLC0415
     from kestra_stream.cli.execution.told import tell_answer  # noqa: PLC0415

@@ -5,12 +5,10 @@ from typing import Annotated
 
 import typer
 
+from kestra_stream.cli.apps.options import Config
+
 app = typer.Typer(no_args_is_help=True, help="Run a process of the engine.", rich_markup_mode=None)
 
-Config = Annotated[
-    Path | None,
-    typer.Option("-c", "--config", metavar="FILE", help="Settings, as YAML; variables KESTRA_* win over it.", show_default=False),
-]
 Port = Annotated[
     int | None, typer.Option("--port", metavar="PORT", help="Management port; 0 takes a free one.", show_default=False, min=0, max=65535)
 ]
@@ -18,27 +16,48 @@ Slots = Annotated[int | None, typer.Option("-t", "--thread", metavar="SLOTS", he
 Group = Annotated[str | None, typer.Option("-g", "--worker-group", metavar="GROUP", help="Worker group to serve.", show_default=False)]
 
 
-@app.command()
+@app.command(short_help="Decide what follows.")
 def executor(config: Config = None, port: Port = None) -> None:
-    """Run an executor: it decides what follows, and notices the end of workers."""
+    """Run an executor: it decides what follows, and notices the end of workers.
+
+    Makes and verifies the topics when it starts. Ends with 0 when told to stop (SIGTERM), 1 when it cannot go on, 2 for bad settings.
+
+    Example: kestra-stream server executor -c engine.yaml
+    """
     _serve("executor", config, port)
 
 
-@app.command()
+@app.command(short_help="Run tasks.")
 def worker(config: Config = None, slots: Slots = None, group: Group = None, port: Port = None) -> None:
-    """Run a worker: it runs tasks."""
+    """Run a worker: it runs tasks. Told to stop, it lets them end for a grace time and gives back the rest.
+
+    Makes and verifies the topics when it starts. Ends with 0 when told to stop (SIGTERM), 1 when it cannot go on, 2 for bad settings.
+
+    Example: kestra-stream server worker -c engine.yaml -t 32 -g gpu
+    """
     _serve("worker", config, port, slots, group)
 
 
-@app.command()
+@app.command(short_help="Own the limits of concurrency.")
 def limiter(config: Config = None, port: Port = None) -> None:
-    """Run a limiter: it owns the limits of concurrency."""
+    """Run a limiter: it owns the limits of concurrency.
+
+    Makes and verifies the topics when it starts. Ends with 0 when told to stop (SIGTERM), 1 when it cannot go on, 2 for bad settings.
+
+    Example: kestra-stream server limiter -c engine.yaml
+    """
     _serve("limiter", config, port)
 
 
-@app.command()
+@app.command(short_help="All components in one process.")
 def standalone(config: Config = None, slots: Slots = None, group: Group = None, port: Port = None) -> None:
-    """Run all components in one process."""
+    """Run all components in one process.
+
+    Without settings its log is in memory, and gone with it. Ends with 0 when it was told to stop (SIGTERM), 1 when it cannot go on, 2 for
+    bad settings.
+
+    Example: kestra-stream server standalone -c engine.yaml --port 0
+    """
     _serve("standalone", config, port, slots, group)
 
 

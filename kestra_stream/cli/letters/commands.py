@@ -6,14 +6,12 @@ import shlex
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from shutil import get_terminal_size
 
-from kestra_stream.assembly import open_backend
 from kestra_stream.cli.exit_codes import FAILED, OK
 from kestra_stream.cli.letters.picture import document, json_of, page, table
 from kestra_stream.cli.terminal.output import is_terminal, json_text, table_or_json, write_out
@@ -22,7 +20,6 @@ from kestra_stream.models.duration import parse_duration
 from kestra_stream.models.messages import LetterState
 from kestra_stream.queue.interface import Log
 from kestra_stream.runtime.clock import SystemClock
-from kestra_stream.settings import load_settings
 from kestra_stream.topics import DEAD_LETTER, topic_of
 from kestra_stream.webserver.letters.desk import Desk
 from kestra_stream.webserver.letters.letter import Filter, Letter, read_letters, read_marks, read_records
@@ -59,23 +56,6 @@ class Edit:
     key: str | None = None
 
 
-@contextmanager
-def opened(config: Path | None) -> Generator[Log, None, None]:
-    """Open the log of the settings for as long as the block lasts.
-
-    Raises:
-        Invalid: a setting is wrong, or names a log that ends with its process.
-    """
-    settings = load_settings(config, os.environ)
-    if settings.queue.type == "memory":
-        raise Invalid("kestra.queue.type is `memory`, whose dead letters end with its process; name the settings of the log with -c FILE")
-    backend = open_backend(settings, SystemClock())
-    try:
-        yield backend.log
-    finally:
-        backend.log.close()
-
-
 def list_letters(log: Log, wanted: Wanted, output: str) -> int:
     """Print the letters that are meant, oldest first; return the exit code."""
     is_json = table_or_json(output) == "json"
@@ -99,9 +79,9 @@ def show_letter(log: Log, name: str, output: str) -> int:
     return OK
 
 
-def edit_letter(log: Log, edit: Edit) -> int:
+def edit_letter(log: Log, edit: Edit, output: str = "table") -> int:
     """Store another value for a letter; return the exit code. The desk is free while somebody thinks in an editor."""
-    key = None if edit.key is None else edit.key.encode()
+    is_json, key = table_or_json(output) == "json", None if edit.key is None else edit.key.encode()
     if edit.source is not None:
         payload = sys.stdin.buffer.read() if edit.source == "-" else Path(edit.source).read_bytes()
     else:
@@ -109,11 +89,15 @@ def edit_letter(log: Log, edit: Edit) -> int:
         before = next((raw.payload for _, raw in read_records(log, {edit.name: letter})), None) or b""
         payload = _in_editor(edit.name, before)
         if payload == before and key is None:
-            write_out("Nothing was changed.\n")
-            return OK
+            return _edited(edit.name, is_json=is_json, changed=False)
     with Desk(log, _now) as desk:
         desk.edit(edit.name, payload, key, raw=edit.raw)
-    write_out(f"{edit.name} edited\n")
+    return _edited(edit.name, is_json=is_json, changed=True)
+
+
+def _edited(name: str, *, is_json: bool, changed: bool) -> int:
+    told = json_text({"id": name, "changed": changed}) if is_json else f"{name} edited\n" if changed else "Nothing was changed.\n"
+    write_out(told)
     return OK
 
 

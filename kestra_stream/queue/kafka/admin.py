@@ -118,7 +118,7 @@ class TopicAdmin:
         topics = [_new_topic(step) for step in steps]
         for name, future in self._client.create_topics(topics, request_timeout=self._patience).items():
             self._answer(f"create {name}", future.result, frozenset({KafkaError.TOPIC_ALREADY_EXISTS}))
-            logger.info("topic %s was created", name)
+        logger.info("topics made: %s", ", ".join(sorted(step.name for step in steps)))
 
     def _add_partitions(self, step: AddPartitions) -> None:
         futures = self._client.create_partitions([NewPartitions(step.name, step.partitions)], request_timeout=self._patience)

@@ -70,7 +70,8 @@ class Cluster:
         if count is None:
             count = self._ask_for_size(name)
             if count == 0:
-                raise Invalid(f"there is no topic {name} on the broker; make it with `kestra-stream topic create`")
+                remedy = "a server makes its topics when it starts, and so does `kestra-stream topic create`"
+                raise Invalid(f"there is no topic {name} on the broker: {remedy}")
             self._counts[name] = count
         return count
 

@@ -34,10 +34,15 @@ class KafkaLog:
         """Join a group; a group without a name, or an ephemeral one, is a reader of its own.
 
         A group that names no topic for its state keeps none, unless this log makes the topics that it needs.
+
+        Raises:
+            Invalid: a topic is not there: nothing would ever come from it.
         """
         if not group or group.startswith(EPHEMERAL):
             return KafkaReader(self.cluster, topics)
         if state is None and not self.cluster.connection.creates:
+            for topic in topics:
+                self.cluster.partitions(self.cluster.ensure(topic))
             return KafkaMember(self.cluster, group, topics, listener, NoChangelog(group))
         kept = state or Topic(f"{group}_state", "owner + part", object, Cleanup.COMPACT, group, group)
         size = max(self.cluster.partitions(self.cluster.ensure(topic)) for topic in topics)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.cli.command import kestra
+from tests.unit.cli.command import EXAMPLES, kestra
 from tests.unit.cli.server_process import running
 
 pytestmark = pytest.mark.slow
@@ -54,6 +54,31 @@ def test_all_faults_are_told_and_nothing_starts(tmp_path: Path) -> None:
     assert kestra("server", "worker", "-c", "none.yaml", cwd=tmp_path, check=2).stderr == (
         "none.yaml: the settings cannot be read: No such file or directory\n"
     )
+
+
+def test_the_file_of_the_settings_can_be_named_by_a_variable(tmp_path: Path) -> None:
+    (tmp_path / "engine.yaml").write_text("kestra: {queue: {type: memory}}")
+    for command in (("execution", "history", "a"), ("dead-letter", "list"), ("storage", "clean"), ("topic", "verify")):
+        named = kestra(*command, cwd=tmp_path, check=2, KESTRA_CONFIGURATION_PATH="engine.yaml").stderr
+        assert "kestra.queue.type" in named
+        assert kestra(*command, cwd=tmp_path, check=2, KESTRA_CONFIGURATION_PATH="none.yaml").stderr == (
+            "none.yaml: the settings cannot be read: No such file or directory\n"
+        )
+
+
+def test_a_client_without_settings_says_how_to_name_an_engine(tmp_path: Path) -> None:
+    for command in (("execution", "history", "a"), ("dead-letter", "list")):
+        assert kestra(*command, cwd=tmp_path, check=2).stderr == (
+            "no engine is named: give the file of its settings by -c FILE, or in the variable KESTRA_CONFIGURATION_PATH\n"
+        )
+
+
+def test_run_takes_the_engine_that_the_environment_names(tmp_path: Path) -> None:
+    """A container has its settings in variables; what it runs belongs on that engine, not into the container."""
+    flow = EXAMPLES / "hello.yaml"
+    lonely = {"KESTRA_QUEUE_TYPE": "kafka", "KESTRA_KAFKA_CLIENT_PROPERTIES_BOOTSTRAP_SERVERS": "127.0.0.1:1"}
+    assert "127.0.0.1:1" in kestra("run", flow, cwd=tmp_path, check=1, **lonely).stderr
+    assert "Hello, world!" in kestra("run", flow, cwd=tmp_path, KESTRA_QUEUE_TYPE="memory").stdout
 
 
 def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
