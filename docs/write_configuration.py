@@ -45,8 +45,8 @@ kestra:
   underscore stands for a dot and two for an underscore: `KESTRA_KAFKA_CLIENT_PROPERTIES_BOOTSTRAP_SERVERS` is `bootstrap.servers`. A list
   or a map is written as YAML. An empty variable counts as not set, and what Kubernetes tells about services (`KESTRA_PORT_80_TCP`) as
   nothing.
-- Without `-c` the file is the one that `KESTRA_CONFIGURATION_PATH` names. `KESTRA_CONFIGURATION` holds a whole document; the file and single variables win
-  over it.
+- Without `-c` the file is the one that `KESTRA_CONFIGURATION_PATH` names. `KESTRA_CONFIGURATION` holds a whole document; the file and
+  single variables win over it.
 - A duration is `PT30S`, `30s`, `5m`, `500ms` or a number of seconds.
 - All faults are told at once, each with its file, line and column. Values of `properties` and secrets are never shown.
 """

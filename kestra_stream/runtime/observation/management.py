@@ -71,6 +71,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     timeout = _SLOWEST_CLIENT
     protocol_version = "HTTP/1.1"
+    server_version, sys_version = "kestra-stream", ""
 
     def __init__(self, probes: Probes, metrics: Metrics, *connection: Any) -> None:
         self._probes, self._metrics = probes, metrics
