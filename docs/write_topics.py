@@ -44,6 +44,28 @@ READING = f"""
 - All records of a key are in one partition, in their order: murmur2 of the key's UTF-8, as Kafka's own clients choose it.
 - A record without a value, on a topic that keeps the newest of each key, deletes its key.
 - Timestamps are the broker's (`LogAppendTime`).
+- A record with the header `claim` is too big for a message: its value is `{{}}`, and the JSON lies in the
+  [internal storage](storage.md) of the engine at the address that the header names, below the tenant `_engine`.
+- An execution has ended when one of its events says `finished: true`.
+
+A whole reader in another language, with [kafkajs](https://kafka.js.org) (`npm install kafkajs`), which tells the end of each execution:
+
+```js
+const {{ Kafka }} = require('kafkajs')
+const consumer = new Kafka({{ brokers: ['127.0.0.1:9092'] }}).consumer({{ groupId: 'my-reader' }})  // read_committed is its default
+const run = async () => {{
+  await consumer.connect()
+  await consumer.subscribe({{ topic: 'kestra_execution_event', fromBeginning: true }})
+  await consumer.run({{
+    eachMessage: async ({{ message }}) => {{
+      if (message.headers.schema?.toString() !== '1' || message.headers.claim) return
+      const event = JSON.parse(message.value)
+      if (event.finished) console.log(event.execution_id, event.execution?.state.current)
+    }},
+  }})
+}}
+run()
+```
 
 A worker group has its jobs on a topic of its own, `worker_job.GROUP`. A state topic is the changelog of a store: it has as many partitions
 as the topic beside which the store lives, and its records lie in the partition of their owner.

@@ -26,11 +26,16 @@ def orders(folder: Path, *arguments: str) -> dict[str, Any]:
 
 def test_each_flow_here_is_run_by_a_test() -> None:
     found = {str(path.relative_to(EXAMPLES)) for path in EXAMPLES.rglob("*.yaml")}
-    assert found == {"hello.yaml", "approval.yaml", "orders/orders.yaml", "orders/orders-batch.yaml"}
+    assert found == {"hello.yaml", "nap.yaml", "approval.yaml", "orders/orders.yaml", "orders/orders-batch.yaml"}
 
 
 def test_all_are_valid_without_a_warning(tmp_path: Path) -> None:
     assert "0 faults, 0 warnings" in kestra("flow", "validate", EXAMPLES, cwd=tmp_path).stdout
+
+
+def test_nap_sleeps_as_long_as_it_is_told(tmp_path: Path) -> None:
+    done = kestra("run", EXAMPLES / "nap.yaml", "-i", "duration=PT0.1S", "-o", "json", cwd=tmp_path)
+    assert [line["message"] for line in json.loads(done.stdout)["logs"]][:2] == ["good night", "good morning"]
 
 
 def test_approval_takes_the_defaults_when_it_is_told_to_resume(tmp_path: Path) -> None:
