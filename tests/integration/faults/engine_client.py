@@ -1,6 +1,6 @@
 """The test's own way to an engine: registers the flows, creates executions, sends commands; all by the log."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -38,7 +38,7 @@ class EngineClient:
 
 
 @contextmanager
-def client_of(config: Path, flows: str) -> Iterator[EngineClient]:
+def client_of(config: Path, flows: str) -> Generator[EngineClient, None, None]:
     """Give a client once these flows are registered."""
     with remote(config, keeps=False) as client:
         for text in flows.split("---\n"):

@@ -4,7 +4,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from itertools import count
@@ -130,7 +130,7 @@ class Fleet:
 
 
 @contextmanager
-def fleet_of(kafka: Broker, prefix: str, folder: Path, **variables: str) -> Iterator[Fleet]:
+def fleet_of(kafka: Broker, prefix: str, folder: Path, **variables: str) -> Generator[Fleet, None, None]:
     """Give a fleet; its processes get these variables of the environment."""
     fleet = Fleet(kafka, prefix, folder, variables)
     try:

@@ -3,16 +3,19 @@
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from itertools import accumulate
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
 from kestra_stream.models.execution import Execution
 from kestra_stream.models.execution_event import ExecutionEvent
 from kestra_stream.models.folded import FoldedExecution
+from kestra_stream.models.records import LogEntry
 from kestra_stream.models.state import S, StateType
 from kestra_stream.queue.interface import Log, Record
-from kestra_stream.topics import EXECUTION_EVENT
-from tests.integration.faults.workload import ENDINGS, Ending
+from kestra_stream.topics import EXECUTION_EVENT, LOG
+from tests.integration.faults.workload import ENDINGS, LIMIT, WRITERS, Ending
 from tests.services.broker import Broker
 
 
@@ -36,16 +39,31 @@ class Story:
         return self.folded.head
 
     @property
+    def is_over(self) -> bool:
+        """Whether it has ended, and nobody will ask anything of it."""
+        if not self.folded.is_finished:
+            return False
+        ending = ENDINGS.get(self.head.flow_id)
+        return ending is None or self.state not in ending.asks
+
+    @property
     def state(self) -> StateType | None:
         """The state that it is in."""
         return self.folded.head.state.current if self.folded.head is not None else None
 
 
 class Chronicle:
-    """Reads the events of all executions."""
+    """Reads the events and the log lines of all executions.
+
+    Attributes:
+        stories: by execution id.
+        finished: executions that have ended for good.
+        written: task runs that have written a line.
+    """
 
     def __init__(self, log: Log) -> None:
-        self._reader = log.reader((EXECUTION_EVENT,))
+        self._reader = log.reader((EXECUTION_EVENT, LOG))
+        self.written: set[str | None] = set()
         self.stories: dict[str, Story] = defaultdict(Story)
         self.finished: set[str] = set()
 
@@ -77,10 +95,13 @@ class Chronicle:
     def _taken(self, records: Sequence[Record]) -> list[Story]:
         changed: dict[str, Story] = {}
         for record in records:
+            if isinstance(record.value, LogEntry):
+                self.written.add(record.value.task_run_id)
+                continue
             event: ExecutionEvent = record.value
             story = changed[record.key] = self.stories[record.key]
             story.take(event)
-            if story.folded.is_finished:
+            if story.is_over:
                 self.finished.add(record.key)
             else:
                 self.finished.discard(record.key)
@@ -99,7 +120,26 @@ class Chronicle:
                 yield f"{execution_id} ({story.head.flow_id}): {story.state}, not finished"
             else:
                 yield from _ending_faults(execution_id, story, ENDINGS[story.head.flow_id])
+                yield from self._unwritten(execution_id, story)
         yield from self._family_faults()
+        most = self._most_at_once("limited")
+        if most > LIMIT:
+            yield f"{most} executions of `limited` ran at once"
+
+    def _most_at_once(self, flow: str) -> int:
+        """Return how many executions of a flow were running at the same time."""
+        steps: list[tuple[datetime, int]] = []
+        for story in self.stories.values():
+            if story.head.flow_id == flow:
+                histories = story.head.state.histories
+                steps += [*[(step.date, 1) for step in histories if step.state is S.RUNNING][:1], (histories[-1].date, -1)]
+        return max(accumulate(change for _, change in sorted(steps)), default=0)
+
+    def _unwritten(self, execution_id: str, story: Story) -> Iterator[str]:
+        """Tell of runs that are said to have written a line, which is not there."""
+        for run in story.folded.listed():
+            if run.task_id in WRITERS and run.state.current is S.SUCCESS and run.id not in self.written:
+                yield f"{execution_id} ({story.head.flow_id}): the line of `{run.task_id}` {run.value or ''} is not there"
 
     def _family_faults(self) -> Iterator[str]:
         """Tell of callers that did not call what they had to, exactly once."""

@@ -97,6 +97,46 @@ id: killed_with_child
 tasks:
   - {id: call, type: io.kestra.plugin.core.flow.Subflow, namespace: tests.faults, flowId: killed}
 ---
+id: asking
+tasks:
+  - id: ask
+    type: io.kestra.plugin.core.flow.If
+    condition: "{{ kv('nothing') is null }}"
+    then:
+      - {id: last, type: io.kestra.plugin.core.log.Log, message: done}
+---
+id: in_batches
+tasks:
+  - {id: write, type: io.kestra.plugin.core.storage.Write, content: "1\\n2\\n3\\n4\\n5\\n", extension: .ion}
+  - id: each
+    type: io.kestra.plugin.core.flow.ForEachItem
+    items: "{{ outputs.write.uri }}"
+    batch: {rows: 2}
+    namespace: tests.faults
+    flowId: of_a_batch
+    inputs: {items: "{{ taskrun.items }}"}
+---
+id: of_a_batch
+inputs:
+  - {id: items, type: FILE}
+tasks:
+  - {id: size, type: io.kestra.plugin.core.storage.Size, uri: "{{ inputs.items }}"}
+---
+id: until
+tasks:
+  - id: loop
+    type: io.kestra.plugin.core.flow.LoopUntil
+    condition: "{{ outputs.loop.iterationCount >= 2 }}"
+    checkFrequency: {interval: PT0.2S}
+    tasks:
+      - {id: say, type: io.kestra.plugin.core.log.Log, message: once more}
+---
+id: mended
+tasks:
+  - {id: first, type: io.kestra.plugin.core.log.Log, message: first}
+  - {id: fails_once, type: io.kestra.plugin.core.execution.Fail, condition: "{{ taskrun.attemptsCount < 1 }}"}
+  - {id: last, type: io.kestra.plugin.core.log.Log, message: last}
+---
 id: endless
 tasks:
   - {id: long, type: io.kestra.plugin.core.flow.Sleep, duration: PT10M}
@@ -149,8 +189,17 @@ ENDINGS: Mapping[str, Ending] = {
     "too_slow": Ending(S.FAILED, {("long", S.FAILED): 1, ("sorry", S.SUCCESS): 1}, {"long": 1}),
     "killed": Ending(S.KILLED, _all(S.KILLED, "long"), asks={S.RUNNING: i.Kill()}),
     "killed_with_child": Ending(S.KILLED, _all(S.KILLED, "call"), children={"killed": 1}),
+    "asking": Ending(S.SUCCESS, _all(S.SUCCESS, "ask", "last")),
+    "in_batches": Ending(S.SUCCESS, _all(S.SUCCESS, "write", "each", "each_split", "each_items", "each_merge"), children={"of_a_batch": 3}),
+    "of_a_batch": Ending(S.SUCCESS, _all(S.SUCCESS, "size")),
+    "until": Ending(S.SUCCESS, _all(S.SUCCESS, "loop", "say")),
+    "mended": Ending(S.SUCCESS, _all(S.SUCCESS, "first", "fails_once", "last"), asks={S.FAILED: i.Restart()}),
     "endless": Ending(S.KILLED, _all(S.KILLED, "long")),
     "killed_from_above": Ending(S.KILLED, _all(S.KILLED, "call"), children={"endless": 1}, asks={S.RUNNING: i.Kill()}),
 }
 """Flow -> how it ends. A child of `killed_with_child` is killed as all executions of `killed` are, and so its caller ends too."""
-STARTED = tuple(flow for flow in ENDINGS if flow != "endless")
+STARTED = tuple(flow for flow in ENDINGS if flow not in {"endless", "of_a_batch"})
+LIMIT = 4
+"""How many executions of `limited` may run at once."""
+WRITERS = frozenset({"b", "first", "last", "say", "second", "sorry", "tell", "tidy"})
+"""Tasks that write a line each time they run."""
