@@ -218,9 +218,11 @@ class Changelog:
         for message in messages:
             number, error = message.partition(), message.error()
             if error is None:
-                content, headers = self._cluster.encoding.content(message)
-                self._reader.check(headers)
-                found.setdefault(number, {})[message.key() or b""] = content
+                changes, key = found.setdefault(number, {}), message.key() or b""
+                if self._reader.is_ours(key):
+                    content, headers = self._cluster.encoding.content(message)
+                    self._reader.check(headers)
+                    changes[key] = content
             if number in left and message.offset() is not None and message.offset() + (error is None) >= left[number]:
                 del left[number]
         return found

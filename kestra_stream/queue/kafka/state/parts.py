@@ -43,8 +43,15 @@ class PartReader:
         self._topic = topic
         self._name = name
 
+    def is_ours(self, key: bytes) -> bool:
+        """Whether a record with this key is state; another system's is passed over, whatever version it tells."""
+        if parse_key(key) is None:
+            logger.error("%s holds a record with the key %r, which is none of ours; it is passed over", self._name, key[:200])
+            return False
+        return True
+
     def check(self, headers: Headers) -> None:
-        """Refuse a state that a newer version has written.
+        """Refuse a state that a newer version has written: to go on without a part of an execution would break its promises.
 
         Raises:
             Fatal: this process must be upgraded first.
@@ -60,11 +67,9 @@ class PartReader:
         """Go through records: owner, part, value."""
         for key, content in records:
             names = parse_key(key)
-            if names is None:
-                logger.error("%s holds a record with the key %r, which is none of ours; it is passed over", self._name, key[:200])
-                continue
-            owner, part = names
-            yield from ((owner, part, value) for value in self.value(owner, part, content))
+            if names is not None:
+                owner, part = names
+                yield from ((owner, part, value) for value in self.value(owner, part, content))
 
     def value(self, owner: str, part: str, content: bytes) -> tuple[Any, ...]:
         """Return the value of a part; nothing when it cannot be read."""
