@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from kestra_stream.plugin.context.stored_keys import StoredKeyValues
 from kestra_stream.plugin.registry import find_storage
@@ -11,6 +12,7 @@ from kestra_stream.repository.absent import absent_repository
 from kestra_stream.repository.interface import Repository
 from kestra_stream.repository.memory import memory_repository
 from kestra_stream.runtime.clock import Clock
+from kestra_stream.runtime.observation.seldom import tell_seldom
 from kestra_stream.runtime.oversize import OversizeValues
 from kestra_stream.settings import RetrySettings, Settings, StorageSettings
 from kestra_stream.storage.interface import Storage
@@ -25,6 +27,7 @@ class Backend:
         family: `memory` or `kafka`.
         work_queue: one taker's view of the jobs of a worker group.
         has_repository: whether the repository can be asked; otherwise every query of it says why not.
+        answers: whether the log answers now.
     """
 
     family: str
@@ -33,6 +36,7 @@ class Backend:
     storage: Storage
     work_queue: Callable[[str | None], WorkQueue]
     has_repository: bool = True
+    answers: Callable[[], bool] = lambda: True
 
 
 def open_backend(settings: Settings, clock: Clock, storage: Storage | None = None) -> Backend:
@@ -57,6 +61,7 @@ def kafka_backend(settings: Settings, clock: Clock, storage: Storage | None = No
     """Open the Kafka family; its topics must be there."""
     from kestra_stream.queue.kafka import Connection, KafkaLog, KafkaWorkQueue  # noqa: PLC0415 - the client is loaded by who needs it
 
+    tell_seldom("kestra_stream.kafka.client")
     kafka = settings.kafka
     storage = storage or open_storage(settings.storage, settings.retries)
     connection = Connection(
@@ -70,7 +75,8 @@ def kafka_backend(settings: Settings, clock: Clock, storage: Storage | None = No
     )
     log = KafkaLog(connection, OversizeValues(storage, clock.now, kafka.defaults.topic_prefix))
     repository = absent_repository("the Kafka family has no repository yet", StoredKeyValues(storage))
-    return Backend("kafka", log, repository, storage, lambda group: KafkaWorkQueue(log.cluster, group), has_repository=False)
+    queue = partial(KafkaWorkQueue, log.cluster)
+    return Backend("kafka", log, repository, storage, queue, has_repository=False, answers=log.cluster.answers)
 
 
 def open_storage(settings: StorageSettings, retries: RetrySettings | None = None) -> Storage:

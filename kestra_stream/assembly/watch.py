@@ -43,9 +43,11 @@ class Watch:
         return Health.whole({"service": self._service(), **self._loops()})
 
     def readiness(self) -> Health:
-        """Return DOWN until partitions are known and restored and the worker takes jobs, and again while it drains."""
+        """Return DOWN until partitions are known and restored and the worker takes jobs, and again while it drains or the log is away."""
         server = self._server
-        parts = {f"loop-{group}": Health.of(is_up=loop.has_joined, joined=loop.has_joined) for group, loop in server.loops.items()}
+        answers = server.equipment.backend.answers()
+        parts = {"log": Health.of(is_up=answers, answers=answers)}
+        parts |= {f"loop-{group}": Health.of(is_up=loop.has_joined, joined=loop.has_joined) for group, loop in server.loops.items()}
         if server.worker is not None:
             parts["worker"] = Health.of(is_up=server.worker.is_taking, takesJobs=server.worker.is_taking)
         return Health.whole({"service": Health.of(is_up=not server.is_draining, draining=server.is_draining), **parts})
@@ -64,7 +66,9 @@ class Watch:
 
     def _loop(self, loop: Loop) -> Health:
         seconds = loop.pulse.busy_seconds
-        return Health.of(is_up=seconds <= self._longest_step, stepSeconds=round(seconds, 3))
+        # a step that waits for a log that is away ends by itself; a new process would wait as well
+        is_up = seconds <= self._longest_step or not self._server.equipment.backend.answers()
+        return Health.of(is_up=is_up, stepSeconds=round(seconds, 3))
 
     def _worker(self) -> dict[str, Health]:
         worker = self._server.worker

@@ -12,7 +12,7 @@ from confluent_kafka import IsolationLevel, KafkaException, TopicCollection, Top
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec
 
-from kestra_stream.errors import Invalid
+from kestra_stream.errors import Invalid, Unavailable
 from kestra_stream.queue.kafka.admin import TopicAdmin
 from kestra_stream.queue.kafka.connection import Connection
 from kestra_stream.queue.kafka.encoding import Encoding, Payloads
@@ -21,7 +21,7 @@ from kestra_stream.queue.kafka.sender import Sender
 from kestra_stream.queue.kafka.topic_layout import KEPT
 from kestra_stream.queue.kafka.topic_plan import CreateTopic
 from kestra_stream.queue.kafka.topic_plan import Plan as TopicPlan
-from kestra_stream.topics import Topic, is_job_topic
+from kestra_stream.topics import SERVICE, Topic, is_job_topic
 
 logger = logging.getLogger("kestra_stream.kafka.client")
 
@@ -30,6 +30,8 @@ Place = tuple[str, int]
 PATIENCE = 30.0
 _END = OffsetSpec.latest()  # type: ignore[no-untyped-call]  # the library has no types here
 _REQUEST = 5.0
+_ANSWER = 0.8
+_ANSWER_COUNTS = 2.0
 
 
 class Closable(Protocol):
@@ -55,6 +57,8 @@ class Cluster:
         self._counts: dict[str, int] = {}
         self._names: dict[Topic, str] = {}
         self._lock = Lock()
+        self._asking = Lock()
+        self._answered = (float("-inf"), False)
         self.sender = Sender(connection.producer(), self.partitions)
         self._consumers: WeakSet[Closable] = WeakSet()
         atexit.register(self._leave)
@@ -94,6 +98,25 @@ class Cluster:
         if count:
             self._counts[name] = count
 
+    def answers(self) -> bool:
+        """Whether a broker answers, as of a moment ago; probes may ask as often as they like, and wait a second at most."""
+        with self._asking:
+            at, answered = self._answered
+            if time.monotonic() - at > _ANSWER_COUNTS:
+                answered = self._refresh([self.connection.name(SERVICE)], _ANSWER)
+                self._answered = (time.monotonic(), answered)
+            return answered
+
+    def _refresh(self, names: Iterable[str], timeout: float) -> bool:
+        """Let the administrator learn anew where topics lie: it does not by itself after a broker was started again."""
+        try:
+            for name in names:
+                self._admin.list_topics(name, timeout=timeout)
+        except KafkaException as error:
+            logger.debug("no broker answers: %s", error.args[0].str())
+            return False
+        return True
+
     def identity(self, name: str) -> str:
         """Return what tells a topic from another one of the same name.
 
@@ -115,18 +138,27 @@ class Cluster:
         wanted, found = set(places), dict[Place, int]()
         deadline = time.monotonic() + PATIENCE
         while wanted:
-            late = time.monotonic() > deadline or self.closed.is_set()
-            asked = {TopicPartition(*place): _END for place in wanted}
-            answers = self._admin.list_offsets(asked, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=_REQUEST)
-            for place, answer in answers.items():
-                try:
-                    found[place.topic, place.partition] = answer.result(_REQUEST + 1).offset
-                except KafkaException as error:
-                    if late or error.args[0].code() not in NOT_READY:
-                        raise told(error.args[0], f"the end of {place.topic} is not known") from error
+            found |= self._ends_now(wanted, is_last=time.monotonic() > deadline or self.closed.is_set())
             wanted -= found.keys()
             if wanted:
                 self.closed.wait(0.05)
+                self._refresh({name for name, _ in wanted}, _REQUEST)
+        return found
+
+    def _ends_now(self, wanted: Iterable[Place], *, is_last: bool) -> Mapping[Place, int]:
+        """Ask once; what is not there yet is left out, unless this is the last try."""
+        found: dict[Place, int] = {}
+        asked = {TopicPartition(*place): _END for place in wanted}
+        answers = self._admin.list_offsets(asked, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=_REQUEST)
+        for place, answer in answers.items():
+            try:
+                found[place.topic, place.partition] = answer.result(_REQUEST + 1).offset
+            except TimeoutError as error:
+                if is_last:
+                    raise Unavailable(f"the end of {place.topic} is not known: no broker answers") from error
+            except KafkaException as error:
+                if is_last or error.args[0].code() not in NOT_READY:
+                    raise told(error.args[0], f"the end of {place.topic} is not known") from error
         return found
 
     def close(self) -> None:

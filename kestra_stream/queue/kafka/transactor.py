@@ -95,7 +95,7 @@ class Transactor:
             except KafkaException as error:
                 if not error.args[0].retriable() or error.args[0].txn_requires_abort():
                     raise
-                logger.info("%s: %s; trying again", action, error.args[0].str())
+                logger.warning("%s: %s; %s is tried again until it answers", action, error.args[0].str(), self._cluster.connection.address)
                 if self._given_up():
                     raise Unavailable(f"{action}: {error.args[0].str()}") from error
             else:

@@ -20,6 +20,7 @@ _BATCH = 1_000
 _MOST_WAITING = 4_000
 _MOST_BYTES = 32 * 1024 * 1024
 _PATIENCE = 10.0
+_BETWEEN_TRIES = 0.5
 
 
 class Owner:
@@ -146,10 +147,21 @@ class Owner:
     # -- changes of the group ----------------------------------------------------------------------------------------------
 
     def _assigned(self, consumer: Consumer, partitions: Sequence[TopicPartition]) -> None:
-        for found in consumer.committed(list(partitions), _PATIENCE):
+        for found in self._places(consumer, partitions):
             start = found.offset if found.offset >= 0 else None
             self._jobs.partitions.assign(found.partition, start, Marks.of(found.metadata))
         self._is_paused = False
+
+    def _places(self, consumer: Consumer, partitions: Sequence[TopicPartition]) -> Sequence[TopicPartition]:
+        """Read the commits; a broker that went away meanwhile is waited for, or its jobs would be taken from their beginning again."""
+        while True:
+            try:
+                return consumer.committed(list(partitions), _PATIENCE)
+            except KafkaException as error:
+                if self._stopped.is_set():
+                    return ()
+                logger.info("The commits of %s can not be read: %s; trying again", self._topic, error.args[0].str())
+                self._stopped.wait(_BETWEEN_TRIES)
 
     def _revoked(self, consumer: Consumer, partitions: Sequence[TopicPartition]) -> None:
         """Give partitions up: what was just handed out is accepted in a moment, and need not be run twice."""
