@@ -3,8 +3,10 @@
 A producer that heard nothing from the broker sends again; where no repository can be asked, only this tells that the execution is over.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+
+from kestra_stream.queue.interface import StateChange
 
 ENDED = "ended"
 """Part of the state of an execution that was let go: when it had ended."""
@@ -50,3 +52,46 @@ class Ended:
     def __len__(self) -> int:
         """How many are remembered."""
         return len(self._at)
+
+
+class Endings:
+    """What the present batch changes in who has ended; true once it is committed."""
+
+    def __init__(self, ended: Ended) -> None:
+        self._ended = ended
+        self._staged: dict[str, datetime | None] = {}
+
+    def note(self, execution_id: str, at: datetime | None) -> Sequence[StateChange]:
+        """Take note that an execution has ended, or goes on (None); return what is to be kept of it."""
+        if at is not None:
+            self._staged[execution_id] = at
+        elif execution_id in self:
+            self._staged[execution_id] = None
+        return (StateChange(execution_id, ENDED, at),) if execution_id in self._staged else ()
+
+    def let_go(self, now: datetime) -> Sequence[StateChange]:
+        """Forget who ended long ago; return what is to be kept of it."""
+        due = self._ended.due(now)
+        self._staged.update(dict.fromkeys(due))
+        return [StateChange(execution_id, ENDED, None) for execution_id in due]
+
+    def rolled_back(self) -> None:
+        """The batch is void."""
+        self._staged.clear()
+
+    def committed(self) -> Sequence[str]:
+        """The batch is true; return whom it has changed."""
+        changed = tuple(self._staged)
+        for execution_id, at in self._staged.items():
+            if at is not None:
+                self._ended.add(execution_id, at)
+            else:
+                self._ended.forget((execution_id,))
+        self._staged.clear()
+        return changed
+
+    def __contains__(self, execution_id: str) -> bool:
+        """Whether one has ended not long ago."""
+        if execution_id in self._staged:
+            return self._staged[execution_id] is not None
+        return execution_id in self._ended

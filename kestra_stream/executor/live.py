@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from kestra_stream.engine.state import ExecutionState
@@ -118,6 +119,16 @@ class LiveExecutions:
             self.timers.set((execution_id, timer_id), timer.at)
         if decision.commands:
             self.owed[execution_id] = decision
+
+    def retime(self, fired: Iterable[tuple[str, str]], asked: Iterable[tuple[tuple[str, str], datetime | None]]) -> None:
+        """Take over what a committed batch says of timers: who has fired, and who is set, or cancelled where there is no moment."""
+        for key in fired:
+            self.timers.cancel(key)
+        for key, at in asked:
+            if at is None:
+                self.timers.cancel(key)
+            else:
+                self.timers.set(key, at)
 
     def leave(self, partitions: Iterable[TopicPartition]) -> Collection[str]:
         """Forget the executions of partitions that went; return them."""

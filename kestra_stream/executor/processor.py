@@ -11,7 +11,7 @@ from kestra_stream.engine.state import ExecutionState
 from kestra_stream.engine.step import Decision
 from kestra_stream.engine.store import from_history, restored, stored, stored_anew
 from kestra_stream.errors import Invalid, InvalidFlow
-from kestra_stream.executor.ended import ENDED
+from kestra_stream.executor.ended import Endings
 from kestra_stream.executor.live import LiveExecutions
 from kestra_stream.executor.outbox import HasWorker, Outbox, always
 from kestra_stream.executor.plans import Plans
@@ -23,7 +23,7 @@ from kestra_stream.models.execution_input import ExecutionInput
 from kestra_stream.models.flow import Flow
 from kestra_stream.models.state import S
 from kestra_stream.models.stored_state import Phase
-from kestra_stream.queue.interface import Record, State, StateChange, TopicPartition, Transaction
+from kestra_stream.queue.interface import Record, State, TopicPartition, Transaction
 from kestra_stream.topics import EXECUTION_INBOX, EXECUTOR_STATE
 
 History = Callable[[str], Known | None]
@@ -61,7 +61,7 @@ class Executor:
         self._has_worker = has_worker
         self._outbox = Outbox(has_worker)
         self._due: list[tuple[str, str]] = []
-        self._endings: dict[str, datetime | None] = {}
+        self._endings = Endings(self._live.ended)
         self._stale = 0
         self.stale_results = 0
 
@@ -97,27 +97,12 @@ class Executor:
         self._stale += isinstance(message, _REPORTS) and not (decision.commands or decision.parts)
         self._outbox.add(execution_id, decision, store(decision))
         self._staged[execution_id] = None if self._outbox.forgets(execution_id) else decision.state
-        self._remember(execution_id, now)
+        if self._recalls is not None:  # without a repository nobody else could tell a `Create` that comes twice
+            for change in self._endings.note(execution_id, now if self._staged[execution_id] is None else None):
+                self._outbox.keep(change)
         if execution_id in self._recalled:
             now_known = decision.state
             self._recalled[execution_id] = Past((now_known.execution, tuple(now_known.task_runs.values()), now_known.sequence))
-
-    def _remember(self, execution_id: str, now: datetime) -> None:
-        """Without a repository nobody else could tell a `Create` that comes twice."""
-        if self._recalls is None:
-            return
-        has_ended = self._staged[execution_id] is None
-        if has_ended:
-            self._endings[execution_id] = now
-        elif self._has_ended(execution_id):
-            self._endings[execution_id] = None
-        if has_ended or execution_id in self._endings:
-            self._outbox.keep(StateChange(execution_id, ENDED, now if has_ended else None))
-
-    def _has_ended(self, execution_id: str) -> bool:
-        if execution_id in self._endings:
-            return self._endings[execution_id] is not None
-        return execution_id in self._live.ended
 
     def _present(self, execution_id: str, number: int) -> ExecutionState | None:
         """Return the state of an execution that is under way."""
@@ -170,7 +155,7 @@ class Executor:
 
     def _born(self, message: i.Create, now: datetime) -> ExecutionState | None:
         head = message.execution
-        if self._has_ended(head.id) or self._is_waiting(head.id) or self._history(head.id) is not None:
+        if head.id in self._endings or self._is_waiting(head.id) or self._history(head.id) is not None:
             return None  # the same `Create` once more, after the execution was let go
         plan = self._plan(head)
         if isinstance(plan, Plan):
@@ -219,9 +204,8 @@ class Executor:
         self._due = self._live.timers.due(now)
         for execution_id, timer_id in self._due:
             self._outbox.tell(execution_id, i.TimerFired(timer_id))
-        for execution_id in self._live.ended.due(now):
-            self._endings[execution_id] = None
-            self._outbox.keep(StateChange(execution_id, ENDED, None))
+        for change in self._endings.let_go(now):
+            self._outbox.keep(change)
         for execution_id, messages, past, change in self._recalls.take() if self._recalls is not None else ():
             self._outbox.keep(change)
             self._recalled[execution_id] = past
@@ -262,7 +246,7 @@ class Executor:
         """Forget what the last batch changed."""
         self._staged.clear()
         self._recalled.clear()
-        self._endings.clear()
+        self._endings.rolled_back()
         if self._recalls is not None:
             self._recalls.rolled_back()
         self._due = []
@@ -273,26 +257,14 @@ class Executor:
         done = self._recalls.committed() if self._recalls is not None else []
         for execution_id, state in self._staged.items():
             self._live.put(execution_id, state)
-        for execution_id, at in self._endings.items():
-            if at is not None:
-                self._live.ended.add(execution_id, at)
-            else:
-                self._live.ended.forget((execution_id,))
-        for execution_id in (*self._staged, *done, *self._endings):
+        for execution_id in (*self._staged, *done, *self._endings.committed()):
             if not self._is_waiting(execution_id):
                 self._live.settle_out(execution_id)
         self._staged.clear()
-        self._endings.clear()
         self._live.owed.clear()
         self.stale_results, self._stale = self.stale_results + self._stale, 0
-        for key in self._due:
-            self._live.timers.cancel(key)
+        self._live.retime(self._due, self._outbox.timers)
         self._due = []
-        for key, at in self._outbox.timers:
-            if at is None:
-                self._live.timers.cancel(key)
-            else:
-                self._live.timers.set(key, at)
 
     @property
     def live_executions(self) -> int:
