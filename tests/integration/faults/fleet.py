@@ -64,8 +64,12 @@ class Member:
         return sum(float(line.rpartition(" ")[2]) for line in lines if re.match(rf"{name}(\{{| )", line))
 
     def is_ready(self) -> bool:
-        """Whether it is ready to work."""
-        return self.ask("/health/readiness")[0] == 200
+        """Whether it is ready to work; one that breaks the connection is not."""
+        try:
+            return self.ask("/health/readiness")[0] == 200
+        except ConnectionError:
+            self.process.check()
+            return False
 
 
 class Fleet:
