@@ -59,21 +59,12 @@ def memory_backend(settings: Settings, clock: Clock, storage: Storage | None = N
 
 def kafka_backend(settings: Settings, clock: Clock, storage: Storage | None = None) -> Backend:
     """Open the Kafka family; its topics must be there."""
-    from kestra_stream.queue.kafka import Connection, KafkaLog, KafkaWorkQueue  # noqa: PLC0415 - the client is loaded by who needs it
+    from kestra_stream.assembly.topics import connection_of  # noqa: PLC0415 - as below
+    from kestra_stream.queue.kafka import KafkaLog, KafkaWorkQueue  # noqa: PLC0415 - the client is loaded by who needs it
 
     tell_seldom("kestra_stream.kafka.client")
-    kafka = settings.kafka
     storage = storage or open_storage(settings.storage, settings.retries)
-    connection = Connection(
-        kafka.client.properties,
-        prefix=kafka.defaults.topic_prefix,
-        instance_id=kafka.client.instance_id,
-        message_bytes=kafka.message_bytes,
-        state_folder=settings.engine.state.path if settings.engine.state.type == "disk" else None,
-        consumer_properties=kafka.defaults.consumer.properties,
-        producer_properties=kafka.defaults.producer.properties,
-    )
-    log = KafkaLog(connection, OversizeValues(storage, clock.now, kafka.defaults.topic_prefix))
+    log = KafkaLog(connection_of(settings), OversizeValues(storage, clock.now, settings.kafka.defaults.topic_prefix))
     repository = absent_repository("the Kafka family has no repository yet", StoredKeyValues(storage))
     queue = partial(KafkaWorkQueue, log.cluster)
     return Backend("kafka", log, repository, storage, queue, has_repository=False, answers=log.cluster.answers)

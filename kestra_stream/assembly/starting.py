@@ -1,10 +1,13 @@
-"""Starting: a broker that is away is waited for, by turns that are told, for as long as the settings say."""
+"""Starting: folders are tried, and a broker that is away is waited for, by turns that are told, for as long as the settings say."""
 
 import logging
+from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryFile
 
 from kestra_stream.assembly.topics import prepare_topics
-from kestra_stream.errors import Unavailable
+from kestra_stream.errors import Invalid, Unavailable
 from kestra_stream.runtime.clock import Clock
 from kestra_stream.settings import Settings
 
@@ -14,12 +17,14 @@ _TURN = timedelta(seconds=5)
 
 
 def prepare(settings: Settings, clock: Clock) -> None:
-    """Make and verify what a process needs from its log before it can start.
+    """Make and verify what a process needs from its disk and its log before it can start.
 
     Raises:
         Unavailable: no broker has answered in time.
-        Invalid: a topic or the broker is not what the settings need.
+        Invalid: a folder, a topic or the broker is not what the settings need.
     """
+    for setting, folder in _folders(settings):
+        _try(setting, folder)
     if settings.queue.type != "kafka":
         return
     longest = settings.kafka.client.start_timeout
@@ -35,6 +40,26 @@ def prepare(settings: Settings, clock: Clock) -> None:
             logger.warning("%s; it is waited for, %.0f s more", error, left_seconds)
         else:
             return
+
+
+def _folders(settings: Settings) -> Iterator[tuple[str, Path]]:
+    if settings.storage.type == "local":
+        yield "kestra.storage.local.base-path", settings.storage.local.base_path
+    if settings.queue.type == "kafka" and settings.engine.state.type == "disk":
+        yield "kestra.engine.state.path", settings.engine.state.path
+
+
+def _try(setting: str, folder: Path) -> None:
+    """Write something to a folder, which is made if it is missing."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise Invalid(
+            f"{setting}: nothing can be written to {folder} ({error.strerror}); name a folder that this user may write to, "
+            "or give this user the right to"
+        ) from error
 
 
 def _with_patience(settings: Settings, patience: timedelta) -> Settings:

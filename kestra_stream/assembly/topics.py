@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from kestra_stream.errors import Invalid
 from kestra_stream.queue.kafka.admin import TopicAdmin, ensure_topics
 from kestra_stream.queue.kafka.broker_features import missing_features, needed_features
+from kestra_stream.queue.kafka.clients import check_properties
+from kestra_stream.queue.kafka.connection import Connection
 from kestra_stream.queue.kafka.topic_layout import TopicLayout, TopicOverride, wanted_topics
 from kestra_stream.queue.kafka.topic_plan import FoundTopic, Plan, Problem, problems_left, told_together
 from kestra_stream.settings import Settings
@@ -24,9 +26,13 @@ class BrokerTopics:
     def __init__(self, settings: Settings, groups: Sequence[str] = ()) -> None:
         if settings.queue.type != "kafka":
             raise Invalid("kestra.queue.type: only `kafka` has topics on a broker; set it, and kestra.kafka.client.properties")
+        connection = connection_of(settings)
+        check_properties(connection)
         own = (settings.worker.group,) if settings.worker.group else ()
         self.layout = topic_layout(settings, tuple(dict.fromkeys((*own, *groups))))
-        self._admin = TopicAdmin(settings.kafka.client.properties, settings.kafka.client.start_timeout.total_seconds())
+        self.patience = settings.kafka.client.start_timeout.total_seconds()
+        self.client = connection.admin()
+        self._admin = TopicAdmin(self.client, self.patience)
         self._needed = needed_features({**settings.kafka.client.properties, **settings.kafka.defaults.consumer.properties})
 
     def plan(self) -> Plan:
@@ -64,8 +70,21 @@ def prepare_topics(settings: Settings) -> None:
     if faults := topics.broker_faults():
         raise Invalid("\n".join(faults))
     made = settings.kafka.defaults.topic
-    patience = settings.kafka.client.start_timeout.total_seconds()
-    ensure_topics(settings.kafka.client.properties, topics.layout, create=made.create, alter=made.alter, patience=patience)
+    ensure_topics(topics.client, topics.layout, create=made.create, alter=made.alter, patience=topics.patience)
+
+
+def connection_of(settings: Settings) -> Connection:
+    """Return how this process talks to the cluster of the settings."""
+    kafka = settings.kafka
+    return Connection(
+        kafka.client.properties,
+        prefix=kafka.defaults.topic_prefix,
+        instance_id=kafka.client.instance_id,
+        message_bytes=kafka.message_bytes,
+        state_folder=settings.engine.state.path if settings.engine.state.type == "disk" else None,
+        consumer_properties=kafka.defaults.consumer.properties,
+        producer_properties=kafka.defaults.producer.properties,
+    )
 
 
 def topic_layout(settings: Settings, groups: Sequence[str] = ()) -> TopicLayout:
@@ -90,4 +109,4 @@ def _texts(properties: Mapping[str, object]) -> Mapping[str, str]:
     return {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in properties.items()}
 
 
-__all__ = ["BrokerTopics", "Plan", "Problem", "prepare_topics", "problems_left", "told_together"]
+__all__ = ["BrokerTopics", "Plan", "Problem", "connection_of", "prepare_topics", "problems_left", "told_together"]

@@ -1,5 +1,6 @@
 """`server`: settings in, one process of the engine until a signal; its exit code out.
 
+SIGTERM, SIGINT, while it starts ──> the end, 0
 SIGTERM, SIGINT ──> draining: no new work, running tasks have the grace time ──> the end, 0
     └─ once more ──> running tasks are stopped at once ──> the end, 0
 a crash, a newer process in its place ──> one line ──> the end, 1
@@ -22,6 +23,7 @@ from kestra_stream.assembly.watch import Watch
 from kestra_stream.cli.exit_codes import OK
 from kestra_stream.runtime.clock import SystemClock
 from kestra_stream.runtime.lifecycle import Crashed
+from kestra_stream.runtime.observation.management import Management
 from kestra_stream.settings import Settings, load_settings
 
 logger = logging.getLogger("kestra_stream.server")
@@ -45,20 +47,33 @@ class Wishes:
         return settings.model_copy(update=changed)
 
 
+class _LeftEarly(BaseException):
+    """The process was told to stop before it had started."""
+
+
 class Stops:
-    """Signals that ask the process to end, counted."""
+    """Signals that ask the process to end, counted. Until `started` the first one interrupts whatever the start waits for."""
 
     def __init__(self) -> None:
         self.asked = Event()
         self.hurried = Event()
+        self._has_started = False
 
     def listen(self) -> None:
-        """Count from now on."""
+        """Count from now on; a terminal that closes ends no server."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._count)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    def started(self) -> None:
+        """From now on somebody looks at `asked`."""
+        self._has_started = True
 
     def _count(self, _: int, __: FrameType | None) -> None:
-        (self.hurried if self.asked.is_set() else self.asked).set()
+        is_first = not self.asked.is_set()
+        (self.asked if is_first else self.hurried).set()
+        if is_first and not self._has_started:
+            raise _LeftEarly
 
 
 def serve(component: str, config: Path | None, wishes: Wishes, environ: Mapping[str, str] | None = None) -> int:
@@ -70,12 +85,14 @@ def serve(component: str, config: Path | None, wishes: Wishes, environ: Mapping[
     """
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format=_FORMAT)
     settings = wishes.over(load_settings(config, os.environ if environ is None else environ))
-    clock = SystemClock()
-    prepare(settings, clock)
-    server = Server(Component(component), Equipment(settings, open_backend(settings, clock), clock))
-    management = Watch(server).listen()
     stops = Stops()
     stops.listen()
+    try:
+        server, management = _opened(Component(component), settings)
+        stops.started()
+    except _LeftEarly:
+        logger.info("%s was told to stop before it had started", component)
+        return OK
     server.start()
     name = f"kestra-stream {version('kestra-stream')}"
     logger.info("%s: %s %s on %s, management port %d", name, component, server.id, server.equipment.backend.family, management.port)
@@ -85,6 +102,14 @@ def serve(component: str, config: Path | None, wishes: Wishes, environ: Mapping[
         management.close()
     logger.info("%s %s has ended", component, server.id)
     return OK
+
+
+def _opened(component: Component, settings: Settings) -> tuple[Server, Management]:
+    """Prepare all that a server needs; the management port is open before anything works."""
+    clock = SystemClock()
+    prepare(settings, clock)
+    server = Server(component, Equipment(settings, open_backend(settings, clock), clock))
+    return server, Watch(server).listen()
 
 
 def _work(server: Server, stops: Stops, grace: float) -> None:

@@ -12,6 +12,9 @@ _OURS = {
     "enable.auto.offset.store": "offsets are committed in transactions",
     "isolation.level": "only what is committed counts",
     "enable.idempotence": "producers are transactional",
+    "partition.assignment.strategy": "each group needs the one that keeps partitions of one number together",
+    "group.remote.assignor": "each group needs the one that keeps partitions of one number together",
+    "enable.partition.eof": "readers that end at a place need it, and others must not have it",
     "auto.offset.reset": "a new group begins with the oldest records",
 }
 _PROPERTIES = (("client",), ("defaults", "consumer"), ("defaults", "producer"))

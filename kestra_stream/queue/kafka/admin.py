@@ -1,6 +1,7 @@
 """Creates and verifies the topics of the table on a broker; never shrinks or deletes."""
 
 import logging
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
@@ -12,6 +13,7 @@ from confluent_kafka.admin._resource import ResourceType
 from confluent_kafka.cimpl import NewPartitions, NewTopic
 
 from kestra_stream.errors import Invalid, KestraError, Unavailable
+from kestra_stream.queue.kafka.clients.voice import REFUSALS, voice
 from kestra_stream.queue.kafka.topic_layout import TopicLayout, wanted_topics
 from kestra_stream.queue.kafka.topic_plan import (
     AddPartitions,
@@ -24,12 +26,14 @@ from kestra_stream.queue.kafka.topic_plan import (
 )
 
 logger = logging.getLogger(__name__)
+_silent = voice("kestra_stream.kafka.admin", REFUSALS)  # what it would say is told in our own errors
 
 PATIENCE = 30.0
 _ABSENT = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.UNKNOWN_TOPIC_ID})
 _UNSEEN = frozenset({KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED})
 _AWAY = frozenset({KafkaError._TIMED_OUT, KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._RESOLVE})  # noqa: SLF001
 _REFUSED = frozenset({KafkaError._AUTHENTICATION, KafkaError._SSL, KafkaError.SASL_AUTHENTICATION_FAILED})  # noqa: SLF001
+_AFTER = re.compile(r" \(after \d+ms in state \w+[^)]*\)")
 _T = TypeVar("_T")
 
 
@@ -51,7 +55,7 @@ class TopicAdmin:
         self._last_error: KafkaError | None = None
         try:
             configuration: dict[str, Any] = {**properties, "error_cb": self._heard}
-            self._client = AdminClient(configuration, logger=logger)
+            self._client = AdminClient(configuration, logger=_silent)
         except (KafkaException, ValueError, TypeError) as error:
             raise Invalid(f"kestra.kafka.client.properties: {_text(error)}") from error
 
@@ -190,11 +194,14 @@ class TopicAdmin:
         self._client.poll(0)
         heard = self._last_error
         if heard is not None and heard.code() in _REFUSED:
-            return Invalid(f"the broker at {self._servers} refuses this client ({heard.str()}): look at kestra.kafka.client.properties")
+            return Invalid(f"the broker at {self._servers} refuses this client ({_plain(heard)}): look at kestra.kafka.client.properties")
         if error.code() in _AWAY:
-            reason = f" ({heard.str()})" if heard is not None else ""
-            remedy = "start it, or change kestra.kafka.client.properties.bootstrap.servers"
+            reason = f" ({_plain(heard)})" if heard is not None else ""
+            remedy = "start it, or change kestra.kafka.client.properties.bootstrap.servers, or security.protocol beside it"
             return Unavailable(f"no broker answers at {self._servers}{reason}: {remedy}")
+        if error.code() == KafkaError.INVALID_REPLICATION_FACTOR:
+            remedy = "lower kestra.kafka.defaults.topic.replication-factor (or that of the topic), or start more brokers"
+            return Invalid(f"the broker did not {action}: {error.str()} {remedy}")
         if error.code() in _UNSEEN:
             return _NotAllowed(
                 f"this user may not {action}: {error.str()}; allow it, or let somebody run `kestra-stream topic create` who may"
@@ -202,8 +209,9 @@ class TopicAdmin:
         return Invalid(f"the broker did not {action}: {error.str()}")
 
     def _heard(self, error: KafkaError) -> None:
-        """Keep what tells most: a refusal, else the newest."""
-        if self._last_error is None or self._last_error.code() not in _REFUSED:
+        """Keep what tells most: a refusal, else the newest reason; that all are down is known by then."""
+        last = self._last_error
+        if last is None or (last.code() not in _REFUSED and error.code() != KafkaError._ALL_BROKERS_DOWN):  # noqa: SLF001 - as above
             self._last_error = error
 
 
@@ -233,6 +241,11 @@ def ensure_topics(
     if plan.fatal:
         raise Invalid("\n".join(told_together(plan.fatal)))
     return admin.found([topic.name for topic in wanted_topics(layout)])
+
+
+def _plain(error: KafkaError) -> str:
+    """Leave out what only a developer of the library wants to know."""
+    return _AFTER.sub("", error.str())
 
 
 def _new_topic(step: CreateTopic) -> NewTopic:

@@ -1,7 +1,6 @@
 """What all members of one log share: the connection, one producer for plain sends, the sizes of topics, the end of it all."""
 
 import atexit
-import logging
 import time
 from collections.abc import Iterable, Mapping
 from threading import Event, Lock
@@ -14,6 +13,7 @@ from confluent_kafka.admin._listoffsets import OffsetSpec
 
 from kestra_stream.errors import Invalid, Unavailable
 from kestra_stream.queue.kafka.admin import TopicAdmin
+from kestra_stream.queue.kafka.clients.voice import voice
 from kestra_stream.queue.kafka.connection import Connection
 from kestra_stream.queue.kafka.encoding import Encoding, Payloads
 from kestra_stream.queue.kafka.errors import NOT_READY, told
@@ -23,7 +23,7 @@ from kestra_stream.queue.kafka.topic_plan import CreateTopic
 from kestra_stream.queue.kafka.topic_plan import Plan as TopicPlan
 from kestra_stream.topics import SERVICE, Topic, is_job_topic
 
-logger = logging.getLogger("kestra_stream.kafka.client")
+logger = voice("kestra_stream.kafka.client")
 
 Place = tuple[str, int]
 """Name of a topic on the broker, and a partition."""

@@ -32,6 +32,8 @@ _CONSUMER: Mapping[str, Any] = {
     "heartbeat.interval.ms": 1000,
 }
 _PRODUCER: Mapping[str, Any] = {"acks": "all", "enable.idempotence": True, "message.timeout.ms": 30_000}
+# With the group protocol of Kafka 4 the broker decides these.
+_OF_BROKER = ("session.timeout.ms", "heartbeat.interval.ms", "partition.assignment.strategy", "group.protocol.type")
 _TRANSACTION: Mapping[str, Any] = {"acks": "all", "transaction.timeout.ms": 10_000}
 # What only a consumer, or only a producer, may be given: a person writes all of it in one place.
 _OF_CONSUMERS = (
@@ -84,7 +86,14 @@ class Connection:
 
     def consumer(self, group: str, **more: Any) -> dict[str, Any]:
         """Return the configuration of a consumer."""
-        return {**_ALL, **_CONSUMER, **more, **self._given(_OF_PRODUCERS), **self.consumer_properties, "group.id": f"{self.prefix}{group}"}
+        whole = {**_ALL, **_CONSUMER, **more, **self._given(_OF_PRODUCERS), **self.consumer_properties, "group.id": f"{self.prefix}{group}"}
+        return {name: value for name, value in whole.items() if name not in _OF_BROKER} if self.has_consumer_protocol else whole
+
+    @property
+    def has_consumer_protocol(self) -> bool:
+        """Whether groups use the protocol of Kafka 4."""
+        asked = {**self.properties, **self.consumer_properties}.get("group.protocol", "classic")
+        return str(asked).lower() == "consumer"
 
     def producer(self) -> dict[str, Any]:
         """Return the configuration of a producer outside of transactions."""

@@ -43,15 +43,20 @@ REFUSED = frozenset(
 )
 
 
+def is_final(error: KafkaError) -> bool:
+    """Whether a client that hears this will never read again; one that has met it before hears only that, not what it was."""
+    return error.fatal() or error.code() in {E._FATAL, *REPLACED, *REFUSED}  # noqa: SLF001 - a code
+
+
 def told(error: KafkaError, action: str) -> KestraError:
     """Return our error for one of the client's; `action` is what could not be done."""
     code, text = error.code(), f"{action}: {error.str()}"
     if code in GROUP_LEFT:
         return Fenced(text)
-    if code in REPLACED:
-        return Replaced(f"{text}: another process has this one's instance id; give each process its own")
+    if code in REPLACED or (code == E._FATAL and "group.instance.id" in text):  # noqa: SLF001 - a code
+        return Replaced(f"{text}: another process has this one's kestra.kafka.client.instance-id; give each its own")
     if code in TOO_LARGE:
         return Invalid(f"{text}; raise `max.message.bytes` of the topic, or lower kestra.kafka.message-bytes")
     if code in REFUSED:
         return Fatal(f"{text}; look at the rights of this client, and at kestra.kafka.client.properties")
-    return Unavailable(text)
+    return Fatal(text) if code == E._FATAL else Unavailable(text)  # noqa: SLF001 - a code

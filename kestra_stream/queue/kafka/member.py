@@ -17,11 +17,11 @@ from typing import Any
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
-from kestra_stream.errors import Fatal, Fenced, Replaced, Unavailable
+from kestra_stream.errors import Fatal, Fenced, Unavailable
 from kestra_stream.queue import interface as port
 from kestra_stream.queue.interface import RebalanceListener, Record, State, Transaction
 from kestra_stream.queue.kafka.cluster import Cluster, Place
-from kestra_stream.queue.kafka.errors import REFUSED, REPLACED, told
+from kestra_stream.queue.kafka.errors import is_final, told
 from kestra_stream.queue.kafka.reader import at_once
 from kestra_stream.queue.kafka.state.changelog import Changelog
 from kestra_stream.queue.kafka.state.no_changelog import NoChangelog
@@ -97,18 +97,13 @@ class KafkaMember:
         """Partitions of one number go to one member, so that the records of a key meet; with one topic only what moves is taken."""
         connection = self._cluster.connection
         strategy = "cooperative-sticky" if len(self._topics) == 1 else "range"
-        more: dict[str, Any] = {}
-        if str(connection.properties.get("group.protocol", "classic")).lower() == "consumer":
+        if connection.has_consumer_protocol:
             more = {"group.remote.assignor": "range" if len(self._topics) > 1 else "uniform"}
         else:
             more = {"partition.assignment.strategy": strategy}
         if connection.instance_id is not None:
             more["group.instance.id"] = connection.instance_id
-        configuration = connection.consumer(group, **more)
-        if "group.remote.assignor" in more:
-            for name in ("session.timeout.ms", "heartbeat.interval.ms", "partition.assignment.strategy"):
-                configuration.pop(name, None)  # the broker decides these, in this protocol
-        return configuration
+        return connection.consumer(group, **more)
 
     # -- polling -------------------------------------------------------------------------------------------------------
 
@@ -137,10 +132,9 @@ class KafkaMember:
         error: KafkaError | None = message.error()
         if error is None:
             return (message.topic(), message.partition()) in self._owned
-        if error.code() in REPLACED:
-            raise Replaced(f"{error.str()}: another process has this one's instance id; give each process its own")
-        if error.fatal() or error.code() in REFUSED:
-            raise Fatal(str(told(error, "nothing can be read")))
+        if is_final(error):
+            reason = told(error, "nothing can be read")
+            raise reason if isinstance(reason, Fatal) else Fatal(str(reason))
         logger.info("%s", error.str())
         return False
 

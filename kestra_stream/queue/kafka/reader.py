@@ -13,7 +13,7 @@ from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, 
 from kestra_stream.errors import Fatal, Unavailable
 from kestra_stream.queue.interface import Record, Start, Transaction
 from kestra_stream.queue.kafka.cluster import Cluster, Place
-from kestra_stream.queue.kafka.errors import REFUSED, told
+from kestra_stream.queue.kafka.errors import is_final, told
 from kestra_stream.queue.kafka.partitioner import partition_of
 from kestra_stream.topics import Topic
 
@@ -90,7 +90,7 @@ class KafkaReader:
                 good.append(message)
             elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name
                 self._positions[message.topic(), message.partition()] = message.offset()
-            elif error.fatal() or error.code() in REFUSED:
+            elif is_final(error):
                 raise Fatal(str(told(error, "nothing can be read")))
             else:
                 logger.info("%s", error.str())
