@@ -9,6 +9,7 @@ from typing import Any, cast
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from kestra_stream.queue.interface import Headers
+from kestra_stream.queue.kafka.errors import is_final, told
 from kestra_stream.queue.kafka.work_queue.jobs import Job, OwnJobs
 from kestra_stream.queue.kafka.work_queue.progress import Marks
 
@@ -195,8 +196,10 @@ class Owner:
 
 
 def _job(message: Message) -> Job | None:
-    if message.error() is not None:
-        logger.debug("The work queue: %s", message.error())
+    if (error := message.error()) is not None:
+        if is_final(error):
+            raise told(error, "no job can be read")
+        logger.debug("The work queue: %s", error)
         return None
     partition, offset = message.partition(), message.offset()
     if partition is None or offset is None:
