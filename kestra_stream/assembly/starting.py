@@ -1,7 +1,7 @@
 """Starting: folders are tried, and a broker that is away is waited for, by turns that are told, for as long as the settings say."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -16,8 +16,11 @@ logger = logging.getLogger(__name__)
 _TURN = timedelta(seconds=5)
 
 
-def prepare(settings: Settings, clock: Clock) -> None:
+def prepare(settings: Settings, clock: Clock, given_up: Callable[[], bool] = lambda: False) -> None:
     """Make and verify what a process needs from its disk and its log before it can start.
+
+    Args:
+        given_up: whether nobody waits for this any more.
 
     Raises:
         Unavailable: no broker has answered in time.
@@ -34,6 +37,8 @@ def prepare(settings: Settings, clock: Clock) -> None:
         try:
             prepare_topics(_with_patience(settings, min(left, _TURN)))
         except Unavailable as error:
+            if given_up():
+                raise
             left_seconds = deadline - clock.monotonic()
             if left_seconds <= 0:
                 raise Unavailable(f"{error}; given up after kestra.kafka.client.start-timeout ({longest.total_seconds():g} s)") from error

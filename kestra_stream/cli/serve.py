@@ -21,6 +21,7 @@ from kestra_stream.assembly import Component, Equipment, Server, open_backend
 from kestra_stream.assembly.starting import prepare
 from kestra_stream.assembly.watch import Watch
 from kestra_stream.cli.exit_codes import OK
+from kestra_stream.errors import Unavailable
 from kestra_stream.runtime.clock import SystemClock
 from kestra_stream.runtime.lifecycle import Crashed
 from kestra_stream.runtime.observation.management import Management
@@ -88,9 +89,11 @@ def serve(component: str, config: Path | None, wishes: Wishes, environ: Mapping[
     stops = Stops()
     stops.listen()
     try:
-        server, management = _opened(Component(component), settings)
+        server, management = _opened(Component(component), settings, stops)
         stops.started()
-    except _LeftEarly:
+    except (_LeftEarly, Unavailable):
+        if not stops.asked.is_set():
+            raise
         logger.info("%s was told to stop before it had started", component)
         return OK
     server.start()
@@ -104,10 +107,10 @@ def serve(component: str, config: Path | None, wishes: Wishes, environ: Mapping[
     return OK
 
 
-def _opened(component: Component, settings: Settings) -> tuple[Server, Management]:
+def _opened(component: Component, settings: Settings, stops: Stops) -> tuple[Server, Management]:
     """Prepare all that a server needs; the management port is open before anything works."""
     clock = SystemClock()
-    prepare(settings, clock)
+    prepare(settings, clock, stops.asked.is_set)  # what a signal raises may be lost in a callback of the client library
     server = Server(component, Equipment(settings, open_backend(settings, clock), clock))
     return server, Watch(server).listen()
 
