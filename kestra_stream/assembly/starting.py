@@ -20,6 +20,8 @@ def prepare(settings: Settings, clock: Clock, given_up: Callable[[], bool] = lam
     """Make and verify what a process needs from its disk and its log before it can start.
 
     Args:
+        settings: of the process.
+        clock: tells the time.
         given_up: whether nobody waits for this any more.
 
     Raises:
