@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kestra_stream.assembly import prepare
+from kestra_stream.assembly.starting import prepare
 from kestra_stream.errors import Invalid, KestraError, Unavailable
 from kestra_stream.runtime.clock import SystemClock
 from kestra_stream.settings import load_settings
@@ -91,7 +91,7 @@ def test_another_protocol_than_the_port_speaks_is_told(secure: KafkaCluster, old
         assert isinstance(error, Unavailable)
         assert "security.protocol" in str(error)
         assert "given up after kestra.kafka.client.start-timeout (2 s)" in str(error)
-    assert "connecting to a PLAINTEXT broker listener?" in str(encrypted)
+    assert "SSL connection closed by peer" in str(encrypted)
 
 
 def test_missing_rights_are_told(secure: KafkaCluster, refusals: Refusals) -> None:
