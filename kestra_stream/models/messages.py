@@ -144,10 +144,15 @@ class WhoHasJobs:
 
 @dataclass(frozen=True, slots=True)
 class Bid:
-    """A worker takes up to so many jobs."""
+    """A worker takes up to so many jobs.
+
+    Attributes:
+        at: moment of the worker's own clock; it comes back with each job, whose lease counts from here.
+    """
 
     worker: str
     slots: int
+    at: float | None = None
     kind: Literal["bid"] = "bid"
 
 
@@ -160,6 +165,7 @@ class HandOver:
         deliveries: how often the job was handed out, this time included.
         timestamp: when the log took the job, in milliseconds.
         payload, key, headers: the job, byte for byte as it lies on the topic.
+        bid_at: moment of the bid that it answers, by the clock of the one who bid.
     """
 
     owner: str
@@ -171,6 +177,7 @@ class HandOver:
     payload: Base64Bytes | None
     key: Base64Bytes | None
     headers: tuple[tuple[str, Base64Bytes | None], ...] = ()
+    bid_at: float | None = None
     kind: Literal["hand_over"] = "hand_over"
 
 

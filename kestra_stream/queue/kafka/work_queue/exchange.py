@@ -10,7 +10,8 @@
       <──────────────────── JobsAnswered ── accepted, released, untouched
 
 The owner keeps the job and its offset until the answer comes or the lease ends: what is said here may be lost, late or doubled, and
-nothing depends on it but time. While no owner is out of slots nothing is said at all.
+nothing depends on it but time. While no owner is out of slots nothing is said at all. A lease counts from the bid, by the clock of the one
+who bid: a job that was long on its way can be accepted no longer than its owner waits for the answer.
 """
 
 from collections.abc import Callable
@@ -64,6 +65,7 @@ class Exchange:
         self._called_at = float("-inf")
         self._callers: dict[str, None] = {}
         self._bids: dict[str, tuple[int, float]] = {}
+        self._is_leaving = False
 
     # -- as an owner -----------------------------------------------------------------------------------------------------
 
@@ -89,13 +91,15 @@ class Exchange:
         self._say(EVERYONE, JobsWait(self._member))
         return _CALL_AGAIN
 
-    def _hand_over(self, worker: str, slots: int) -> None:
+    def _hand_over(self, bid: Bid) -> None:
         with self._changed:
-            grants = self._own.hand_out(min(slots, self.surplus), worker)
+            grants = self._own.hand_out(min(bid.slots, self.surplus), bid.worker)
+            if len(grants) < bid.slots:
+                self._surplus_since = None  # this worker forgets the last call: what waits next is worth a new one at once
         for grant in grants:
-            self._say(worker, _handed_over(self._member, grant))
-        if len(grants) < slots:
-            self._say(worker, NoMoreJobs(self._member))
+            self._say(bid.worker, _handed_over(self._member, grant, bid.at))
+        if len(grants) < bid.slots:
+            self._say(bid.worker, NoMoreJobs(self._member))
 
     def _settle(self, answer: JobsAnswered) -> None:
         with self._changed:
@@ -109,11 +113,17 @@ class Exchange:
     # -- as a worker with free slots ---------------------------------------------------------------------------------------
 
     def ask(self) -> None:
-        """Bid for jobs of an owner that has called, when takers wait and nothing is on its way to them."""
+        """Bid for jobs of an owner that has called, when takers wait and nothing is on its way to them.
+
+        An owner that does not answer is forgotten: it may be dead, and one that lives calls again.
+        """
         now = self._monotonic()
         with self._changed:
+            if self._is_leaving:
+                return
             for owner in [owner for owner, (_, since) in self._bids.items() if now - since > _BID_ENDS]:
                 del self._bids[owner]
+                self._callers.pop(owner, None)
             free = self.asking - self._guests.waiting - sum(slots for slots, _ in self._bids.values())
             callers = [caller for caller in self._callers if caller not in self._bids]
             if free <= 0 or not callers:
@@ -121,12 +131,23 @@ class Exchange:
             owner = callers[0]
             self._callers[owner] = self._callers.pop(owner)  # the next bid goes to another one
             self._bids[owner] = (free, now)
-        self._say(owner, Bid(self._member, free))
+        self._say(owner, Bid(self._member, free, now))
 
-    def tidy(self, *, everything: bool = False) -> None:
-        """Send jobs home that no taker wants after all; with `everything`, also those that takers hold."""
+    @property
+    def is_bidding(self) -> bool:
+        """Whether jobs may be on their way here."""
+        return any(self._monotonic() - since <= _BID_ENDS for _, since in self._bids.values())
+
+    def leave(self) -> None:
+        """Bid no more; send home what is here, and from now on what still comes."""
+        with self._changed:
+            self._is_leaving = True
+        self.tidy()
+
+    def tidy(self) -> None:
+        """Send jobs home that no taker wants after all; of a worker that leaves all of them."""
         homeward: dict[str, list[tuple[Guest, bool]]] = {}
-        for guest, untouched in self._guests.send_home(everything=everything):
+        for guest, untouched in self._guests.send_home(everything=self._is_leaving):
             homeward.setdefault(guest.owner, []).append((guest, untouched))
         for owner, guests in homeward.items():
             untaken = tuple(guest.number for guest, untouched in guests if untouched)
@@ -137,6 +158,7 @@ class Exchange:
         slots, since = self._bids.pop(owner, (0, 0.0))
         if slots > 1:
             self._bids[owner] = (slots - 1, since)
+        self._changed.notify_all()
 
     # -- both --------------------------------------------------------------------------------------------------------------
 
@@ -151,16 +173,19 @@ class Exchange:
             case WhoHasJobs(worker=worker):
                 if worker != self._member and self.surplus:
                     self._say(worker, JobsWait(self._member))
-            case Bid(worker=worker, slots=slots):
-                self._hand_over(worker, slots)
+            case Bid():
+                self._hand_over(talk)
             case HandOver():
                 with self._changed:
                     self._one_came(talk.owner)
-                    self._guests.welcome(talk.owner, talk.number, _job(talk))
+                    self._guests.welcome(talk.owner, talk.number, _job(talk), talk.bid_at)
+                if self._is_leaving:
+                    self.tidy()
             case NoMoreJobs(owner=owner):
                 with self._changed:
                     self._bids.pop(owner, None)
                     self._callers.pop(owner, None)
+                    self._changed.notify_all()
                 self.ask()
             case JobsAnswered():
                 self._settle(talk)
@@ -168,10 +193,10 @@ class Exchange:
                 assert_never(talk)
 
 
-def _handed_over(owner: str, grant: Grant) -> HandOver:
+def _handed_over(owner: str, grant: Grant, bid_at: float | None) -> HandOver:
     job = grant.job
     headers = tuple(job.headers)
-    return HandOver(owner, grant.number, job.partition, job.offset, job.deliveries, job.timestamp, job.payload, job.key, headers)
+    return HandOver(owner, grant.number, job.partition, job.offset, job.deliveries, job.timestamp, job.payload, job.key, headers, bid_at)
 
 
 def _job(talk: HandOver) -> Job:

@@ -10,12 +10,13 @@ from kestra_stream.queue.kafka.work_queue.jobs import Job
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Guest:
-    """One job of another owner, under the owner's number for it."""
+    """One job of another owner, under the owner's number for it; its lease counts from the bid, which was before the owner's began."""
 
     owner: str
     number: int
     job: Job
     came_at: float
+    leased_at: float
 
 
 class Guests:
@@ -36,6 +37,7 @@ class Guests:
         self._most_idle = min(most_idle, self._lease_seconds)
         self._waiting: deque[Guest] = deque()
         self._held: dict[tuple[str, int], Guest] = {}
+        self._seen: dict[tuple[str, int], float] = {}
 
     @property
     def waiting(self) -> int:
@@ -47,10 +49,15 @@ class Guests:
         """Whether there is none, taken or not."""
         return not self._waiting and not self._held
 
-    def welcome(self, owner: str, number: int, job: Job) -> None:
-        """A job was handed over."""
+    def welcome(self, owner: str, number: int, job: Job, leased_at: float | None = None) -> None:
+        """A job was handed over; one that comes again, or too late to be accepted, is passed over: its owner has it still."""
         with self._changed:
-            self._waiting.append(Guest(owner, number, job, self._monotonic()))
+            now = self._monotonic()
+            guest = Guest(owner, number, job, now, now if leased_at is None else min(leased_at, now))
+            if self._has_ended(guest, now) or (owner, number) in self._seen:
+                return
+            self._seen[owner, number] = guest.leased_at
+            self._waiting.append(guest)
             self._changed.notify_all()
 
     def hand_out(self, count: int) -> Sequence[Guest]:
@@ -60,7 +67,7 @@ class Guests:
             found: list[Guest] = []
             while self._waiting and len(found) < count:
                 guest = self._waiting.popleft()
-                if now - guest.came_at < self._lease_seconds:
+                if not self._has_ended(guest, now):
                     self._held[guest.owner, guest.number] = guest
                     found.append(guest)
             return found
@@ -69,17 +76,22 @@ class Guests:
         """A job was accepted or released here; False when its lease has ended."""
         with self._changed:
             guest = self._held.pop((owner, number), None)
-            return guest is not None and self._monotonic() - guest.came_at < self._lease_seconds
+            return guest is not None and not self._has_ended(guest, self._monotonic())
 
     def send_home(self, *, everything: bool = False) -> Sequence[tuple[Guest, bool]]:
         """Give up those that no taker has taken in time, or all; True with those that were never taken. Ended leases go unsaid."""
         with self._changed:
             now = self._monotonic()
-            for key in [key for key, guest in self._held.items() if now - guest.came_at >= self._lease_seconds]:
+            for key in [key for key, guest in self._held.items() if self._has_ended(guest, now)]:
                 del self._held[key]
+            for key in [key for key, leased_at in self._seen.items() if now - leased_at >= self._lease_seconds]:
+                del self._seen[key]
             homeward = [(guest, True) for guest in self._waiting if everything or now - guest.came_at >= self._most_idle]
             self._waiting = deque() if everything else deque(guest for guest in self._waiting if now - guest.came_at < self._most_idle)
             if everything:
                 homeward += [(guest, False) for guest in self._held.values()]
                 self._held.clear()
             return homeward
+
+    def _has_ended(self, guest: Guest, now: float) -> bool:
+        return now - guest.leased_at >= self._lease_seconds

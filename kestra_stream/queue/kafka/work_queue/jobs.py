@@ -81,6 +81,7 @@ class OwnJobs:
         self._stale_seconds = stale_seconds
         self._waiting: deque[Job] = deque()
         self._grants: dict[int, Grant] = {}
+        self._retired: frozenset[int] = frozenset()
         self._numbers = 0
         self.answers_until = monotonic()
         self._heard_at = monotonic()
@@ -95,11 +96,11 @@ class OwnJobs:
         """Whether the owner may have been asleep for so long that its partitions are another's."""
         return self._monotonic() - self._heard_at > self._stale_seconds
 
-    def confirm(self) -> None:
-        """The owner is awake, and its partitions are still its own."""
+    def confirm(self, asked_at: float) -> None:
+        """At that moment the owner was awake, and its partitions were its own: a sleep that began since then is not overlooked."""
         with self.changed:
             was_stale = self.is_stale
-            self._heard_at = self._monotonic()
+            self._heard_at = asked_at
             if was_stale:
                 self.changed.notify_all()
 
@@ -119,6 +120,7 @@ class OwnJobs:
     def retire(self, partitions: frozenset[int]) -> None:
         """Hand out nothing more of these partitions; what is handed out may still be accepted."""
         with self.changed:
+            self._retired |= partitions
             self._waiting = deque(job for job in self._waiting if job.partition not in partitions)
             self.bytes_waiting = sum(job.size for job in self._waiting)
 
@@ -129,6 +131,7 @@ class OwnJobs:
             for number in [number for number, grant in self._grants.items() if grant.job.partition in partitions]:
                 del self._grants[number]
             self.partitions.drop(partitions)
+            self._retired -= partitions
 
     def granted(self, partitions: frozenset[int]) -> int:
         """How many jobs of these partitions are handed out."""
@@ -173,12 +176,15 @@ class OwnJobs:
             return grants
 
     def accept(self, number: int, holder: str) -> bool:
-        """A job is done as far as the queue is concerned; False when it went back meanwhile, or may have gone to another owner."""
+        """A job is done as far as the queue is concerned; False when it went back meanwhile, or may have gone to another owner.
+
+        What another worker has accepted is run there already: that is noted also after a sleep, or it would be run once more.
+        """
         with self.changed:
             grant = self._grants.get(number)
-            if grant is None or grant.holder != holder or self.is_stale:
+            if grant is None or grant.holder != holder:
                 return False
-            if holder == HERE and grant.until <= self._monotonic():
+            if holder == HERE and (self.is_stale or grant.until <= self._monotonic()):
                 return False
             self._finish(grant)
             return True
@@ -200,10 +206,12 @@ class OwnJobs:
         self.changed.notify_all()
 
     def _put_back(self, jobs: Sequence[Job]) -> None:
+        """Take jobs back in front; those of a partition that is about to go wait for its next owner."""
         if not jobs:
             return
-        self._waiting.extendleft(reversed(jobs))
-        self.bytes_waiting += sum(job.size for job in jobs)
         for job in jobs:
             self.partitions.count(job.partition, job.offset, job.deliveries)
+        stay = [job for job in jobs if job.partition not in self._retired]
+        self._waiting.extendleft(reversed(stay))
+        self.bytes_waiting += sum(job.size for job in stay)
         self.changed.notify_all()

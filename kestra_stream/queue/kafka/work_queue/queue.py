@@ -26,6 +26,8 @@ _MEMBER: Mapping[str, Any] = {"heartbeat.interval.ms": 300, "partition.assignmen
 _STALE_SECONDS = 3.0
 _HAND_BACK_SECONDS = 2.0
 _GUEST_SECONDS = 0.25
+# How long a worker that leaves waits for the jobs that it has bid for, to send them home: unanswered they would wait for their lease.
+_LAST_JOBS_SECONDS = 1.0
 
 
 def _now() -> datetime:
@@ -106,7 +108,11 @@ class KafkaWorkQueue:
             self._is_closed = True
             self._changed.notify_all()
         self._own.bring_back(HERE)
-        self._exchange.tidy(everything=True)
+        self._exchange.leave()
+        deadline = time.monotonic() + _LAST_JOBS_SECONDS
+        with self._changed:
+            while self._exchange.is_bidding and (left := deadline - time.monotonic()) > 0:
+                self._changed.wait(left)
         self._owner.close()
         self._talk.close()
 
@@ -146,6 +152,7 @@ class KafkaWorkQueue:
             self._asked_around = True
             self._talk.say(EVERYONE, WhoHasJobs(self._member))
         self._exchange.tidy()
+        self._exchange.ask()
 
 
 def _numbered(lease: Lease) -> tuple[str, int]:

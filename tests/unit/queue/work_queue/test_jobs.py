@@ -26,7 +26,7 @@ def owner(clock: Clock, *offsets: int) -> OwnJobs:
 def pass_time(jobs: OwnJobs, clock: Clock, seconds: float) -> None:
     """Time goes by while the owner is awake."""
     clock.seconds += seconds
-    jobs.confirm()
+    jobs.confirm(clock.seconds)
     jobs.answers_until = clock.seconds
     jobs.bring_back()
 
@@ -71,7 +71,7 @@ def test_an_answer_that_lies_unread_while_this_process_sleeps_is_not_missed() ->
     jobs = owner(clock, 1)
     (grant,) = jobs.hand_out(1, "other")
     clock.seconds += 60.0
-    jobs.confirm()
+    jobs.confirm(clock.seconds)
     jobs.bring_back()
     assert jobs.accept(grant.number, "other")
 
@@ -83,7 +83,7 @@ def test_an_owner_that_has_slept_hands_nothing_out_and_accepts_nothing_before_it
     clock.seconds += 4.0
     assert not jobs.hand_out(1, HERE)
     assert not jobs.accept(grant.number, HERE)
-    jobs.confirm()
+    jobs.confirm(clock.seconds)
     assert jobs.accept(grant.number, HERE)
     assert jobs.hand_out(1, HERE)
 
