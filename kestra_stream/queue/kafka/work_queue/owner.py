@@ -88,10 +88,11 @@ class Owner:
         3. bring back what was not accepted, call for help
         4. commit what is done
         """
+        asked_at = time.monotonic()
         if self._jobs.is_stale and not self._is_still_member():
             self._read(_BUSY_SECONDS)
             return
-        self._jobs.confirm()
+        self._jobs.confirm(asked_at)
         self._regulate()
         self._jobs.bring_back()
         look_again = self._look()
@@ -148,16 +149,19 @@ class Owner:
     # -- changes of the group ----------------------------------------------------------------------------------------------
 
     def _assigned(self, consumer: Consumer, partitions: Sequence[TopicPartition]) -> None:
+        """Take partitions over; those that were held back so far are read again with them, until `_regulate` finds too much."""
         for found in self._places(consumer, partitions):
             start = found.offset if found.offset >= 0 else None
             self._jobs.partitions.assign(found.partition, start, Marks.of(found.metadata))
-        self._is_paused = False
+        if self._is_paused:
+            consumer.resume(consumer.assignment())
+            self._is_paused = False
 
     def _places(self, consumer: Consumer, partitions: Sequence[TopicPartition]) -> Sequence[TopicPartition]:
         """Read the commits; a broker that went away meanwhile is waited for, or its jobs would be taken from their beginning again."""
         while True:
             try:
-                return consumer.committed(list(partitions), _PATIENCE)
+                return _committed_of(consumer, partitions)
             except KafkaException as error:
                 if self._stopped.is_set():
                     return ()
@@ -167,6 +171,13 @@ class Owner:
     def _revoked(self, consumer: Consumer, partitions: Sequence[TopicPartition]) -> None:
         """Give partitions up: what was just handed out is accepted in a moment, and need not be run twice."""
         numbers = frozenset(found.partition for found in partitions)
+        self._hand_back(consumer, numbers)
+
+    def _lost(self, consumer: Consumer, partitions: Sequence[TopicPartition]) -> None:
+        del consumer
+        self._jobs.drop(frozenset(found.partition for found in partitions))
+
+    def _hand_back(self, consumer: Consumer, numbers: frozenset[int]) -> None:
         jobs = self._jobs
         jobs.retire(numbers)
         deadline = time.monotonic() + self._hand_back_seconds
@@ -177,14 +188,9 @@ class Owner:
             jobs.drop(numbers)
         self._commit_last(consumer, progress)
 
-    def _lost(self, consumer: Consumer, partitions: Sequence[TopicPartition]) -> None:
-        del consumer
-        self._jobs.drop(frozenset(found.partition for found in partitions))
-
     def _leave(self) -> None:
-        progress = self._jobs.partitions.of(self._jobs.partitions.owned)
-        self._jobs.drop(self._jobs.partitions.owned)
-        self._commit_last(self._consumer, progress)
+        """Leave the group; what other workers hold of our jobs is waited for as in a rebalance."""
+        self._hand_back(self._consumer, self._jobs.partitions.owned)
         self._consumer.close()
 
     def _commit_last(self, consumer: Consumer, progress: Mapping[int, tuple[int, Marks]]) -> None:
@@ -193,6 +199,14 @@ class Owner:
                 consumer.commit(offsets=self._offsets(progress), asynchronous=False)
         except KafkaException as error:
             logger.info("The last commit of %s before a change of its owner failed: %s", self._topic, error)
+
+
+def _committed_of(consumer: Consumer, partitions: Sequence[TopicPartition]) -> Sequence[TopicPartition]:
+    found = consumer.committed(list(partitions), _PATIENCE)
+    failed = next((place.error for place in found if place.error is not None), None)
+    if failed is not None:
+        raise KafkaException(failed)
+    return found
 
 
 def _job(message: Message) -> Job | None:
