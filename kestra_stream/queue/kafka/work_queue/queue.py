@@ -124,6 +124,8 @@ class KafkaWorkQueue:
                 while not self._is_closed:
                     if self._owner.error is not None:
                         raise Fatal(f"the work queue has stopped: {self._owner.error}") from self._owner.error
+                    if self._talk.is_deaf:
+                        raise Fatal("the work queue has stopped: it does not hear other workers any more")
                     guests = self._guests.hand_out(count)
                     found: list[Grant | Guest] = [*guests, *self._own.hand_out(count - len(guests), HERE)]
                     left = deadline - time.monotonic()

@@ -6,14 +6,15 @@ that what is meant for another one is passed over unread.
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from threading import Event, Thread
 from typing import Any, cast
 from zlib import crc32
 
 from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
 
-from kestra_stream.models.messages import WorkerTalk
+from kestra_stream.models.messages import HandOver, WorkerTalk
 from kestra_stream.queue.interface import Headers, Unreadable
 from kestra_stream.queue.kafka.connection import Connection
 from kestra_stream.queue.kafka.work_queue.exchange import EVERYONE
@@ -28,6 +29,9 @@ BRIEF: Mapping[str, Any] = {"fetch.queue.backoff.ms": 10, "queued.max.messages.k
 """Of consumers that read little ahead, and again as soon as there is room."""
 _MOUTH: Mapping[str, Any] = {"acks": "1", "enable.idempotence": False, "linger.ms": 0, "message.timeout.ms": 5_000}
 _PATIENCE = 10.0
+# A job that is written as text takes a third more: one that just fits into a message travels beside it, as it is.
+_LARGE = 100_000
+_PAYLOAD = "job"
 
 
 class Talk:
@@ -61,6 +65,11 @@ class Talk:
         self._stopped = Event()
         self._thread = Thread(target=self._listen, name=f"work-queue-{member}-talk", daemon=True)
 
+    @property
+    def is_deaf(self) -> bool:
+        """Whether listening has ended by an error: who does not listen never hears that its jobs were taken."""
+        return self._thread.ident is not None and not self._thread.is_alive() and not self._stopped.is_set()
+
     def start(self) -> None:
         """Listen from now on."""
         self._thread.start()
@@ -69,12 +78,15 @@ class Talk:
         """Send to a worker, or to EVERYONE of the group; what cannot be sent now is dropped."""
         if not self._partitions:
             return
+        more: list[tuple[str, bytes]] = []
+        if isinstance(talk, HandOver) and talk.payload is not None and len(talk.payload) > _LARGE:
+            more, talk = [(_PAYLOAD, talk.payload)], replace(talk, payload=None)
         payload = to_bytes(talk)
         if receiver == EVERYONE:
             for partition in range(self._partitions):
                 self._produce(self._everyone, payload, partition)
         else:
-            self._produce(receiver.encode(), payload, self._place(receiver.encode()))
+            self._produce(receiver.encode(), payload, self._place(receiver.encode()), more)
 
     def close(self) -> None:
         """Send what is to be sent, and stop."""
@@ -87,9 +99,9 @@ class Talk:
     def _place(self, receiver: bytes) -> int:
         return crc32(receiver) % self._partitions
 
-    def _produce(self, key: bytes, payload: bytes, partition: int) -> None:
+    def _produce(self, key: bytes, payload: bytes, partition: int, more: Sequence[tuple[str, bytes]] = ()) -> None:
         try:
-            self._producer.produce(self._topic, payload, key, partition, headers=list(HEADERS))
+            self._producer.produce(self._topic, payload, key, partition, headers=[*HEADERS, *more])
         except (BufferError, KafkaException) as error:
             logger.debug("A message to other workers is dropped: %s", error)
 
@@ -97,14 +109,17 @@ class Talk:
         while not self._stopped.is_set() and not self._partitions:
             self._find_place()
         while not self._stopped.is_set():
-            now = time.monotonic()
-            first = self._consumer.poll(_POLL_SECONDS)
-            messages = [first, *self._consumer.consume(_BATCH, 0)] if first is not None else []
-            for message in messages:
-                self._take_in(message)
-            if len(messages) <= _BATCH:  # else there may be more that was said before now
-                self._each_round(now)
-            self._producer.poll(0)
+            self._round()
+
+    def _round(self) -> None:
+        now = time.monotonic()
+        first = self._consumer.poll(_POLL_SECONDS)
+        messages = [first, *self._consumer.consume(_BATCH, 0)] if first is not None else []
+        for message in messages:
+            self._take_in(message)
+        if len(messages) <= _BATCH:  # else there may be more that was said before now
+            self._each_round(now)
+        self._producer.poll(0)
 
     def _find_place(self) -> None:
         """Read the own partition from where its end is now: what is said from here on arrives."""
@@ -126,11 +141,14 @@ class Talk:
     def _take_in(self, message: Message) -> None:
         if message.error() is not None or message.key() not in {self._member, self._everyone}:
             return
-        _, talk = decode(WORKER_TALK, message.value(), message.key(), cast("Headers", message.headers() or ()))
+        headers = cast("Headers", message.headers() or ())
+        _, talk = decode(WORKER_TALK, message.value(), message.key(), headers)
         if isinstance(talk, Unreadable):
             logger.warning("A message to this worker is passed over: %s", talk.error)
-        else:
-            self._hear(talk)
+            return
+        if isinstance(talk, HandOver):
+            talk = replace(talk, payload=next((value for name, value in headers if name == _PAYLOAD), talk.payload))
+        self._hear(talk)
 
 
 def _note(error: object) -> None:
