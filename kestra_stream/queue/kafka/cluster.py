@@ -59,7 +59,7 @@ class Cluster:
         self._lock = Lock()
         self._asking = Lock()
         self._answered = (float("-inf"), False)
-        self.sender = Sender(connection.producer(), self.partitions)
+        self.sender = Sender(connection.producer(), self.partitions, self.forget_sizes)
         self._consumers: WeakSet[Closable] = WeakSet()
         atexit.register(self._leave)
 
@@ -116,6 +116,10 @@ class Cluster:
             logger.debug("no broker answers: %s", error.args[0].str())
             return False
         return True
+
+    def forget_sizes(self) -> None:
+        """Ask anew for the number of partitions of each topic, when it is needed: one may have been made again."""
+        self._counts.clear()
 
     def identity(self, name: str) -> str:
         """Return what tells a topic from another one of the same name.

@@ -31,9 +31,10 @@ _CONSUMER: Mapping[str, Any] = {
     "session.timeout.ms": 6000,
     "heartbeat.interval.ms": 1000,
 }
+# Only who is in a group may have these; and only in the classic protocol the later ones: in the other one they are the broker's.
+_OF_MEMBERS = ("group.protocol", "group.remote.assignor", "group.instance.id", "partition.assignment.strategy")
+_OF_CLASSIC_MEMBERS = ("session.timeout.ms", "heartbeat.interval.ms", "partition.assignment.strategy", "group.protocol.type")
 _PRODUCER: Mapping[str, Any] = {"acks": "all", "enable.idempotence": True, "message.timeout.ms": 30_000}
-# With the group protocol of Kafka 4 the broker decides these.
-_OF_BROKER = ("session.timeout.ms", "heartbeat.interval.ms", "partition.assignment.strategy", "group.protocol.type")
 _TRANSACTION: Mapping[str, Any] = {"acks": "all", "transaction.timeout.ms": 10_000}
 # What only a consumer, or only a producer, may be given: a person writes all of it in one place.
 _OF_CONSUMERS = (
@@ -60,7 +61,8 @@ class Connection:
         prefix: of the names of topics and groups.
         instance_id: for static membership: a process that comes back under the same one gets its partitions without a rebalance;
             None for a member that is new each time.
-        message_bytes: a record whose value is larger goes to storage, and its claim travels.
+        message_bytes: a record whose value is larger goes to storage, and its claim travels. Small records are not sent in larger
+            pieces either: a broker measures those, and refuses all of a piece at once.
         creates: topics that are missing are made when they are first used.
         state_folder: where state lies that outgrows memory; None to keep it in memory.
     """
@@ -85,29 +87,57 @@ class Connection:
         return f"{self.prefix}{topic.name}"
 
     def consumer(self, group: str, **more: Any) -> dict[str, Any]:
-        """Return the configuration of a consumer."""
-        whole = {**_ALL, **_CONSUMER, **more, **self._given(_OF_PRODUCERS), **self.consumer_properties, "group.id": f"{self.prefix}{group}"}
-        return {name: value for name, value in whole.items() if name not in _OF_BROKER} if self.has_consumer_protocol else whole
+        """Return the configuration of a consumer that reads for itself; what it says in `more` nobody else decides."""
+        given = {name: value for name, value in self._consuming().items() if name not in _OF_MEMBERS}
+        return {**_ALL, **_CONSUMER, **given, **more, "group.id": f"{self.prefix}{group}"}
+
+    def member(self, group: str, *, has_one_topic: bool, is_classic: bool) -> dict[str, Any]:
+        """Return the configuration of a member of a group.
+
+        Partitions of one number go to one member, so that the records of a key meet; with one topic only what moves is taken.
+        """
+        configuration = {**_ALL, **_CONSUMER}
+        if is_classic:
+            configuration["partition.assignment.strategy"] = "cooperative-sticky" if has_one_topic else "range"
+        else:
+            configuration["group.remote.assignor"] = "uniform" if has_one_topic else "range"
+        configuration.update(self._consuming())
+        configuration.update({"group.id": f"{self.prefix}{group}", "group.protocol": "classic" if is_classic else "consumer"})
+        for name in ("group.remote.assignor",) if is_classic else _OF_CLASSIC_MEMBERS:
+            configuration.pop(name, None)
+        if self.instance_id is not None:
+            configuration["group.instance.id"] = self.instance_id
+        return configuration
 
     @property
-    def has_consumer_protocol(self) -> bool:
-        """Whether groups use the protocol of Kafka 4."""
-        asked = {**self.properties, **self.consumer_properties}.get("group.protocol", "classic")
-        return str(asked).lower() == "consumer"
+    def group_protocol(self) -> str | None:
+        """What a person has set for the protocol of groups."""
+        given = self._consuming().get("group.protocol")
+        return None if given is None else str(given)
+
+    @property
+    def session(self) -> tuple[int, int]:
+        """How soon a dead member is noticed and how often a live one tells that it is, in milliseconds."""
+        found = {**_CONSUMER, **self._consuming()}
+        return int(found["session.timeout.ms"]), int(found["heartbeat.interval.ms"])
 
     def producer(self) -> dict[str, Any]:
         """Return the configuration of a producer outside of transactions."""
-        return {**_ALL, **_PRODUCER, **self._given((*_OF_CONSUMERS, "transaction.")), **self._producing("transaction.")}
+        given = {**self._given((*_OF_CONSUMERS, "transaction.")), **self._producing("transaction.")}
+        return {**_ALL, **_PRODUCER, "batch.size": self.message_bytes, **given}
 
     def transactional(self, transactional_id: str) -> dict[str, Any]:
         """Return the configuration of a producer of transactions."""
         given = self._given((*_OF_CONSUMERS, "message.timeout.", "delivery.timeout."))
         own = self._producing("message.timeout.", "delivery.timeout.")
-        return {**_ALL, **_TRANSACTION, **given, **own, "transactional.id": transactional_id}
+        return {**_ALL, **_TRANSACTION, "batch.size": self.message_bytes, **given, **own, "transactional.id": transactional_id}
 
     def admin(self) -> dict[str, Any]:
         """Return the configuration of an administrator."""
         return {**_ALL, **self._given((*_OF_CONSUMERS, *_OF_PRODUCERS))}
+
+    def _consuming(self) -> dict[str, Any]:
+        return {**self._given(_OF_PRODUCERS), **self.consumer_properties}
 
     def _producing(self, *but: str) -> dict[str, Any]:
         return {name: value for name, value in self.producer_properties.items() if not name.startswith(but)}

@@ -16,7 +16,8 @@ GROUP_LEFT = frozenset(
     {E.UNKNOWN_MEMBER_ID, E.ILLEGAL_GENERATION, E.REBALANCE_IN_PROGRESS, E.STALE_MEMBER_EPOCH, E.FENCED_MEMBER_EPOCH, E._ASSIGNMENT_LOST}  # noqa: SLF001 - names of codes
 )
 REPLACED = frozenset({E.FENCED_INSTANCE_ID, E.UNRELEASED_INSTANCE_ID})
-PRODUCER_FENCED = frozenset({E.INVALID_PRODUCER_EPOCH, E.PRODUCER_FENCED, E._FENCED, E.INVALID_PRODUCER_ID_MAPPING, E.UNKNOWN_PRODUCER_ID})  # noqa: SLF001 - a code
+# A topic that is gone, or was made again with fewer partitions.
+GONE = frozenset({E.UNKNOWN_TOPIC_OR_PART, E.UNKNOWN_TOPIC_ID, E._UNKNOWN_PARTITION, E._UNKNOWN_TOPIC, E.INCONSISTENT_TOPIC_ID})  # noqa: SLF001 - codes
 # A topic that was just made, or whose leader has just moved, is unknown to some for a moment.
 NOT_READY = frozenset(
     {
@@ -31,6 +32,7 @@ NOT_READY = frozenset(
     }
 )
 TOO_LARGE = frozenset({E.MSG_SIZE_TOO_LARGE, E.RECORD_LIST_TOO_LARGE})
+UNFIT = frozenset({E.INVALID_RECORD, E.INVALID_MSG})
 REFUSED = frozenset(
     {
         E.TOPIC_AUTHORIZATION_FAILED,
@@ -53,10 +55,28 @@ def told(error: KafkaError, action: str) -> KestraError:
     code, text = error.code(), f"{action}: {error.str()}"
     if code in GROUP_LEFT:
         return Fenced(text)
-    if code in REPLACED or (code == E._FATAL and "group.instance.id" in text):  # noqa: SLF001 - a code
+    if code in REPLACED or (code == E._FATAL and any(E(one).str() in text for one in REPLACED)):  # noqa: SLF001 - a code
         return Replaced(f"{text}: another process has this one's kestra.kafka.client.instance-id; give each its own")
     if code in TOO_LARGE:
         return Invalid(f"{text}; raise `max.message.bytes` of the topic, or lower kestra.kafka.message-bytes")
+    if code in UNFIT:
+        return Invalid(f"{text}; the topic takes no such record")
     if code in REFUSED:
         return Fatal(f"{text}; look at the rights of this client, and at kestra.kafka.client.properties")
     return Fatal(text) if code == E._FATAL else Unavailable(text)  # noqa: SLF001 - a code
+
+
+def is_unreleased(error: KafkaError) -> bool:
+    """Whether an earlier process of the same instance id is a member as yet, as far as the broker knows (protocol `consumer` only)."""
+    return error.code() == E.UNRELEASED_INSTANCE_ID or (error.code() == E._FATAL and E(E.UNRELEASED_INSTANCE_ID).str() in error.str())  # noqa: SLF001 - a code
+
+
+def ended(error: KafkaError, action: str) -> KestraError | None:
+    """Return our error for what a consumer has read in place of a record; None for one that passes by itself.
+
+    A consumer that has ended for good tells why in words only.
+    """
+    if is_final(error):
+        reason = told(error, action)
+        return reason if isinstance(reason, Fatal) else Fatal(str(reason))
+    return None

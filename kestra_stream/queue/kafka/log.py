@@ -7,6 +7,7 @@ from kestra_stream.queue.interface import EPHEMERAL, Consumer, Outgoing, Rebalan
 from kestra_stream.queue.kafka.cluster import Cluster
 from kestra_stream.queue.kafka.connection import Connection
 from kestra_stream.queue.kafka.encoding import Payloads
+from kestra_stream.queue.kafka.group.protocol import GroupProtocol
 from kestra_stream.queue.kafka.member import KafkaMember
 from kestra_stream.queue.kafka.reader import KafkaReader
 from kestra_stream.queue.kafka.state.changelog import Changelog
@@ -23,6 +24,7 @@ class KafkaLog:
 
     def __init__(self, connection: Connection, payloads: Payloads | None = None) -> None:
         self.cluster = Cluster(connection, payloads)
+        self.group_protocol = GroupProtocol(connection.admin(), connection.group_protocol, *connection.session)
 
     def send(self, records: Sequence[Outgoing]) -> None:
         """Append outside of any group; returns once all are durable."""
@@ -43,11 +45,11 @@ class KafkaLog:
         if state is None and not self.cluster.connection.creates:
             for topic in topics:
                 self.cluster.partitions(self.cluster.ensure(topic))
-            return KafkaMember(self.cluster, group, topics, listener, NoChangelog(group))
+            return KafkaMember(self.cluster, self.group_protocol, group, topics, listener, NoChangelog(group))
         kept = state or Topic(f"{group}_state", "owner + part", object, Cleanup.COMPACT, group, group)
         size = max(self.cluster.partitions(self.cluster.ensure(topic)) for topic in topics)
         changelog = Changelog(self.cluster, kept, self.cluster.ensure(kept, size), self.cluster.connection.state_folder)
-        return KafkaMember(self.cluster, group, topics, listener, changelog)
+        return KafkaMember(self.cluster, self.group_protocol, group, topics, listener, changelog)
 
     def reader(self, topics: Sequence[Topic], start: Start | datetime = Start.OLDEST, key: str | None = None) -> KafkaReader:
         """Read topics without a group, from a place that is fixed when this returns."""

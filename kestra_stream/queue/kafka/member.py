@@ -3,9 +3,9 @@
 What happens at a rebalance:
     1. the client tells, inside of a poll, what went and what came; that is noted, and nothing else is done there
     2. after that poll, in order: what went is void, and the listener hears of it
-    3. for what came, the committed offsets are read; a transaction of the one before that is still open holds this up until it is over
+    3. for what came, the committed offsets are read, and a transaction that the one before has left open is ended
     4. then the state is read up to the end of its topic, and the listener hears of all
-    5. only then records are returned
+    5. only then this member's name is written to them, and records are returned
 """
 
 import logging
@@ -15,17 +15,20 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from threading import Event
 from typing import Any
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from kestra_stream.errors import Fatal, Fenced, Unavailable
+from kestra_stream.errors import Fenced, Invalid, Retryable, Unavailable
 from kestra_stream.queue import interface as port
 from kestra_stream.queue.interface import RebalanceListener, Record, State, Transaction
 from kestra_stream.queue.kafka.cluster import Cluster, Place
-from kestra_stream.queue.kafka.errors import is_final, told
+from kestra_stream.queue.kafka.errors import ended, is_unreleased, told
+from kestra_stream.queue.kafka.group.claims import Claims
+from kestra_stream.queue.kafka.group.membership import newer
+from kestra_stream.queue.kafka.group.protocol import GroupProtocol, Protocol
 from kestra_stream.queue.kafka.reader import at_once
 from kestra_stream.queue.kafka.state.changelog import Changelog
 from kestra_stream.queue.kafka.state.no_changelog import NoChangelog
-from kestra_stream.queue.kafka.transactor import Transactor, fence
+from kestra_stream.queue.kafka.transactor import Transactor
 from kestra_stream.topics import Topic
 
 logger = logging.getLogger("kestra_stream.kafka.client")
@@ -71,9 +74,16 @@ class KafkaMember:
     """Fulfils the port `Consumer`. Not thread-safe, but for `wake`."""
 
     def __init__(
-        self, cluster: Cluster, group: str, topics: Sequence[Topic], listener: RebalanceListener | None, changelog: Changelog | NoChangelog
+        self,
+        cluster: Cluster,
+        protocol: GroupProtocol,
+        group: str,
+        topics: Sequence[Topic],
+        listener: RebalanceListener | None,
+        changelog: Changelog | NoChangelog,
     ) -> None:
         self._cluster = cluster
+        self._protocol = protocol
         self._group = group
         self._listener = listener
         self._changelog = changelog
@@ -87,23 +97,22 @@ class KafkaMember:
         self._positions: dict[Place, int] = {}
         self._touched: dict[Place, int] = {}
         self._held: list[Any] = []
-        self._metadata: Any = None
+        self._metadata = b""
         self._transactor = Transactor(cluster, f"{cluster.connection.prefix}{group}", self._is_given_up)
-        self._consumer = Consumer(self._configuration(group), logger=logger)
+        self._claims = Claims(cluster, group, self._transactor.id, lambda: self._consumer, self._is_given_up)
+        self._seeks: dict[Place, int] = {}
+        self._patient_until = time.monotonic() + _PATIENCE
+        self._consumer = self._joined()
         cluster.opened(self)
-        self._consumer.subscribe(list(self._topics), on_assign=self._came, on_revoke=self._went, on_lost=self._went)
 
-    def _configuration(self, group: str) -> dict[str, Any]:
-        """Partitions of one number go to one member, so that the records of a key meet; with one topic only what moves is taken."""
+    def _joined(self) -> Any:
+        protocol = self._protocol
         connection = self._cluster.connection
-        strategy = "cooperative-sticky" if len(self._topics) == 1 else "range"
-        if connection.has_consumer_protocol:
-            more = {"group.remote.assignor": "range" if len(self._topics) > 1 else "uniform"}
-        else:
-            more = {"partition.assignment.strategy": strategy}
-        if connection.instance_id is not None:
-            more["group.instance.id"] = connection.instance_id
-        return connection.consumer(group, **more)
+        protocol.prepare(f"{connection.prefix}{self._group}")
+        is_classic = protocol.spoken() is Protocol.CLASSIC
+        consumer = Consumer(connection.member(self._group, has_one_topic=len(self._topics) == 1, is_classic=is_classic), logger=logger)
+        consumer.subscribe(list(self._topics), on_assign=self._came, on_revoke=self._revoked, on_lost=self._went)
+        return consumer
 
     # -- polling -------------------------------------------------------------------------------------------------------
 
@@ -120,23 +129,47 @@ class KafkaMember:
         return ()
 
     def _poll_once(self, most: int, timeout: float) -> Sequence[Record]:
+        self._go_back()
         messages, self._held = self._held, []
         if len(messages) < most:
             messages.extend(at_once(self._consumer, most - len(messages), 0.0 if messages else timeout))
-        self._held = messages
+        self._held = [message for message in messages if self._is_record(message)]
+        if self._changelog.is_damaged:
+            self._begin_anew()
         self._serve_changes()
-        messages, self._held = self._held[:most], self._held[most:]
-        return self._taken([message for message in messages if self._is_good(message)])
+        taken = [message for message in self._held[:most] if (message.topic(), message.partition()) in self._owned]
+        self._held = self._held[most:]
+        return self._taken(taken)
 
-    def _is_good(self, message: Any) -> bool:
+    def _is_record(self, message: Any) -> bool:
         error: KafkaError | None = message.error()
         if error is None:
-            return (message.topic(), message.partition()) in self._owned
-        if is_final(error):
-            reason = told(error, "nothing can be read")
-            raise reason if isinstance(reason, Fatal) else Fatal(str(reason))
-        logger.info("%s", error.str())
+            return True
+        trouble = ended(error, "nothing can be read")
+        if is_unreleased(error) and time.monotonic() < self._patient_until:
+            logger.warning("%s; waiting until the broker notices that the one before is gone", error.str())
+            self._cluster.closed.wait(_STALLED)
+            self._consumer.close()
+            self._consumer = self._joined()
+        elif trouble is not None:
+            raise trouble
+        else:
+            logger.info("%s", error.str())
         return False
+
+    def _go_back(self) -> None:
+        """Go to where uncommitted polls began.
+
+        Raises:
+            Unavailable: the client does not do it now; the next poll tries again.
+        """
+        while self._seeks:
+            place, offset = next(iter(self._seeks.items()))
+            try:
+                self._consumer.seek(TopicPartition(*place, offset))
+            except KafkaException as error:
+                raise told(error.args[0], f"{place[0]}/{place[1]} can not be read again") from error
+            del self._seeks[place]
 
     def _taken(self, messages: Sequence[Any]) -> Sequence[Record]:
         records = self._cluster.encoding.records(self._topics, messages)
@@ -150,12 +183,21 @@ class KafkaMember:
 
     def _came(self, consumer: Any, places: Sequence[TopicPartition]) -> None:
         if not self._closed:
-            self._metadata = consumer.consumer_group_metadata()
+            self._metadata = bytes(consumer.consumer_group_metadata())
             self._changes.append(("came", {(place.topic, place.partition) for place in places}))
+
+    def _revoked(self, consumer: Any, places: Sequence[TopicPartition]) -> None:
+        """Partitions are asked for; those whose offsets are known for certain are let go in good order."""
+        if not self._changes:
+            given = {(place.topic, place.partition) for place in places} & self._owned
+            self._claims.let_go({place: self._committed[place] for place in given})
+        self._went(consumer, places)
 
     def _went(self, consumer: Any, places: Sequence[TopicPartition]) -> None:
         del consumer
         went = {(place.topic, place.partition) for place in places}
+        for place in went:
+            self._seeks.pop(place, None)
         for change, places_of_change in self._changes:
             if change != "went":
                 places_of_change.difference_update(went)  # it came and went before anybody heard of it
@@ -174,7 +216,11 @@ class KafkaMember:
             if change == "went":
                 self._let_go(frozenset(places))
             else:
-                self._take_over(frozenset(places), again=change == "again")
+                try:
+                    self._take_over(frozenset(places), again=change == "again")
+                except Fenced as error:
+                    logger.info("%s: they are given again, or to another", error)
+                    return
                 self._outlook.has_joined = True
             self._changes.popleft()
 
@@ -182,7 +228,7 @@ class KafkaMember:
         went = places & self._owned
         self._owned -= went
         for place in went:
-            for kept in (self._committed, self._positions, self._touched):
+            for kept in (self._committed, self._positions, self._touched, self._seeks):
                 kept.pop(place, None)
         self._held = [message for message in self._held if (message.topic(), message.partition()) not in went]
         self._changelog.forget({number for _, number in went})
@@ -193,44 +239,16 @@ class KafkaMember:
         came = places - self._owned
         if not came:
             return
-        offsets = self._offsets(came)
-        for place, offset in offsets.items() if again else ():
-            self._consumer.seek(TopicPartition(*place, offset if offset >= 0 else OFFSET_BEGINNING))
-        self._committed.update(offsets)
-        state: State = self._changelog.restore(sorted({number for _, number in came}), lambda: self._end_transactions(came))
+        offsets = self._claims.offsets(came)
+        state: State = self._changelog.restore(sorted({number for _, number in came}), lambda: self._claims.end_transactions(came))
         self._transactor.open()
+        self._claims.take(offsets)
+        self._committed.update(offsets)
+        if again:
+            self._seeks.update(offsets)
         self._owned |= came
         if self._listener is not None:
             self._listener.assigned(self._named(came), state)
-
-    def _offsets(self, places: frozenset[Place]) -> dict[Place, int]:
-        """Read the committed offsets. Those of a transaction that is still open are not told: a dead member's is ended first."""
-        wanted = [TopicPartition(*place) for place in places]
-        deadline, wait = time.monotonic() + _PATIENCE, _STALLED
-        while True:
-            try:
-                found = self._consumer.committed(wanted, wait)
-            except KafkaException as error:
-                if time.monotonic() > deadline or self._is_given_up():
-                    raise told(error.args[0], "the committed offsets can not be read") from error
-                self._end_transactions(places)
-                wait = 2.0
-            else:
-                return {(place.topic, place.partition): place.offset for place in found if place.error is None}
-
-    def _end_transactions(self, places: frozenset[Place]) -> None:
-        """End what the member before us may have left open: the offsets that it committed name its transactions."""
-        connection = self._cluster.connection
-        reader = Consumer({**connection.consumer(self._group), "isolation.level": "read_uncommitted"}, logger=logger)
-        try:
-            found = reader.committed([TopicPartition(*place) for place in places], _STALLED * 2)
-        except KafkaException as error:
-            logger.info("who held the partitions is not known: %s", error.args[0].str())
-            return
-        finally:
-            reader.close()
-        for transactional_id in {place.metadata for place in found if place.metadata} - {self._transactor.id}:
-            fence(self._cluster, transactional_id)
 
     def _named(self, places: frozenset[Place]) -> frozenset[port.TopicPartition]:
         return frozenset(port.TopicPartition(self._topics[name].name, number) for name, number in places)
@@ -245,10 +263,11 @@ class KafkaMember:
         ends = self._changelog.before_commit()
         try:
             records.extend(self._changelog.stage(transaction.state))
+            self._metadata = newer(self._metadata, bytes(self._consumer.consumer_group_metadata()))
             self._transactor.commit(records, self._next_offsets(), self._metadata)
         except BaseException as error:
             self._changelog.drop()
-            if isinstance(error, Fenced):
+            if not isinstance(error, Retryable | Invalid):
                 self._begin_anew()
             raise
         self._committed.update({place: self._positions[place] for place in self._touched})
@@ -269,13 +288,13 @@ class KafkaMember:
         return [TopicPartition(*place, self._next_offset(place), self._transactor.id) for place in places]
 
     def _next_offset(self, place: Place) -> int:
-        return max(self._positions.get(place, self._committed.get(place, 0)), 0)
+        return self._positions.get(place, self._committed[place])
 
     def rewind(self) -> None:
         """Forget the uncommitted polls."""
         self._held = [message for message in self._held if (message.topic(), message.partition()) not in self._touched]
         for place, offset in self._touched.items():
-            self._consumer.seek(TopicPartition(*place, offset))
+            self._seeks[place] = offset
             self._positions.pop(place, None)
         self._touched.clear()
 
@@ -288,6 +307,8 @@ class KafkaMember:
     def close(self) -> None:
         """Leave the group."""
         if not self._closed:
+            if not self._changes:
+                self._claims.let_go({place: self._committed[place] for place in self._owned})
             self._closed = True
             self._transactor.close()
             self._changelog.close()

@@ -10,10 +10,10 @@ from uuid import uuid4
 
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, KafkaException, TopicPartition
 
-from kestra_stream.errors import Fatal, Unavailable
+from kestra_stream.errors import Unavailable
 from kestra_stream.queue.interface import Record, Start, Transaction
 from kestra_stream.queue.kafka.cluster import Cluster, Place
-from kestra_stream.queue.kafka.errors import is_final, told
+from kestra_stream.queue.kafka.errors import ended, told
 from kestra_stream.queue.kafka.partitioner import partition_of
 from kestra_stream.topics import Topic
 
@@ -90,8 +90,8 @@ class KafkaReader:
                 good.append(message)
             elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name
                 self._positions[message.topic(), message.partition()] = message.offset()
-            elif is_final(error):
-                raise Fatal(str(told(error, "nothing can be read")))
+            elif (trouble := ended(error, "nothing can be read")) is not None:
+                raise trouble
             else:
                 logger.info("%s", error.str())
         records = self._cluster.encoding.records(self._topics, good)

@@ -9,12 +9,13 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 
 from kestra_stream.errors import Unavailable
 from kestra_stream.queue.kafka.encoding import Encoded
-from kestra_stream.queue.kafka.errors import told
+from kestra_stream.queue.kafka.errors import GONE, told
 from kestra_stream.queue.kafka.partitioner import partition_of
 
 logger = logging.getLogger("kestra_stream.kafka.client")
 
 _SLICE = 0.5
+_MOMENT = 0.02
 PartitionCount = Callable[[str], int]
 
 
@@ -37,11 +38,18 @@ def produce(producer: Any, record: Encoded, count: PartitionCount, on_delivery: 
 
 
 class Sender:
-    """An idempotent producer that all threads share. Thread-safe."""
+    """An idempotent producer that all threads share. Thread-safe.
 
-    def __init__(self, properties: Mapping[str, Any], count: PartitionCount) -> None:
+    Args:
+        properties: of the producer.
+        count: how many partitions a topic has.
+        forget: called when a topic is not there, or smaller: the counts are old.
+    """
+
+    def __init__(self, properties: Mapping[str, Any], count: PartitionCount, forget: Callable[[], None]) -> None:
         self._properties = properties
         self._count = count
+        self._forget = forget
         self._lock = Lock()
         self._producer: Any = None
         self._open()  # a new producer takes half a second to get its number: that passes while others are still busy
@@ -55,23 +63,28 @@ class Sender:
         """
         if not records:
             return
-        errors: list[KafkaError] = []
-        left = len(records)
+        answers: list[KafkaError | None] = []
 
         def delivered(error: KafkaError | None, message: object) -> None:
-            nonlocal left
             del message
-            left -= 1
-            if error is not None:
-                errors.append(error)
+            answers.append(error)
 
         producer = self._open()
-        for record in records:
-            produce(producer, record, self._count, delivered)
-        while left and producer.flush(_SLICE) >= 0:
-            pass
+        for sent, record in enumerate(records):
+            try:
+                produce(producer, record, self._count, delivered)
+            except Unavailable:
+                self._forget()
+                self._settle(producer, answers, sent)
+                raise
+        self._settle(producer, answers, len(records))
+        errors = [error for error in answers if error is not None]
         if errors:
             self._failed(producer, errors[0], len(errors))
+
+    def _settle(self, producer: Any, answers: Sequence[object], count: int) -> None:
+        while len(answers) < count:
+            producer.flush(_MOMENT)  # it waits for the records of other threads too: not for long
 
     def close(self) -> None:
         """Give up what is not sent yet."""
@@ -87,6 +100,8 @@ class Sender:
             return self._producer
 
     def _failed(self, producer: Any, error: KafkaError, count: int) -> None:
+        if error.code() in GONE:
+            self._forget()
         with self._lock:
             if error.fatal() and self._producer is producer:
                 self._producer = None  # an idempotent producer that has lost its place can not go on; a new one can

@@ -14,16 +14,18 @@ from uuid import uuid4
 
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 
-from kestra_stream.errors import Fenced, KestraError, Replaced, Unavailable
+from kestra_stream.errors import Fatal, Fenced, KestraError, Unavailable
 from kestra_stream.queue.kafka.cluster import Cluster
 from kestra_stream.queue.kafka.encoding import Encoded
-from kestra_stream.queue.kafka.errors import GROUP_LEFT, PRODUCER_FENCED, told
+from kestra_stream.queue.kafka.errors import GONE, told
 from kestra_stream.queue.kafka.sender import produce
 
 logger = logging.getLogger("kestra_stream.kafka.client")
 
 _SLICE = 2.0
 _ABORTING = 10.0
+# What befalls the rest once one record was not delivered: they tell nothing.
+_GIVEN_UP = frozenset({KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT})  # noqa: SLF001 - codes
 
 
 class Transactor:
@@ -35,21 +37,21 @@ class Transactor:
     """
 
     def __init__(self, cluster: Cluster, group: str, given_up: Callable[[], bool]) -> None:
-        instance = cluster.connection.instance_id
-        self._is_static = instance is not None
-        self.id = f"{group}-{instance or uuid4().hex}"
+        self.id = f"{group}-{uuid4().hex}"
         self._cluster = cluster
         self._given_up = given_up
         self._producer: Any = None
+        self._undelivered: list[KafkaError] = []
 
     def open(self) -> None:
-        """Be ready for transactions; takes a moment, and ends those of an earlier process with the same id.
+        """Be ready for transactions; takes a moment.
 
         Raises:
             Unavailable: the broker is away.
         """
         if self._producer is None:
-            producer = Producer(self._cluster.connection.transactional(self.id), logger=logger)
+            reports = {"delivery.report.only.error": True, "on_delivery": self._reported}
+            producer = Producer({**self._cluster.connection.transactional(self.id), **reports}, logger=logger)
             try:
                 self._again(producer.init_transactions, "transactions can not begin")
             except KafkaException as error:
@@ -65,12 +67,13 @@ class Transactor:
             member: the group's metadata of this member, as of its last assignment.
 
         Raises:
-            Fenced: the partitions are another's.
+            Fenced: the partitions are another's, or nobody knows whether it was written.
             Unavailable: nothing was written.
             Invalid: a record that no broker takes; nothing was written.
         """
         self.open()
         producer = self._producer
+        self._undelivered.clear()
         try:
             producer.begin_transaction()
             for record in records:
@@ -79,9 +82,19 @@ class Transactor:
             self._again(producer.commit_transaction, "commit")
         except KafkaException as error:
             raise self._ended(error.args[0]) from error
+        except Unavailable as error:
+            if self._abort():
+                raise
+            raise Fenced(f"nobody knows whether the transaction was written: {error}") from error
         except BaseException:
             self._abort()
             raise
+
+    def _reported(self, error: KafkaError | None, message: object) -> None:
+        """A record was not delivered, and for what reason."""
+        del message
+        if error is not None and error.code() not in _GIVEN_UP:
+            self._undelivered.append(error)
 
     def close(self) -> None:
         """Give up the producer; a transaction that is open is ended by the broker, or by whoever takes over."""
@@ -102,17 +115,25 @@ class Transactor:
                 return
 
     def _ended(self, error: KafkaError) -> KestraError:
-        """End a transaction that can not be committed; return what its batch is told."""
-        if error.code() in PRODUCER_FENCED and not error.txn_requires_abort():
-            self._producer = None
-            if self._is_static:
-                return Replaced(f"another process writes as {self.id}: {error.str()}; give each process an instance id of its own")
-            return Fenced(f"the producer was fenced: {error.str()}")
+        """End a transaction that can not be committed; return what its batch is told.
+
+        One that the broker has ended, because it took too long, looks as if another had this producer's name: nobody has.
+        """
         if error.txn_requires_abort() and self._abort():
-            return told(error, "the transaction was aborted")
+            return self._reason(error)
         self._producer = None
         reason = told(error, "the transaction has failed")
-        return reason if error.code() in GROUP_LEFT else Fenced(str(reason))
+        return reason if isinstance(reason, Fatal) else Fenced(str(reason))
+
+    def _reason(self, error: KafkaError) -> KestraError:
+        """Return why a transaction was aborted: what its records met, if they met anything."""
+        reasons = [told(undelivered, "a record was not taken") for undelivered in self._undelivered]
+        for reason in reasons:
+            if not isinstance(reason, Unavailable):
+                return reason
+        if any(undelivered.code() in GONE for undelivered in (error, *self._undelivered)):
+            self._cluster.forget_sizes()
+        return reasons[0] if reasons else told(error, "the transaction was aborted")
 
     def _abort(self) -> bool:
         """Abort what is open; False when nobody knows whether that has worked."""

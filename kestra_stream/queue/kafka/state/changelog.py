@@ -14,11 +14,11 @@ from uuid import uuid4
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
 
-from kestra_stream.errors import Unavailable
+from kestra_stream.errors import NotFound, Unavailable
 from kestra_stream.queue.interface import ALL_PARTS, State, StateChange
 from kestra_stream.queue.kafka.cluster import Cluster
 from kestra_stream.queue.kafka.encoding import Encoded
-from kestra_stream.queue.kafka.errors import told
+from kestra_stream.queue.kafka.errors import ended, told
 from kestra_stream.queue.kafka.partitioner import partition_of
 from kestra_stream.queue.kafka.reader import at_once
 from kestra_stream.queue.kafka.state.local_copy import Change, LocalCopy
@@ -107,6 +107,11 @@ class Changelog:
             return {number: end for (_, number), end in self._cluster.ends((self._name, number) for number in self._copies).items()}
         except Unavailable:
             return {}  # a checkpoint can wait
+
+    @property
+    def is_damaged(self) -> bool:
+        """Whether a copy cannot be read any more."""
+        return any(copy.is_damaged for copy in self._copies.values())
 
     def _copy(self, number: int) -> LocalCopy | PartNames:
         copy = self._copies.get(number)
@@ -212,6 +217,16 @@ class Changelog:
         finally:
             consumer.close()
 
+    def _content(self, message: Any) -> bytes | None:
+        """Return what a part holds; nothing when it lay in the storage and is gone."""
+        try:
+            content, headers = self._cluster.encoding.content(message)
+        except NotFound as error:
+            logger.error("%s holds the part %r, whose value lay in the storage and is gone: %s", self._name, message.key(), error)  # noqa: TRY400
+            return None
+        self._reader.check(headers)
+        return content
+
     def _changes(self, messages: Sequence[Any], left: dict[int, int]) -> dict[int, dict[bytes, bytes | None]]:
         """Return the contents of messages. The end of a partition is told with the place that it stands at."""
         found: dict[int, dict[bytes, bytes | None]] = {}
@@ -220,9 +235,9 @@ class Changelog:
             if error is None:
                 changes, key = found.setdefault(number, {}), message.key() or b""
                 if self._reader.is_ours(key):
-                    content, headers = self._cluster.encoding.content(message)
-                    self._reader.check(headers)
-                    changes[key] = content
+                    changes[key] = self._content(message)
+            elif (trouble := ended(error, f"the state on {self._name} can not be read")) is not None:
+                raise trouble
             if number in left and message.offset() is not None and message.offset() + (error is None) >= left[number]:
                 del left[number]
         return found

@@ -10,6 +10,8 @@ from kestra_stream.queue.kafka.encoding import Encoded
 class NoChangelog:
     """No state; the verbs are those of `Changelog`."""
 
+    is_damaged = False
+
     def __init__(self, group: str) -> None:
         self._group = group
 

@@ -8,6 +8,8 @@ from kestra_stream.queue.kafka.state.local_copy import Change
 class PartNames:
     """Owners and the names of their parts; the verbs are those of `LocalCopy`. Not thread-safe."""
 
+    is_damaged = False
+
     def __init__(self) -> None:
         self.position = 0
         self._names: dict[str, set[str]] = {}

@@ -1,0 +1,104 @@
+"""Who holds a partition: the offset that is committed for it names the transactions of its holder, so that an heir can end them.
+
+take      a member that is given partitions reads their offsets, ends the transactions of a holder who has not let them go
+          (it is dead, or hangs), and writes its own name there before its first transaction
+let go    a member that gives partitions up has no open transaction, and takes its name away
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from kestra_stream.queue.kafka.cluster import Cluster, Place
+from kestra_stream.queue.kafka.errors import told
+from kestra_stream.queue.kafka.transactor import fence
+
+logger = logging.getLogger("kestra_stream.kafka.client")
+
+_STALLED = 0.5
+_PATIENCE = 60.0
+
+
+class Claims:
+    """The names of one member. Not thread-safe.
+
+    Args:
+        name: of this member's transactions.
+        consumer: gives the member's client.
+        given_up: whether somebody waits for this to end.
+    """
+
+    def __init__(self, cluster: Cluster, group: str, name: str, consumer: Callable[[], Any], given_up: Callable[[], bool]) -> None:
+        self._cluster = cluster
+        self._group = group
+        self._name = name
+        self._consumer = consumer
+        self._given_up = given_up
+
+    def offsets(self, places: Iterable[Place]) -> dict[Place, int]:
+        """Return the committed offsets, 0 where there is none; nobody who held the places before can write any more.
+
+        Offsets of a transaction that is still open are not told: a dead member's is ended first.
+
+        Raises:
+            KestraError: they can not be read.
+        """
+        wanted = [TopicPartition(*place) for place in places]
+        deadline, wait = time.monotonic() + _PATIENCE, _STALLED
+        while True:
+            try:
+                found = self._consumer().committed(wanted, wait)
+            except KafkaException as error:
+                if time.monotonic() > deadline or self._given_up():
+                    raise told(error.args[0], "the committed offsets can not be read") from error
+                self.end_transactions(places)
+                wait = 2.0
+            else:
+                break
+        for place in found:
+            if place.error is not None:
+                raise told(place.error, f"the committed offset of {place.topic}/{place.partition} can not be read")
+        self._fence(found)
+        return {(place.topic, place.partition): max(place.offset, 0) for place in found}
+
+    def end_transactions(self, places: Iterable[Place]) -> None:
+        """End what the holders before us may have left open, whatever is still under way."""
+        connection = self._cluster.connection
+        reader = Consumer(connection.consumer(self._group, **{"isolation.level": "read_uncommitted"}), logger=logger)
+        try:
+            self._fence(reader.committed([TopicPartition(*place) for place in places], _STALLED * 2))
+        except KafkaException as error:
+            logger.info("who held the partitions is not known: %s", error.args[0].str())
+        finally:
+            reader.close()
+
+    def _fence(self, found: Iterable[Any]) -> None:
+        for name in sorted({place.metadata for place in found if place.metadata} - {self._name}):
+            fence(self._cluster, name)
+
+    def take(self, offsets: Mapping[Place, int]) -> None:
+        """Write this member's name to places whose offsets are these.
+
+        Raises:
+            Fenced: they are another's by now.
+            Unavailable: the broker is away.
+        """
+        try:
+            self._consumer().commit(offsets=self._named(offsets, self._name), asynchronous=False)
+        except KafkaException as error:
+            raise told(error.args[0], "the partitions can not be taken") from error
+
+    def let_go(self, offsets: Mapping[Place, int]) -> None:
+        """Take this member's name away, in passing; where that does not succeed the next one ends transactions that are none."""
+        if offsets:
+            try:
+                self._consumer().commit(offsets=self._named(offsets, ""), asynchronous=True)
+            except (KafkaException, RuntimeError) as error:
+                logger.info("the partitions keep the name of this member: %s", error)
+
+    @staticmethod
+    def _named(offsets: Mapping[Place, int], name: str) -> list[TopicPartition]:
+        return [TopicPartition(*place, offset, name) for place, offset in offsets.items()]
