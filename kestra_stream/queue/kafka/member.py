@@ -24,7 +24,7 @@ from kestra_stream.queue.kafka.cluster import Cluster, Place
 from kestra_stream.queue.kafka.errors import ended, is_unreleased, told
 from kestra_stream.queue.kafka.group.claims import Claims
 from kestra_stream.queue.kafka.group.membership import newer
-from kestra_stream.queue.kafka.group.protocol import GroupProtocol, Protocol
+from kestra_stream.queue.kafka.group.protocol import GroupProtocol
 from kestra_stream.queue.kafka.reader import at_once
 from kestra_stream.queue.kafka.state.changelog import Changelog
 from kestra_stream.queue.kafka.state.no_changelog import NoChangelog
@@ -106,11 +106,8 @@ class KafkaMember:
         cluster.opened(self)
 
     def _joined(self) -> Any:
-        protocol = self._protocol
-        connection = self._cluster.connection
-        protocol.prepare(f"{connection.prefix}{self._group}")
-        is_classic = protocol.spoken() is Protocol.CLASSIC
-        consumer = Consumer(connection.member(self._group, has_one_topic=len(self._topics) == 1, is_classic=is_classic), logger=logger)
+        configuration = self._protocol.configuration(self._cluster.connection, self._group, has_one_topic=len(self._topics) == 1)
+        consumer = Consumer(configuration, logger=logger)
         consumer.subscribe(list(self._topics), on_assign=self._came, on_revoke=self._revoked, on_lost=self._went)
         return consumer
 
@@ -145,13 +142,12 @@ class KafkaMember:
         error: KafkaError | None = message.error()
         if error is None:
             return True
-        trouble = ended(error, "nothing can be read")
         if is_unreleased(error) and time.monotonic() < self._patient_until:
             logger.warning("%s; waiting until the broker notices that the one before is gone", error.str())
             self._cluster.closed.wait(_STALLED)
             self._consumer.close()
             self._consumer = self._joined()
-        elif trouble is not None:
+        elif (trouble := ended(error, "nothing can be read")) is not None:
             raise trouble
         else:
             logger.info("%s", error.str())
@@ -189,15 +185,13 @@ class KafkaMember:
     def _revoked(self, consumer: Any, places: Sequence[TopicPartition]) -> None:
         """Partitions are asked for; those whose offsets are known for certain are let go in good order."""
         if not self._changes:
-            given = {(place.topic, place.partition) for place in places} & self._owned
-            self._claims.let_go({place: self._committed[place] for place in given})
+            self._claims.let_go({place: self._committed[place] for place in self._owned & {(at.topic, at.partition) for at in places}})
         self._went(consumer, places)
 
     def _went(self, consumer: Any, places: Sequence[TopicPartition]) -> None:
         del consumer
         went = {(place.topic, place.partition) for place in places}
-        for place in went:
-            self._seeks.pop(place, None)
+        self._seeks = {place: offset for place, offset in self._seeks.items() if place not in went}
         for change, places_of_change in self._changes:
             if change != "went":
                 places_of_change.difference_update(went)  # it came and went before anybody heard of it

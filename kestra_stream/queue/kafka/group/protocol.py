@@ -20,6 +20,7 @@ from confluent_kafka.admin._resource import ResourceType
 
 from kestra_stream.errors import Invalid, Unavailable
 from kestra_stream.queue.kafka.admin import TopicAdmin
+from kestra_stream.queue.kafka.connection import Connection
 
 logger = logging.getLogger("kestra_stream.kafka.client")
 
@@ -61,6 +62,11 @@ class GroupProtocol:
             self._chosen = Protocol.CONSUMER if has_it and _SHORTEST in broker and is_quick else Protocol.CLASSIC
             logger.info("groups speak the protocol `%s`", self._chosen)
         return self._chosen
+
+    def configuration(self, connection: Connection, group: str, *, has_one_topic: bool) -> dict[str, Any]:
+        """Return the configuration of a member of a group that the broker is ready for."""
+        self.prepare(f"{connection.prefix}{group}")
+        return connection.member(group, has_one_topic=has_one_topic, is_classic=self.spoken() is Protocol.CLASSIC)
 
     def prepare(self, group: str) -> None:
         """Tell the broker how soon a dead member of a group must be noticed: as soon as it allows, where it allows less than we want."""
