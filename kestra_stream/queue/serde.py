@@ -138,6 +138,23 @@ def from_bytes(topic: Topic, payload: bytes) -> Any:
     return _read(topic, payload) if payload else None
 
 
+@cache
+def _adapter_of_part(topic: Topic, kind: str) -> TypeAdapter[Any]:
+    return TypeAdapter(Any if topic.parts is None else topic.parts[kind])
+
+
+def part_from_bytes(topic: Topic, part: str, payload: bytes) -> Any:
+    """Read the value of a part of the state that a topic keeps.
+
+    Raises:
+        Invalid: not JSON, not what such a part holds, or no kind of part that the topic has.
+    """
+    try:
+        return _adapter_of_part(topic, part.partition("/")[0]).validate_json(payload)
+    except (KeyError, ValidationError) as error:
+        raise Invalid(f"the part `{part}` on {topic.name} cannot be read: {str(error)[:500]}") from error
+
+
 def _read(topic: Topic, payload: bytes) -> Any:
     try:
         return adapter_of(topic).validate_json(payload, extra="ignore")

@@ -104,6 +104,7 @@ class Driver:
         sources: flow documents.
         seed: what the scheduler draws from.
         outcomes: task id -> results of its attempts in place of really running it.
+        as_bytes: whether values travel as JSON, as on Kafka; by default by reference.
     """
 
     def __init__(
@@ -114,11 +115,12 @@ class Driver:
         outcomes: Outcomes | None = None,
         storage: Storage | None = None,
         registry: Registry | None = None,
+        as_bytes: bool = False,
     ) -> None:
         self.clock = ManualClock()
         self.random = Random(seed)  # noqa: S311 - the seed must give the same history
         self.mischief = mischief or Mischief()
-        self.log = MemoryLog(self.clock.now, lease_seconds=5)
+        self.log = MemoryLog(self.clock.now, lease_seconds=5, as_bytes=as_bytes)
         self._groups = WorkerGroups(self.log)
         self.repository = memory_repository()
         self._vault = Vault(ENCRYPTION_KEY)

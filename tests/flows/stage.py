@@ -48,11 +48,12 @@ class Stage:
         path: the flows. A second document with the same id is a later revision, which the story saves.
         folder: an empty folder for internal storage.
         seed: with a seed everything that the driver can do to an execution without changing its story is done to it.
+        as_bytes: whether values travel as on Kafka.
     """
 
-    def __init__(self, path: Path, folder: Path, seed: int | None = None) -> None:
+    def __init__(self, path: Path, folder: Path, seed: int | None = None, *, as_bytes: bool = False) -> None:
         tricks = Mischief(reorder=0.3, double=0.2, delay=0.3, crash=0.02, rebalance=0.02) if seed is not None else None
-        self.driver = Driver(seed=seed or 0, mischief=tricks, storage=LocalStorage(folder / "storage"))
+        self.driver = Driver(seed=seed or 0, mischief=tricks, storage=LocalStorage(folder / "storage"), as_bytes=as_bytes)
         self.driver.equip(globals={"place": "here"}, kestra={"url": "http://kestra.test", "environment": "test"})
         self.folder = folder
         self._later: list[Flow] = []

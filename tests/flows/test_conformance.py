@@ -78,11 +78,11 @@ def expectation(path: Path) -> dict[str, Any]:
     return expected
 
 
-def play(path: Path, folder: Path, server: str, seed: int | None = None) -> Stage:
+def play(path: Path, folder: Path, server: str, seed: int | None = None, *, as_bytes: bool = False) -> Stage:
     """Play a story and compare what is seen with what is expected; return its stage."""
     story = expectation(path)
     expected = {name: value for name, value in story.items() if name not in DONE}
-    stage = Stage(path, folder, seed)
+    stage = Stage(path, folder, seed, as_bytes=as_bytes)
     stage.driver.worker.hold(*story.get("hold", ()))
     try:
         stage.create(stage.main, {"server": server, **story.get("inputs", {})}, story.get("given", {}))
@@ -133,3 +133,10 @@ def test_the_set_is_complete() -> None:
 def test_flow_under_mischief(path: Path, tmp_path: Path, server: Server) -> None:
     """Late, doubled and reordered reports, processors that crash and executors that come and go change no story."""
     play(path, tmp_path, server.url, seed=crc32(path.name.encode()))
+
+
+@pytest.mark.parametrize("path", FLOWS, ids=NAMES)
+def test_flow_as_bytes(path: Path, tmp_path: Path, server: Server, notes: Notes) -> None:
+    """What travels as JSON, and comes back from the stored state of a processor that crashed, changes no story."""
+    stage = play(path, tmp_path, server.url, seed=crc32(path.name.encode()) + 1, as_bytes=True)
+    notes.check(stage.driver.log, stage.driver.clock.now())

@@ -13,12 +13,16 @@ class MemoryConsumer:
 
     Args:
         group: empty for a reader that belongs to nobody; it hears of no rebalance.
+        state: knows the types of the state's parts, for a log that keeps bytes.
     """
 
-    def __init__(self, ledger: Ledger, group: str, topics: Sequence[Topic], listener: RebalanceListener | None) -> None:
+    def __init__(
+        self, ledger: Ledger, group: str, topics: Sequence[Topic], listener: RebalanceListener | None, state: Topic | None = None
+    ) -> None:
         self._ledger = ledger
         self._listener = listener
         self._has_joined = False
+        self._state = state
         self._member, self._group = ledger.join(group, topics)
 
     def poll(self, max_records: int, timeout: float) -> Sequence[Record]:
@@ -44,7 +48,7 @@ class MemoryConsumer:
 
     def commit(self, transaction: Transaction) -> None:
         """Commit what was polled, with records and state, as one."""
-        self._ledger.commit(self._member, self._group, transaction)
+        self._ledger.commit(self._member, self._group, transaction, self._state)
 
     def rewind(self) -> None:
         """Forget the uncommitted polls."""

@@ -2,16 +2,17 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from threading import Condition, RLock
 from typing import Any, NamedTuple
 
 from kestra_stream.errors import Fenced, Invalid, Unavailable
-from kestra_stream.queue.interface import Headers, Outgoing, Raw, Start, Transaction, Unreadable
+from kestra_stream.queue.interface import Headers, Outgoing, Raw, Start, StateChange, Transaction, Unreadable
 from kestra_stream.queue.memory.group import Group, Member, change_state, partition_number
 from kestra_stream.queue.memory.partition import Cursor, Partition
 from kestra_stream.queue.memory.work_queue import WorkBacklog
-from kestra_stream.queue.serde import decode, encode
+from kestra_stream.queue.serde import decode, encode, part_from_bytes, to_bytes
 from kestra_stream.topics import WORKER_JOB, Topic
 
 
@@ -34,9 +35,19 @@ class Ledger:
         most: records a partition keeps where no group decides.
         lease: seconds that a job may be leased.
         incremental: whether rebalances take only what moves.
+        as_bytes: whether values are written as bytes, and read again.
     """
 
-    def __init__(self, now: Callable[[], datetime], partitions: Mapping[str, int], most: int, lease: float, *, incremental: bool) -> None:
+    def __init__(
+        self,
+        now: Callable[[], datetime],
+        partitions: Mapping[str, int],
+        most: int,
+        lease: float,
+        *,
+        incremental: bool,
+        as_bytes: bool = False,
+    ) -> None:
         self.lock = RLock()
         self.is_closed = False
         self._now = now
@@ -44,6 +55,7 @@ class Ledger:
         self._most = most
         self._lease = lease
         self._incremental = incremental
+        self._as_bytes = as_bytes
         self._partitions: dict[str, list[Partition]] = {}
         self._groups: dict[str, Group] = {}
         self._members: set[Member] = set()
@@ -55,7 +67,7 @@ class Ledger:
             self._refuse_when_closed()
             self._write(*self._places(records))
 
-    def commit(self, member: Member, group: Group | None, transaction: Transaction) -> None:
+    def commit(self, member: Member, group: Group | None, transaction: Transaction, state: Topic | None = None) -> None:
         """Write offsets, records and state as one.
 
         In order, so that what fails leaves nothing behind:
@@ -69,7 +81,8 @@ class Ledger:
                 raise Fenced(f"a member of `{name}` was about to commit partitions that it does not own any more")
             self._refuse_when_closed()
             placed, jobs = self._places(transaction.records)
-            homes = group.homes(transaction.state) if group is not None and transaction.state else ()
+            changes = [_as_read(change, state) for change in transaction.state] if self._as_bytes and state else transaction.state
+            homes = group.homes(changes) if group is not None and changes else ()
             for home, change in homes:
                 change_state(home, change)
             member.commit()
@@ -159,7 +172,7 @@ class Ledger:
         jobs: dict[WorkBacklog, list[Any]] = defaultdict(list)
         for record in records:
             topic, value = record.topic, record.value
-            if value is None or type(value) is Raw:
+            if value is None or type(value) is Raw or self._as_bytes:
                 placed.append(self._placed_as_bytes(record))
                 value = placed[-1].value
             elif topic is not WORKER_JOB or topic.name in self._partitions:
@@ -191,6 +204,13 @@ class Ledger:
             partition.announce()
         for backlog, offered in jobs.items():
             backlog.offer(offered)
+
+
+def _as_read(change: StateChange, topic: Topic) -> StateChange:
+    """Return a change as whoever restores the state would see it."""
+    if change.value is None:
+        return change
+    return replace(change, value=part_from_bytes(topic, change.part, to_bytes(change.value)))
 
 
 def _first(partition: Partition, start: Start | datetime) -> int:

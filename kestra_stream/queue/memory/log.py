@@ -1,6 +1,7 @@
 """The log in memory, with the meaning that Kafka gives it: partitions, groups, rebalances, transactions, fencing.
 
-Values travel by reference: they are frozen. One lock guards all that is written; whoever waits is woken by what it waits for only.
+Values travel by reference: they are frozen; or as bytes, as on Kafka, where a test wants that. One lock guards all that is written;
+whoever waits is woken by what it waits for only.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -27,6 +28,7 @@ class MemoryLog:
         partitions: numbers of partitions by topic name, where they are not the topic's own.
         incremental: a rebalance takes only the partitions that move (Kafka's cooperative protocol); otherwise it takes all, and those
             that stay come again (the eager one).
+        as_bytes: values and state are written as JSON and read again, so that whoever gets them sees what Kafka would give.
     """
 
     def __init__(
@@ -37,8 +39,9 @@ class MemoryLog:
         *,
         partitions: Mapping[str, int] | None = None,
         incremental: bool = False,
+        as_bytes: bool = False,
     ) -> None:
-        self._ledger = Ledger(now, partitions or {}, long_retention, lease_seconds, incremental=incremental)
+        self._ledger = Ledger(now, partitions or {}, long_retention, lease_seconds, incremental=incremental, as_bytes=as_bytes)
 
     def send(self, records: Sequence[Outgoing]) -> None:
         """Append outside of any group."""
@@ -47,9 +50,8 @@ class MemoryLog:
     def consumer(
         self, group: str, topics: Sequence[Topic], listener: RebalanceListener | None = None, state: Topic | None = None
     ) -> MemoryConsumer:
-        """Join a group, or read whole topics with `group=""`. State is kept as it is given, and logged nowhere."""
-        del state
-        return MemoryConsumer(self._ledger, group, topics, listener)
+        """Join a group, or read whole topics with `group=""`. State is logged nowhere; `state` knows the types of what is kept as bytes."""
+        return MemoryConsumer(self._ledger, group, topics, listener, state)
 
     def reader(self, topics: Sequence[Topic], start: Start | datetime = Start.OLDEST, key: str | None = None) -> MemoryReader:
         """Read topics without a group."""

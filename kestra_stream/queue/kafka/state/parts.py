@@ -2,15 +2,12 @@
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
-
-from kestra_stream.errors import Fatal
+from kestra_stream.errors import Fatal, Invalid
 from kestra_stream.queue.interface import Headers, KeptState
 from kestra_stream.queue.kafka.state.local_copy import LocalCopy
-from kestra_stream.queue.serde import SCHEMA_HEADER, SCHEMA_VERSION
+from kestra_stream.queue.serde import SCHEMA_HEADER, SCHEMA_VERSION, part_from_bytes
 from kestra_stream.topics import Topic
 
 logger = logging.getLogger(__name__)
@@ -29,11 +26,6 @@ def parse_key(key: bytes) -> tuple[str, str] | None:
     except ValueError:
         return None
     return (rest[:size], rest[size + 1 :]) if rest[size : size + 1] == "/" else None
-
-
-@cache
-def _adapter(topic: Topic, kind: str) -> TypeAdapter[Any]:
-    return TypeAdapter(Any if topic.parts is None else topic.parts[kind])
 
 
 class PartReader:
@@ -74,9 +66,9 @@ class PartReader:
     def value(self, owner: str, part: str, content: bytes) -> tuple[Any, ...]:
         """Return the value of a part; nothing when it cannot be read."""
         try:
-            return (_adapter(self._topic, part.partition("/")[0]).validate_json(content),)
-        except (KeyError, ValidationError) as error:
-            logger.error("%s: the part `%s` of %s cannot be read; it is passed over: %s", self._name, part, owner, str(error)[:500])  # noqa: TRY400
+            return (part_from_bytes(self._topic, part, content),)
+        except Invalid as error:
+            logger.error("%s: a part of %s is passed over: %s", self._name, owner, error)  # noqa: TRY400
             return ()
 
 
