@@ -6,7 +6,6 @@ from typing import Any
 from kestra_stream.models.document import metric_document, to_plain
 from kestra_stream.models.execution import TaskRun
 from kestra_stream.models.records import LogEntry
-from kestra_stream.repository.query import Filter, Page
 from kestra_stream.testing.driver import Story
 from tests.flows.stage import Stage
 
@@ -60,8 +59,7 @@ def _named(value: Any, names: Mapping[str, str]) -> Any:
 
 def _metrics(stage: Stage, story: Story, wanted: Mapping[str, Any]) -> Any:
     """Metrics by task and name, in the order in which they came: `[counter, 2]`, with tags `[counter, 2, {a: b}]`."""
-    found = stage.driver.repository.metrics.search(Filter().where("execution_id", story.execution.id), Page(1, 1000)).items
-    documents = [metric_document(entry) for entry in found]
+    documents = [metric_document(entry) for entry in stage.metrics(story.execution.id)]
     by_task: dict[str, dict[str, Any]] = {task: {} for task in wanted}
     for one in documents:
         if one["name"] in wanted.get(one["taskId"], {}):

@@ -1,12 +1,12 @@
-"""The stage on which a story plays: the driver with its flows, and the door through which people act on executions.
+"""The stage on which a story plays: flows, and the door through which people act on executions.
 
 Executions are named by their flow: `child` is the first execution of the flow `child`, `child#2` the second, in order of creation.
 """
 
-from collections.abc import Callable, Mapping
-from datetime import timedelta
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 from functools import cache
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +15,11 @@ from kestra_stream.models.document import execution_document
 from kestra_stream.models.duration import parse_duration
 from kestra_stream.models.execution import Execution, Label
 from kestra_stream.models.flow import Flow
+from kestra_stream.models.records import MetricEntry
 from kestra_stream.models.state import StateType
 from kestra_stream.plugin.flow_source import parse_flow
-from kestra_stream.repository.query import Filter, Page
-from kestra_stream.storage.local import LocalStorage
-from kestra_stream.testing.driver import Driver, Mischief, Story
-from kestra_stream.webserver.evaluation import door_evaluation
-from kestra_stream.webserver.files import store_input_file
-from kestra_stream.webserver.flow_register import StoredFlows
-from kestra_stream.webserver.services import Door, ExecutionService
-from kestra_stream.worker.task_table import all_tasks
+from kestra_stream.testing.driver import Story
+from kestra_stream.webserver.services import ExecutionService
 
 NOW = timedelta(0)
 Parsed = Callable[[str], Flow]
@@ -41,20 +36,15 @@ def documents(path: Path) -> list[str]:
     return [text for text in path.read_text(encoding="utf-8").split("\n---\n") if text.strip()]
 
 
-class Stage:
-    """Plays one story.
+class Stage(ABC):
+    """Plays one story; who runs the engine behind it says how its flows are saved, time passes, and what is seen is looked up.
 
     Args:
         path: the flows. A second document with the same id is a later revision, which the story saves.
-        folder: an empty folder for internal storage.
-        seed: with a seed everything that the driver can do to an execution without changing its story is done to it.
-        as_bytes: whether values travel as on Kafka.
+        folder: an empty folder for what the story uploads.
     """
 
-    def __init__(self, path: Path, folder: Path, seed: int | None = None, *, as_bytes: bool = False) -> None:
-        tricks = Mischief(reorder=0.3, double=0.2, delay=0.3, crash=0.02, rebalance=0.02) if seed is not None else None
-        self.driver = Driver(seed=seed or 0, mischief=tricks, storage=LocalStorage(folder / "storage"), as_bytes=as_bytes)
-        self.driver.equip(globals={"place": "here"}, kestra={"url": "http://kestra.test", "environment": "test"})
+    def __init__(self, path: Path, folder: Path) -> None:
         self.folder = folder
         self._later: list[Flow] = []
         flows = [parsed(text) for text in documents(path)]
@@ -62,46 +52,59 @@ class Stage:
             if any(flow.uid == other.uid for other in flows[:place]):
                 self._later.append(flow)
             else:
-                self.driver.add_flow(flow)
+                self.save(flow)
         self.main = flows[0].id
-        self._service = self._open_door()
+        self._service = self.open_door()
 
-    def _open_door(self) -> ExecutionService:
-        services, ids = self.driver.worker.services, count(1)
-        assert services is not None
-        return ExecutionService(
-            Door(
-                log=self.driver.log,
-                register=StoredFlows(self.driver.repository.flows, self.driver.log),
-                executions=self.driver.repository.executions,
-                now=self.driver.clock.now,
-                new_id=lambda: f"execution{next(ids)}",
-                flow=self.driver.find_flow,
-                tasks=lambda flow: {task.id: task for task in all_tasks(flow)},
-                evaluate=lambda flow, execution_id: door_evaluation(services, flow, execution_id),
-                encrypt=services.cipher.encrypt,
-                store_file=lambda head, input_id, value: store_input_file(services.engine.storage, head, input_id, value),
-            )
-        )
+    # -- the engine behind it ------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def open_door(self) -> ExecutionService:
+        """Return what commands go through."""
+
+    @abstractmethod
+    def save(self, flow: Flow) -> None:
+        """Save a flow as its next revision."""
+
+    @abstractmethod
+    def newest(self, flow_id: str) -> Flow:
+        """Find the newest revision of a flow."""
+
+    @abstractmethod
+    def now(self) -> datetime:
+        """The present moment; the next one is a later one."""
+
+    @abstractmethod
+    def settle(self, wait: timedelta | None = NOW) -> None:
+        """Go on until nothing happens any more, without a wait or for so long (None: for as long as it takes)."""
+
+    @abstractmethod
+    def hold(self, *task_ids: str) -> None:
+        """Begin attempts of these tasks, but do not end them before they are released (or killed)."""
+
+    @abstractmethod
+    def release(self, task_id: str, value: str | None) -> None:
+        """Let held attempts of a task (or of one loop value of it) run."""
+
+    @abstractmethod
+    def heads(self) -> list[Execution]:
+        """All executions, oldest first."""
+
+    @abstractmethod
+    def story_of(self, execution_id: str) -> Story:
+        """How an execution went."""
+
+    @abstractmethod
+    def metrics(self, execution_id: str) -> Sequence[MetricEntry]:
+        """What an execution measured, in the order in which it came."""
 
     # -- what happens --------------------------------------------------------------------------------------------------
 
-    def settle(self, wait: timedelta | None = NOW) -> None:
-        """Go on until nothing happens any more, without a wait or for so long (None: for as long as it takes)."""
-        self.driver.settle(wait=wait)
-
     def create(self, flow_id: str, inputs: Mapping[str, Any], labels: Mapping[str, str], at: timedelta | None = None) -> None:
         """Create an execution, by the door; `{file: text}` as a value is an uploaded file."""
-        flow = next(flow for flow in self._newest() if flow.id == flow_id)
         given = {name: self._uploaded(name, value) for name, value in inputs.items()}
-        date = self.driver.clock.now() + at if at is not None else None
-        self._service.create(flow, given, [Label(key, value) for key, value in labels.items()], date)
-        self.driver.clock.advance(timedelta(microseconds=1))
-
-    def _newest(self) -> list[Flow]:
-        sources = self.driver.repository.flows.search(Filter(), Page(1, 1000)).items
-        found = [self.driver.find_flow(one.tenant_id, one.namespace, one.id, 0) for one in sources]
-        return [flow for flow in found if flow is not None]
+        date = self.now() + at if at is not None else None
+        self._service.create(self.newest(flow_id), given, [Label(key, value) for key, value in labels.items()], date)
 
     def _uploaded(self, name: str, value: Any) -> Any:
         if not (isinstance(value, dict) and set(value) <= {"file", "content"} and "content" in value):
@@ -122,12 +125,12 @@ class Stage:
             case "save":
                 flow = next(flow for flow in self._later if flow.id == details)
                 self._later.remove(flow)
-                self.driver.add_flow(flow)
+                self.save(flow)
             case "hold":
-                self.driver.worker.hold(*details)
+                self.hold(*details)
             case "release":
                 asked = details if isinstance(details, dict) else {"task": details}
-                self.driver.workplace.release(asked["task"], asked.get("value"))
+                self.release(asked["task"], asked.get("value"))
             case "wait":
                 return self.settle(parse_duration(str(details)) if details else None)
             case _:
@@ -147,7 +150,7 @@ class Stage:
             case "replay":
                 asked = details or {}
                 run = self.run_id(execution_id, asked) if "task" in asked else None
-                self.tell(execution_id, i.Replay(f"replay{len(self.names())}", run, asked.get("revision"), asked.get("inputs")))
+                self.tell(execution_id, i.Replay(f"{self.main}-replay{len(self.names())}", run, asked.get("revision"), asked.get("inputs")))
             case "changeTaskRunState":
                 self.tell(execution_id, i.ChangeTaskRunState(self.run_id(execution_id, details), StateType(details["state"])))
             case "changeStatus":
@@ -164,11 +167,6 @@ class Stage:
         self._service.send(execution_id, message)
 
     # -- what is seen --------------------------------------------------------------------------------------------------
-
-    def heads(self) -> list[Execution]:
-        """All executions, oldest first."""
-        heads = self.driver.repository.executions.search(Filter(), Page(1, 10_000)).items
-        return sorted(heads, key=lambda head: head.state.start_date)
 
     def names(self) -> dict[str, str]:
         """Execution id -> its name in the story."""
@@ -187,7 +185,7 @@ class Stage:
 
     def run_id(self, execution_id: str, asked: Mapping[str, Any]) -> str:
         """The task run of a task, of a loop value, of a value and the values around it (`[s1, a]`)."""
-        story = self.driver.story(execution_id)
+        story = self.story_of(execution_id)
         by_id = {run.id: run for run in story.task_runs}
         value = asked.get("value")
         wanted = [] if value is None else value if isinstance(value, list) else [value]
@@ -204,10 +202,10 @@ class Stage:
 
     def story(self, name: str) -> Story:
         """How an execution went."""
-        return self.driver.story(self.id_of(name))
+        return self.story_of(self.id_of(name))
 
     def document(self, name: str) -> dict[str, Any]:
         """An execution as people see it, metadata beside the rest."""
         story = self.story(name)
-        document = execution_document(story.execution, story.task_runs, self.driver.clock.now())
+        document = execution_document(story.execution, story.task_runs, self.now())
         return {**document, **document["metadata"]}

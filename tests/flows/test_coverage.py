@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tests.flows import coverage
-from tests.flows.test_conformance import FLOWS, HERE, expectation
+from tests.flows.performance import FLOWS, HERE, expectation
 
 RULES = HERE / "rules.yaml"
 

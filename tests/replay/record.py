@@ -20,7 +20,8 @@ from kestra_stream.executor.processor import Executor
 from kestra_stream.queue.interface import Record, Transaction
 from kestra_stream.queue.serde import SCHEMA_VERSION
 from kestra_stream.topics import EXECUTION_EVENT, FLOW
-from tests.flows import test_conformance as conformance
+from tests.flows.performance import FLOWS, HERE, expectation
+from tests.flows.test_conformance import play
 from tests.replay.playback import RECORDED, Step, Story, lines_of, plain, writes_of
 from tests.unit.plugin.core.server import serving
 
@@ -44,10 +45,10 @@ def recorded(path: Path, folder: Path, server: str) -> Story:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Executor, "process", noting)
-        stage = conformance.play(path, folder, server)
+        stage = play(path, folder, server)
     sources = stage.driver.log.consumer("", (FLOW,)).poll(10_000, 0)
     flows = sorted(((record.timestamp, plain(record.value)) for record in sources), key=lambda flow: flow[0])
-    name = str(path.relative_to(conformance.HERE).with_suffix(""))
+    name = str(path.relative_to(HERE).with_suffix(""))
     story = with_writes(Story(name, SCHEMA_VERSION, flows, [Step(record.timestamp, record.key, plain(record.value)) for record in heard]))
     if events(told) != events(line for step in story.steps for line in step.writes):
         raise SystemExit(f"{name}: does not go as it went; is something else than the inbox and the flows read?")
@@ -93,8 +94,8 @@ def line_of(story: Story) -> str:
 
 def stories(server: str) -> Iterator[Story]:
     """Play a good variety of all that there is."""
-    for path in conformance.FLOWS[::EVERY]:
-        expected = conformance.expectation(path)
+    for path in FLOWS[::EVERY]:
+        expected = expectation(path)
         if "refused" in expected or "server" in expected.get("inputs", {}):
             continue
         with TemporaryDirectory() as folder:
