@@ -10,11 +10,12 @@ import logging
 import os
 import signal
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from threading import Event, Thread
+from threading import Thread
 from types import FrameType
 
 from kestra_stream.assembly import Component, Equipment, Server, open_backend
@@ -29,6 +30,7 @@ from kestra_stream.settings import Settings, load_settings
 
 logger = logging.getLogger("kestra_stream.server")
 _LOOK = 0.25
+_MOMENT = 0.05
 _FORMAT = "%(asctime)s %(levelname)-5s %(name)s: %(message)s"
 
 
@@ -52,12 +54,38 @@ class _LeftEarly(BaseException):
     """The process was told to stop before it had started."""
 
 
+class Flag:
+    """What a signal sets. An Event could lock up: the thread that waits for it is the one that is interrupted, and may hold its lock."""
+
+    def __init__(self) -> None:
+        self._is_set = False
+
+    def set(self) -> None:
+        """Put it up."""
+        self._is_set = True
+
+    def clear(self) -> None:
+        """Take it down."""
+        self._is_set = False
+
+    def is_set(self) -> bool:
+        """Whether it is up."""
+        return self._is_set
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until it is up, for so many seconds; return whether it is."""
+        deadline = time.monotonic() + seconds
+        while not self._is_set and (left := deadline - time.monotonic()) > 0:
+            time.sleep(min(left, _MOMENT))
+        return self._is_set
+
+
 class Stops:
     """Signals that ask the process to end, counted. Until `started` the first one interrupts whatever the start waits for."""
 
     def __init__(self) -> None:
-        self.asked = Event()
-        self.hurried = Event()
+        self.asked = Flag()
+        self.hurried = Flag()
         self._has_started = False
 
     def listen(self) -> None:

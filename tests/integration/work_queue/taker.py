@@ -14,15 +14,16 @@ GROUP = "faults"
 
 def main(properties: str, prefix: str, file: str) -> None:
     """Take jobs until SIGTERM; each keeps the slots busy for a moment, as a job does."""
-    stopped = Event()
-    signal.signal(signal.SIGTERM, lambda *_: stopped.set())
+    asked: list[int] = []  # no Event: to set one in a handler of the thread that waits for it may lock it up
+    signal.signal(signal.SIGTERM, lambda number, _: asked.append(number))
+    moment = Event()
     queue = KafkaWorkQueue(KafkaLog(Connection(json.loads(properties), prefix=prefix)).cluster, GROUP)
     with Path(file).open("a", buffering=1) as accepted:
-        while not stopped.is_set():
+        while not asked:
             for lease in queue.take(SLOTS, 0.5):
                 if queue.accept(lease):
                     accepted.write(f"{lease.job.lookup_id}\n")
-            stopped.wait(0.02)
+            moment.wait(0.02)
     queue.close()
 
 
