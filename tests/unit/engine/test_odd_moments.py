@@ -188,6 +188,18 @@ def test_a_kill_of_one_that_waits_for_a_new_execution_makes_none_and_tells_nobod
     assert not world.timers
 
 
+def test_a_second_kill_changes_nothing() -> None:
+    world, life = begun(ONE)
+    until(world, lambda: life.head.state.current is S.RUNNING)
+    world.deliver("e", i.Kill())
+    assert life.head.state.current is S.KILLING
+    before = life.head
+    world.deliver("e", i.Kill())
+    assert life.head == before
+    world.settle()
+    assert life.head.state.current is S.KILLED
+
+
 def test_a_task_after_the_end_makes_no_new_execution() -> None:
     retry = "retry: {type: constant, interval: PT1H, behavior: CREATE_NEW_EXECUTION}"
     world, life = begun(f"{ONE}\nafterExecution: [{{id: after, {LOG}, {retry}}}]", {"after": [S.FAILED]})
