@@ -15,7 +15,7 @@ from kestra_stream.errors import Invalid, InvalidUri, NotFound
 from kestra_stream.storage.file_range import file_range
 from kestra_stream.storage.folder import METADATA, Folder
 from kestra_stream.storage.interface import FileAttributes
-from kestra_stream.storage.uri import RESERVED, StoragePath, check_tenant, parse
+from kestra_stream.storage.uri import RESERVED, StoragePath, check_tenant, file_path, parse, place_to_change
 
 _PIECE = 256 * 1024
 _PART = f"{RESERVED}part-"
@@ -54,7 +54,7 @@ class LocalStorage:
 
     def put(self, tenant: str, uri: str, content: BinaryIO | bytes, metadata: Mapping[str, str] | None = None) -> str:
         """Write a hidden file beside the target, then rename it over."""
-        path = _file_path(uri)
+        path = file_path(uri)
         name = path.names[-1]
         part = self._part()
         folder, descriptor = self._create(tenant, path, part)
@@ -92,7 +92,7 @@ class LocalStorage:
 
     def delete(self, tenant: str, uri: str) -> int:
         """Remove a file with its metadata or a whole folder, then the folders above that hold nothing any more."""
-        path = _place(uri)
+        path = place_to_change(uri)
         try:
             with self._folder(tenant, path.names[:-1]) as folder:
                 gone = _delete(folder, path)
@@ -103,12 +103,12 @@ class LocalStorage:
 
     def move(self, tenant: str, source: str, target: str) -> str:
         """Rename; a folder that meets another at the target is merged into it, file by file."""
-        origin, aim = _place(source), _place(target)
+        origin, aim = place_to_change(source), place_to_change(target)
         found = self.attributes(tenant, source)
         if found is None:
             raise NotFound(f"there is nothing at {source}")
         if not found.is_folder:
-            self._move_file(tenant, origin, _file_path(target))
+            self._move_file(tenant, origin, file_path(target))
         elif aim.names != origin.names:
             if aim.names[: len(origin.names)] == origin.names:
                 raise InvalidUri(f"{source} cannot be moved into itself")
@@ -222,21 +222,6 @@ class LocalStorage:
 
     def _part(self) -> str:
         return f"{self._prefix}-{os.getpid()}-{next(self._number)}"
-
-
-def _place(uri: str) -> StoragePath:
-    """Return the path of a file or folder that may be changed: anything but the tenant's root."""
-    path = parse(uri)
-    if path.is_root:
-        raise InvalidUri("the root of a tenant can be neither moved nor deleted")
-    return path
-
-
-def _file_path(uri: str) -> StoragePath:
-    path = parse(uri)
-    if path.is_folder:
-        raise InvalidUri(f"{uri} names a folder; the URI of a file does not end with '/'")
-    return path
 
 
 def _is_older(path: str, moment: datetime) -> bool:

@@ -73,6 +73,30 @@ def parse(uri: str) -> StoragePath:
     return StoragePath(names, is_folder)
 
 
+def place_to_change(uri: str) -> StoragePath:
+    """Read the URI of a file or folder that may be moved or deleted.
+
+    Raises:
+        InvalidUri: it is none, or names the root of a tenant.
+    """
+    path = parse(uri)
+    if path.is_root:
+        raise InvalidUri("the root of a tenant can be neither moved nor deleted")
+    return path
+
+
+def file_path(uri: str) -> StoragePath:
+    """Read the URI of a file.
+
+    Raises:
+        InvalidUri: it is none, or names a folder.
+    """
+    path = parse(uri)
+    if path.is_folder:
+        raise InvalidUri(f"{uri} names a folder; the URI of a file does not end with '/'")
+    return path
+
+
 def build(*names: str, folder: bool = False) -> str:
     """Join names, each of them one level, into the URI of a file or a folder.
 

@@ -21,7 +21,7 @@ from kestra_stream.storage.s3.keys import Keys, LazyMetadata, as_headers, from_h
 from kestra_stream.storage.s3.place import Place
 from kestra_stream.storage.s3.reading import ObjectStream, buffered
 from kestra_stream.storage.s3.upload import Uploader
-from kestra_stream.storage.uri import StoragePath, check_tenant, parse
+from kestra_stream.storage.uri import StoragePath, check_tenant, file_path, parse, place_to_change
 
 _PAGE = 1000
 _BEYOND_THE_END = "InvalidRange"
@@ -94,7 +94,7 @@ class S3Storage:
 
     def put(self, tenant: str, uri: str, content: BinaryIO | bytes, metadata: Mapping[str, str] | None = None) -> str:
         """Send it in one request or in parts; it is seen once the server has all of it."""
-        path = _file_path(uri)
+        path = file_path(uri)
         key = self._keys.file(tenant, path)
         headers = as_headers(metadata)
         with translated(self._place, uri):
@@ -124,7 +124,7 @@ class S3Storage:
 
     def delete(self, tenant: str, uri: str) -> int:
         """Delete a file, or what is below a folder a thousand at a time."""
-        path = _place(uri)
+        path = place_to_change(uri)
         key = self._keys.file(tenant, path)
         if not path.is_folder and self._stat(key, uri) is not None:
             with translated(self._place, uri):
@@ -139,13 +139,13 @@ class S3Storage:
 
     def move(self, tenant: str, source: str, target: str) -> str:
         """Copy inside the server, then delete; a folder goes file by file."""
-        origin, aim = _place(source), _place(target)
+        origin, aim = place_to_change(source), place_to_change(target)
         old, new = self._keys.file(tenant, origin), self._keys.file(tenant, aim)
         found = self.attributes(tenant, source)
         if found is None:
             raise NotFound(f"there is nothing at {source}")
         if not found.is_folder:
-            _file_path(target)
+            file_path(target)
             if old != new:
                 self._move_file(old, new, source)
         elif aim.names != origin.names:
@@ -254,18 +254,3 @@ def _is_file(found: Object) -> bool:
 
 def _modified(found: Object) -> datetime:
     return found.last_modified or datetime.fromtimestamp(0, UTC)
-
-
-def _place(uri: str) -> StoragePath:
-    """Return the path of a file or folder that may be changed: anything but the tenant's root."""
-    path = parse(uri)
-    if path.is_root:
-        raise InvalidUri("the root of a tenant can be neither moved nor deleted")
-    return path
-
-
-def _file_path(uri: str) -> StoragePath:
-    path = parse(uri)
-    if path.is_folder:
-        raise InvalidUri(f"{uri} names a folder; the URI of a file does not end with '/'")
-    return path
