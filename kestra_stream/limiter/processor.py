@@ -8,10 +8,11 @@ from kestra_stream.errors import Invalid
 from kestra_stream.models.messages import LimiterInput
 from kestra_stream.queue.interface import Outgoing, Record, State, StateChange, TopicPartition, Transaction
 from kestra_stream.runtime.homes import Homes
+from kestra_stream.runtime.processor import Timeless
 from kestra_stream.topics import EXECUTION_INBOX, LIMITER_INBOX, LIMITER_STATE
 
 
-class Limiter:
+class Limiter(Timeless):
     """The processor of concurrency scopes."""
 
     group = "limiter"
@@ -43,15 +44,6 @@ class Limiter:
             outgoing.extend([Outgoing(EXECUTION_INBOX, told.execution_id, told.input) for told in decision.commands])
             changes.extend([StateChange(message.scope, part, value) for part, value in decision.parts.items()])
         return Transaction(outgoing, changes)
-
-    def wake(self, now: datetime) -> Transaction:
-        """Never asked for."""
-        del now
-        return Transaction()
-
-    def wake_at(self) -> datetime | None:
-        """Nothing here waits for a date."""
-        return None
 
     def assigned(self, partitions: frozenset[TopicPartition], state: State) -> None:
         """Restore the scopes of new partitions."""

@@ -55,10 +55,8 @@ class Processor(Protocol):
         ...
 
 
-class Stateless:
-    """What a processor that keeps nothing inherits; it adds its group, its topics and `process`."""
-
-    state = None
+class Timeless:
+    """What a processor without timers inherits."""
 
     def wake(self, now: datetime) -> Transaction:
         """Never asked for."""
@@ -68,6 +66,12 @@ class Stateless:
     def wake_at(self) -> datetime | None:
         """Nothing waits for a moment."""
         return None
+
+
+class Stateless(Timeless):
+    """What a processor that keeps nothing inherits; it adds its group, its topics and `process`."""
+
+    state = None
 
     def assigned(self, partitions: frozenset[TopicPartition], state: State) -> None:
         """Nothing is kept for a partition."""
