@@ -42,7 +42,6 @@ class KafkaReader:
         self._woken = Event()
         self._closed = False
         self._positions: dict[Place, int] = {}
-        self._first: dict[Place, int] = {}
         self._consumer = Consumer(cluster.connection.consumer(f"reader-{uuid4().hex}", **{"enable.partition.eof": True}), logger=logger)
         cluster.opened(self)
         places = [(name, number) for name in self._topics for number in self._numbers(name)]
@@ -121,10 +120,9 @@ class KafkaReader:
     def commit(self, transaction: Transaction) -> None:
         """Send the records; there are no offsets and there is no state."""
         self._cluster.sender.send(self._cluster.encoding.outgoing(transaction.records))
-        self._first.clear()
 
     def rewind(self) -> None:
-        """Read again what was polled since the last commit."""
+        """Nothing is ever committed here, so there is nothing to go back to."""
 
     def wake(self) -> None:
         """End the wait of the poll that is under way, or of the next one."""

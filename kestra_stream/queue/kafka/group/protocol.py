@@ -5,7 +5,7 @@ consumer    since Kafka 4: the broker shares them out; the session timeout is a 
             let it be shorter than `group.consumer.min.session.timeout.ms`, 45 s by default
 
 A property `group.protocol` decides. Without one a member speaks `consumer` where the broker has it and lets a dead member be noticed
-as soon as the classic protocol does; see docs/decisions/0008.
+as soon as the classic protocol does; see docs/decisions/0009.
 """
 
 import logging

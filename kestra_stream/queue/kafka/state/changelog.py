@@ -116,7 +116,7 @@ class Changelog:
     def _copy(self, number: int) -> LocalCopy | PartNames:
         copy = self._copies.get(number)
         if copy is None:
-            copy = self._copies[number] = PartNames() if self._folder is None else self._open(number)
+            copy = self._copies[number] = self._open(number)
         return copy
 
     def _open(self, number: int) -> LocalCopy | PartNames:

@@ -10,6 +10,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from kestra_stream.queue.interface import Headers
 from kestra_stream.queue.kafka.errors import is_final, told
+from kestra_stream.queue.kafka.reader import at_once
 from kestra_stream.queue.kafka.work_queue.jobs import Job, OwnJobs
 from kestra_stream.queue.kafka.work_queue.progress import Marks
 
@@ -101,11 +102,9 @@ class Owner:
         self._read(idle if look_again is None else min(idle, look_again))
 
     def _read(self, timeout: float) -> None:
-        first = self._consumer.poll(timeout)
-        if first is None:
-            return
-        batch = [first] if self._is_paused else [first, *self._consumer.consume(_BATCH, 0)]
-        self._jobs.add([job for message in batch if (job := _job(message)) is not None])
+        batch = at_once(self._consumer, 1 if self._is_paused else _BATCH + 1, timeout)
+        if batch:
+            self._jobs.add([job for message in batch if (job := _job(message)) is not None])
 
     def _regulate(self) -> None:
         """Read no further while too much waits here; a paused consumer stays a member as it goes on polling."""

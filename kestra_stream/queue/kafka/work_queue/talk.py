@@ -10,13 +10,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from threading import Event, Thread
 from typing import Any, cast
-from zlib import crc32
 
 from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
 
 from kestra_stream.models.messages import HandOver, WorkerTalk
 from kestra_stream.queue.interface import Headers, Unreadable
 from kestra_stream.queue.kafka.connection import Connection
+from kestra_stream.queue.kafka.partitioner import partition_of
+from kestra_stream.queue.kafka.reader import at_once
 from kestra_stream.queue.kafka.work_queue.exchange import EVERYONE
 from kestra_stream.queue.serde import HEADERS, decode, to_bytes
 from kestra_stream.topics import WORKER_TALK
@@ -97,7 +98,7 @@ class Talk:
         self._consumer.close()
 
     def _place(self, receiver: bytes) -> int:
-        return crc32(receiver) % self._partitions
+        return partition_of(receiver, self._partitions)
 
     def _produce(self, key: bytes, payload: bytes, partition: int, more: Sequence[tuple[str, bytes]] = ()) -> None:
         try:
@@ -113,8 +114,7 @@ class Talk:
 
     def _round(self) -> None:
         now = time.monotonic()
-        first = self._consumer.poll(_POLL_SECONDS)
-        messages = [first, *self._consumer.consume(_BATCH, 0)] if first is not None else []
+        messages = at_once(self._consumer, _BATCH + 1, _POLL_SECONDS)
         for message in messages:
             self._take_in(message)
         if len(messages) <= _BATCH:  # else there may be more that was said before now
@@ -127,7 +127,7 @@ class Talk:
             found = self._consumer.list_topics(self._topic, _PATIENCE).topics.get(self._topic)
             count = 0 if found is None or found.error is not None else len(found.partitions)
             if count:
-                place = crc32(self._member) % count
+                place = partition_of(self._member, count)
                 _, end = self._consumer.get_watermark_offsets(TopicPartition(self._topic, place), _PATIENCE)
                 self._consumer.assign([TopicPartition(self._topic, place, end)])
                 self._partitions = count
