@@ -1,28 +1,18 @@
 """What every `Log` fulfils outside of transactions: order, groups, rebalances, redelivery, tables."""
 
 from collections import defaultdict
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
 
 import pytest
 
-from kestra_stream.queue.interface import EPHEMERAL, Consumer, Log, Record, Transaction
-from kestra_stream.testing.contracts.wire import Listener, Wire
+from kestra_stream.queue.interface import EPHEMERAL, Consumer, Record, Transaction
+from kestra_stream.testing.contracts.wire import Listener, Wire, WiredContract
 from kestra_stream.topics import Cleanup
 
 
-class LogContract:
+class LogContract(WiredContract):
     """Needs the fixture `log`. `patience` is how many seconds a member of the family may take for what should be soon."""
-
-    patience = 10.0
-
-    @pytest.fixture
-    def wire(self, log: Log) -> Iterator[Wire]:
-        """What the tests write and read with."""
-        wire = Wire(log, self.patience)
-        yield wire
-        wire.close()
 
     # -- order ---------------------------------------------------------------------------------------------------------
 

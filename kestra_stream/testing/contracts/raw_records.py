@@ -1,29 +1,18 @@
 """What every `Log` fulfils for records that are bytes: they are kept byte for byte, and what cannot be read is no obstacle."""
 
-from collections.abc import Iterator
-
 import pytest
 
-from kestra_stream.queue.interface import Log, Outgoing, Raw, Record, Transaction, Unreadable
+from kestra_stream.queue.interface import Outgoing, Raw, Record, Transaction, Unreadable
 from kestra_stream.queue.serde import HEADERS
-from kestra_stream.testing.contracts.wire import Wire
+from kestra_stream.testing.contracts.wire import Wire, WiredContract
 from kestra_stream.topics import Cleanup, Topic
 
 GARBAGE = bytes(range(256))
 FOREIGN = (("trace", b"\xff\x00"), ("trace", b"2"), ("empty", b""), ("none", None))
 
 
-class RawRecordContract:
+class RawRecordContract(WiredContract):
     """Needs the fixture `log`."""
-
-    patience = 10.0
-
-    @pytest.fixture
-    def wire(self, log: Log) -> Iterator[Wire]:
-        """What the tests write and read with."""
-        wire = Wire(log, self.patience)
-        yield wire
-        wire.close()
 
     def through(self, wire: Wire, raw: Raw, topic: Topic | None = None) -> Record:
         """Send bytes; return the record as it comes, together with one behind it."""

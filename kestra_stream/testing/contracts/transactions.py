@@ -1,28 +1,18 @@
 """What every `Log` fulfils in its transactions: offsets, records and state as one; a zombie writes nothing; state follows its partition."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
 import pytest
 
 from kestra_stream.errors import Fenced
-from kestra_stream.queue.interface import ALL_PARTS, Consumer, Log, Outgoing, Transaction
-from kestra_stream.testing.contracts.wire import Listener, Wire, changes
+from kestra_stream.queue.interface import ALL_PARTS, Consumer, Outgoing, Transaction
+from kestra_stream.testing.contracts.wire import Listener, Wire, WiredContract, changes
 from kestra_stream.topics import Topic
 
 
-class LogTransactionContract:
+class LogTransactionContract(WiredContract):
     """Needs the fixture `log`. `patience` is how many seconds a member of the family may take for what should be soon."""
-
-    patience = 10.0
-
-    @pytest.fixture
-    def wire(self, log: Log) -> Iterator[Wire]:
-        """What the tests write and read with."""
-        wire = Wire(log, self.patience)
-        yield wire
-        wire.close()
 
     # -- as one --------------------------------------------------------------------------------------------------------
 

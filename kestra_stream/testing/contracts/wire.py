@@ -1,10 +1,12 @@
 """What the log's contract suites write and read with: topics and groups of their own for each test, patient reads, a listener."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
+
+import pytest
 
 from kestra_stream.queue.interface import (
     Consumer,
@@ -159,6 +161,19 @@ class Wire:
         """Close all consumers."""
         for consumer in self.consumers:
             consumer.close()
+
+
+class WiredContract:
+    """Needs the fixture `log`. `patience` is how many seconds a member of the family may take for what should be soon."""
+
+    patience = 10.0
+
+    @pytest.fixture
+    def wire(self, log: Log) -> Iterator[Wire]:
+        """What the tests write and read with."""
+        wire = Wire(log, self.patience)
+        yield wire
+        wire.close()
 
 
 def changes(*state: tuple[str, str, str | None], records: Sequence[Outgoing] = ()) -> Transaction:
