@@ -5,8 +5,10 @@ import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib.metadata import entry_points
 from pathlib import Path
+from threading import Event, current_thread
 from typing import Any, ClassVar
 
 import psutil
@@ -21,6 +23,7 @@ from kestra_stream.models.state import StateType
 from kestra_stream.plugin.api import Outputs, RunContext, RunnableTask
 from kestra_stream.plugin.flow_source import parse_flow
 from kestra_stream.plugin.registry import GROUP, Registry
+from kestra_stream.runtime.clock import SystemClock
 from kestra_stream.settings import EncryptionSettings, LocalStorageSettings, Settings, StorageSettings, WorkerSettings
 from kestra_stream.storage.interface import Storage
 
@@ -37,6 +40,19 @@ tasks:
     tasks: [{id: back, type: io.kestra.plugin.core.debug.Return, format: "{{ taskrun.value }}"}]
   - {id: script, type: io.kestra.plugin.scripts.shell.Commands, commands: ["echo fine > out.txt"], outputFiles: [out.txt]}
 """
+
+
+class BrokenClock(SystemClock):
+    """A clock that stops to work for one thread."""
+
+    def __init__(self) -> None:
+        self.is_broken = Event()
+
+    def now(self) -> datetime:
+        """The present moment, or an error."""
+        if self.is_broken.is_set() and current_thread().name == "the executor":
+            raise OSError("no clock")
+        return datetime.now(UTC)
 
 
 class Does(RunnableTask):

@@ -1,9 +1,7 @@
 """A part of the engine that crashes is told to whoever waits, instead of letting them wait for ever."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
-from threading import Event, current_thread
 
 import pytest
 
@@ -14,23 +12,9 @@ from kestra_stream.cli.interrupts import Interrupts
 from kestra_stream.cli.session import Session, Terms
 from kestra_stream.cli.terminal.screen import Silent
 from kestra_stream.models.flow_source import FlowSource
-from kestra_stream.runtime.clock import SystemClock
 from kestra_stream.runtime.lifecycle import Crashed
 from kestra_stream.settings import LocalStorageSettings, Settings, StorageSettings
-from tests.bad_input.bench import HEALTHY, Left
-
-
-class BrokenClock(SystemClock):
-    """A clock that stops to work for one thread."""
-
-    def __init__(self) -> None:
-        self.is_broken = Event()
-
-    def now(self) -> datetime:
-        """The present moment, or an error."""
-        if self.is_broken.is_set() and current_thread().name == "the executor":
-            raise OSError("no clock")
-        return datetime.now(UTC)
+from tests.bad_input.bench import HEALTHY, BrokenClock, Left
 
 
 @pytest.fixture

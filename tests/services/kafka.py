@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from confluent_kafka import KafkaException
@@ -14,7 +13,7 @@ from tests.services.broker import Broker
 from tests.services.kafka_node import KafkaNode
 from tests.services.places import Place, settled
 from tests.services.ports import Ports
-from tests.services.process import ServiceProcess, wait_until
+from tests.services.process import ServiceProcess, Startable, wait_until
 from tests.services.security import Security
 
 # Starts fast and stays small; a measurement of speed wants others.
@@ -36,7 +35,7 @@ def _archive_classes(target: Path) -> None:
         cluster.processes[0].stop(patience=300)
 
 
-class KafkaCluster:
+class KafkaCluster(Startable):
     """Brokers with data in a directory of their own; each of them is a controller too.
 
     They die with the process that made this object, or with the last holder of the `lifeline` that is given.
@@ -191,16 +190,6 @@ class KafkaCluster:
 
     def _chosen(self, node: int | None) -> list[KafkaNode]:
         return list(self._nodes.values()) if node is None else [self._nodes[node]]
-
-    def __enter__(self) -> Self:
-        try:
-            return self.start()
-        except BaseException:
-            self.close()
-            raise
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.close()
 
 
 def _joined(nodes: Iterable[KafkaNode]) -> str:

@@ -8,8 +8,11 @@ import subprocess
 import sys
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 import psutil
 
@@ -28,6 +31,28 @@ def wait_until(holds: Callable[[], bool], patience: float, what: str) -> None:
         if time.monotonic() > deadline:
             raise ServiceError(f"{what}: not within {patience:g} s")
         _TICK.wait(0.02)
+
+
+class Startable(ABC):
+    """A service that runs for as long as a `with` block lasts."""
+
+    @abstractmethod
+    def start(self) -> Self:
+        """Start it; returns once it can be used."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """End it, and remove its data."""
+
+    def __enter__(self) -> Self:
+        try:
+            return self.start()
+        except BaseException:
+            self.close()
+            raise
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
 
 
 class ServiceProcess:

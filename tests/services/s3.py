@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -17,7 +16,7 @@ from tests.services import install
 from tests.services.errors import ServiceError
 from tests.services.places import Place, settled
 from tests.services.ports import Ports, accepts
-from tests.services.process import ServiceProcess
+from tests.services.process import ServiceProcess, Startable
 
 READY_WITHIN = 30.0
 
@@ -58,7 +57,7 @@ class S3:
         client.remove_bucket(name)
 
 
-class S3Server:
+class S3Server(Startable):
     """A server with data in a directory of its own; it dies with the process that made this object, or with the `lifeline` that is given."""
 
     def __init__(self, *, place: Place | None = None, port: int | None = None, address: S3 | None = None) -> None:
@@ -109,16 +108,6 @@ class S3Server:
         self._lifeline.release()
         self._ports.release()
         self.process.remove_data()
-
-    def __enter__(self) -> Self:
-        try:
-            return self.start()
-        except BaseException:
-            self.close()
-            raise
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.close()
 
 
 def _where_attributes_go(data: Path) -> list[str]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import entry_points
 from pathlib import Path
-from threading import Event, Thread, current_thread
+from threading import Event, Thread
 from typing import ClassVar
 
 import pytest
@@ -25,6 +25,7 @@ from kestra_stream.runtime.observation.health import Health, Status
 from kestra_stream.settings import LivenessSettings, LocalStorageSettings, ServerSettings, Settings, StorageSettings, WorkerSettings
 from kestra_stream.topics import EXECUTION_INBOX, SERVICE
 from kestra_stream.webserver.services import ExecutionService, FlowService
+from tests.bad_input.bench import BrokenClock
 from tests.unit.assembly.polling import until
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -87,19 +88,6 @@ def test_a_step_that_does_not_end_is_no_life(server: Server) -> None:
         until(lambda: not is_up(watch.liveness()))
         assert watch.liveness().as_json()["details"]["loop-limiter"]["status"] == "DOWN"  # type: ignore[index]  # a JSON document
     assert is_up(watch.liveness())
-
-
-class BrokenClock(SystemClock):
-    """A clock that stops to work for the loops."""
-
-    def __init__(self) -> None:
-        self.is_broken = Event()
-
-    def now(self) -> datetime:
-        """The present moment, or an error."""
-        if self.is_broken.is_set() and current_thread().name == "the executor":
-            raise OSError("no clock")
-        return datetime.now(UTC)
 
 
 def test_a_crash_is_no_life(settings: Settings) -> None:
