@@ -1,6 +1,5 @@
 """What the benchmarks on Kafka share: a broker of their own, servers as processes with their CPU time, a starter, an observer."""
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -152,8 +151,3 @@ class Observer:
     def close(self) -> None:
         """Stop."""
         self._consumer.close()
-
-
-def load() -> float:
-    """How busy the machine was in the last minute."""
-    return os.getloadavg()[0]

@@ -35,11 +35,10 @@ TURNS = 3
 
 @dataclass
 class Turn:
-    """What one run gave: seconds, and the bytes of what it wrote."""
+    """What one run took: seconds, and seconds of CPU."""
 
     seconds: float
     cpu: float
-    sizes: list[int]
 
 
 def recorded(count: int) -> tuple[list[Record], object]:
@@ -86,7 +85,7 @@ def executor_turn(servers: str, inputs: Sequence[Record], flow: object, *, profi
     loop.consumer.close()
     log.close()
     scale = len(inputs) / (len(inputs) - first)
-    return Turn(seconds * scale, spent * scale, [])
+    return Turn(seconds * scale, spent * scale)
 
 
 def bare_turn(servers: str, inputs: Sequence[Record], out: Sequence[int]) -> Turn:
@@ -120,7 +119,7 @@ def bare_turn(servers: str, inputs: Sequence[Record], out: Sequence[int]) -> Tur
     consumer.close()
     log.close()
     scale = len(inputs) / (len(inputs) - first)
-    return Turn(seconds * scale, spent * scale, [])
+    return Turn(seconds * scale, spent * scale)
 
 
 def out_sizes(inputs: Sequence[Record], flow: object) -> list[int]:
