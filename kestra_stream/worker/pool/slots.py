@@ -69,17 +69,15 @@ class Slots(Generic[J]):
 
     def nudge(self, threads: int) -> None:
         """Wake or start so many more threads, if that many jobs wait."""
-        new = []
         with self._jobs:
             wanted = min(threads, len(self._ready))
             self._jobs.notify(wanted)
             for _ in range(min(wanted - self._idle, self._count - len(self._threads))):
                 self._number += 1
                 thread = Thread(target=self._loop, name=f"{self._name}-{self._number}", daemon=True)
+                # started under the lock: whoever sees a thread here may join it
+                thread.start()
                 self._threads[id(thread)] = thread
-                new.append(thread)
-        for thread in new:
-            thread.start()
 
     def take_back(self) -> Sequence[J]:
         """Return the jobs that no thread has begun."""
