@@ -37,6 +37,7 @@ logger = logging.getLogger(__name__)
 _TAKE_SECONDS = 1.0
 _FIRST_LOOK = 0.001
 _LISTEN_SECONDS = 0.1
+_LAST_RECORDS = 2.0
 
 
 class Worker:
@@ -99,7 +100,7 @@ class Worker:
             self.announce(job)
         for lease in self._slots.take_back():
             self._queue.release(lease)
-        self.flush()
+        self.flush(_LAST_RECORDS)  # so that what runs is accepted before the queue takes back what is not
         self._queue.close()
         if not self._slots.wait_idle(self.limits.drain if drain is None else drain):
             for job, _ in tuple(self._running.values()):
@@ -154,31 +155,34 @@ class Worker:
             self._tell_end(job, self._runner.given_up(job, job.job))
             self._slots.abandon(job.thread)
 
-    def flush(self) -> None:
+    def flush(self, patience: float = 0.0) -> None:
         """Send what waits; a log that refuses this process for good stops the worker."""
         try:
-            self.outbox.flush()
+            self.outbox.flush(patience)
         except Fatal as error:
             self._fail(error)
 
     def _work(self, lease: Lease) -> None:
         """Run one job in a slot."""
         key = _key(lease.job)
+        if self._stopping.is_set():
+            return self._queue.release(lease)
         if key in self._dispatches:
             # the lease has ended while the job runs here: it came back to where it is
             self._queue.accept(lease)
-            return
+            return None
         job = RunningJob(lease.job, self._services.now())
         self.jobs_begun += 1
         self._dispatches.add(key)
         self._running[id(job)] = (job, lease)
+        if self._stopping.is_set():  # since a moment ago: `stop` may have passed this job over
+            self.announce(job)
         self._watchdog.wake()
         if isinstance(lease.job, TaskJob) and self._kills.covers(lease.job):
             records: Sequence[Outgoing] = (self._runner.ended(job, lease.job, Ended(StateType.KILLED)),)
         else:
             records = self._runner.run(job)
-        if job.end():
-            self._tell_end(job, records)
+        return self._tell_end(job, records) if job.end() else None
 
     def _tell_end(self, job: RunningJob, records: Sequence[Outgoing]) -> None:
         key = _key(job.job)
@@ -233,12 +237,9 @@ class Worker:
         if not isinstance(record, Record):
             return False
         self._send_letters(record)
-        self.outbox.add(ends_of_unreadable(record.value, self.worker_id, self._services.now()), lambda: self._settle(lease))
+        self.outbox.add(ends_of_unreadable(record.value, self.worker_id, self._services.now()), lambda: self._queue.accept(lease))
         self.flush()
         return True
-
-    def _settle(self, lease: Lease) -> None:
-        self._queue.accept(lease)
 
     def _send_letters(self, record: Record) -> None:
         logger.error("%s/%s/%s cannot be read: %s", record.topic, record.partition, record.offset, record.value.error)

@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 _BATCH = 2000
 _FULL = 5_000
 
-Sent = Callable[[], None]
+Sent = Callable[[], object]
 
 
 class Outbox:
@@ -45,15 +45,15 @@ class Outbox:
         """Put records in line; `sent` is called once they are durable."""
         self._waiting.append((records, sent))
 
-    def flush(self) -> bool:
-        """Send all that waits, unless another thread is doing so; False when the log does not take it now.
+    def flush(self, patience: float = 0.0) -> bool:
+        """Send all that waits; False when the log does not take it now. What another thread is sending is waited for `patience` seconds.
 
         Raises:
             Fatal: the log refuses this process for good.
         """
-        while self._waiting and self._sending.acquire(blocking=False):
+        while (self._waiting or (patience and self._sending.locked())) and self._sending.acquire(timeout=patience):
             try:
-                if not self._send_batch():
+                if self._waiting and not self._send_batch():
                     return False
             finally:
                 self._sending.release()

@@ -78,6 +78,10 @@ class Member:
     def end(self) -> int:
         """Ask it to stop; return its exit code."""
         self._process.terminate()
+        return self.wait()
+
+    def wait(self) -> int:
+        """Wait until it has ended; return its exit code."""
         return self._process.wait(PATIENCE)
 
     def kill(self) -> None:

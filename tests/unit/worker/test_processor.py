@@ -213,6 +213,17 @@ def test_a_drain_lets_running_jobs_end_and_gives_the_others_back(bench: Bench) -
     assert bench.log.values(ServiceHeartbeat)[-1].state is ServiceState.TERMINATED
 
 
+def test_a_job_that_comes_in_the_moment_of_the_end_is_given_back_and_not_run(bench: Bench) -> None:
+    bench.does(a=lambda _: None)
+    bench.worker.stop()
+    bench.line.offer(job("a"))
+    (lease,) = bench.line.take(1, 0)
+    bench.worker._work(lease)  # noqa: SLF001 - the slot whose job was handed out a moment before
+    assert bench.line.released == ["lease-run-1"]
+    assert bench.line.accepted == []
+    assert bench.log.values(TaskRunEnded) == []
+
+
 def test_lines_of_a_long_job_are_seen_while_it_runs(bench: Bench) -> None:
     go = threading.Event()
 
