@@ -54,7 +54,6 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
         "kestra_stream/testing/contracts/log.py:LogContract": "one test for each promise of the port (0003)",
         "kestra_stream/testing/contracts/reader.py:LogReaderContract": "one test for each promise of the port (0003)",
         "kestra_stream/testing/contracts/work_queue.py:WorkQueueContract": "one test for each promise of the port (0003)",
-        "kestra_stream/testing/contracts/transactions.py:LogTransactionContract": "one test for each promise of the port (0003)",
     },
     "parameters of a constructor": {},
     "modules in a package": {

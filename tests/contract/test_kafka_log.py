@@ -10,6 +10,7 @@ from kestra_stream.queue.kafka import Connection, KafkaLog
 from kestra_stream.testing.contracts.log import LogContract
 from kestra_stream.testing.contracts.raw_records import RawRecordContract
 from kestra_stream.testing.contracts.reader import LogReaderContract
+from kestra_stream.testing.contracts.state import StateStoreContract
 from kestra_stream.testing.contracts.transactions import LogTransactionContract
 from tests.services.broker import Broker
 from tests.services.kafka import KafkaCluster
@@ -35,7 +36,7 @@ def quick_kafka() -> Iterator[Broker]:
 
 
 @pytest.mark.timeout(300)
-class TestKafkaLog(LogContract, LogReaderContract, LogTransactionContract, RawRecordContract):
+class TestKafkaLog(LogContract, LogReaderContract, LogTransactionContract, StateStoreContract, RawRecordContract):
     """The classic protocol."""
 
     patience = 60.0
@@ -48,7 +49,7 @@ class TestKafkaLog(LogContract, LogReaderContract, LogTransactionContract, RawRe
 
 
 @pytest.mark.timeout(300)
-class TestKafkaLogWithTheConsumerProtocol(LogContract, LogReaderContract, LogTransactionContract, RawRecordContract):
+class TestKafkaLogWithTheConsumerProtocol(LogContract, LogReaderContract, LogTransactionContract, StateStoreContract, RawRecordContract):
     """The protocol of Kafka 4, on a broker that notices a dead member as soon as the classic one does."""
 
     patience = 60.0
@@ -62,7 +63,7 @@ class TestKafkaLogWithTheConsumerProtocol(LogContract, LogReaderContract, LogTra
 
 
 @pytest.mark.timeout(300)
-class TestKafkaLogWithStateOnDisk(LogTransactionContract):
+class TestKafkaLogWithStateOnDisk(LogTransactionContract, StateStoreContract):
     """State in local copies; each member has its own, as on machines of their own."""
 
     patience = 60.0

@@ -1,4 +1,4 @@
-"""What every `Log` fulfils in its transactions: offsets, records and state as one; a zombie writes nothing; state follows its partition."""
+"""What every `Log` fulfils in its transactions: offsets, records and state as one; a zombie writes nothing."""
 
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
@@ -6,7 +6,7 @@ from threading import Event
 import pytest
 
 from kestra_stream.errors import Fenced
-from kestra_stream.queue.interface import ALL_PARTS, Consumer, Outgoing, Transaction
+from kestra_stream.queue.interface import Consumer, Outgoing, Transaction
 from kestra_stream.testing.contracts.wire import Listener, Wire, WiredContract, changes
 from kestra_stream.topics import Topic
 
@@ -81,54 +81,6 @@ class LogTransactionContract(WiredContract):
         wire.read(consumer, 1)
         consumer.commit(Transaction([Outgoing(inbox, "a", "2")]))
         assert wire.values(consumer, 1) == ["2"]
-
-    # -- state ---------------------------------------------------------------------------------------------------------
-
-    def test_state_is_kept_by_owner_and_part(self, wire: Wire) -> None:
-        inbox, group = wire.topic(), wire.group()
-        consumer = wire.member(group, inbox)
-        consumer.commit(changes(("a", "", "head"), ("a", "run", "1"), ("b", "", "other")))
-        consumer.commit(changes(("a", "run", "2"), ("a", "run-2", "x")))
-        consumer.close()
-        assert wire.state(group, inbox) == {"a": {"": "head", "run": "2", "run-2": "x"}, "b": {"": "other"}}
-
-    def test_a_part_can_be_dropped_and_an_owner_as_a_whole(self, wire: Wire) -> None:
-        inbox, group = wire.topic(), wire.group()
-        consumer = wire.member(group, inbox)
-        consumer.commit(changes(*((owner, part, "x") for owner in "abc" for part in ("", "run"))))
-        consumer.commit(changes(("a", "run", None), ("b", ALL_PARTS, None), ("c", "", None), ("c", "run", None), ("d", "", None)))
-        consumer.close()
-        assert wire.state(group, inbox) == {"a": {"": "x"}}
-
-    def test_a_dropped_owner_can_come_again(self, wire: Wire) -> None:
-        inbox, group = wire.topic(), wire.group()
-        consumer = wire.member(group, inbox)
-        consumer.commit(changes(("a", "", "old"), ("a", "run", "old")))
-        consumer.commit(changes(("a", ALL_PARTS, None), ("a", "", "new")))
-        consumer.close()
-        assert wire.state(group, inbox) == {"a": {"": "new"}}
-
-    def test_groups_have_states_of_their_own(self, wire: Wire) -> None:
-        inbox, group = wire.topic(), wire.group()
-        consumer = wire.member(group, inbox)
-        consumer.commit(changes(("a", "", "x")))
-        assert wire.state(wire.group(), inbox) == {}
-
-    def test_state_comes_with_the_partition_of_its_key(self, wire: Wire) -> None:
-        inbox, group, keys = wire.topic(), wire.group(), [f"key-{number}" for number in range(20)]
-        first = wire.join(group, inbox)
-        wire.send(inbox, *((key, key) for key in keys))
-        homes = {record.key: record.partition for record in wire.read(first, 20)}
-        first.commit(changes(*((key, "", key) for key in keys)))
-        first.close()
-        members: dict[Consumer, Listener] = {}
-        for _ in range(2):
-            listener = Listener()
-            members[wire.join(group, inbox, listener=listener)] = listener
-        wire.settle(members, 4)
-        for listener in members.values():
-            owned = {place.partition for place in listener.owned}
-            assert set(listener.state) == {key for key in keys if homes[key] in owned}
 
     # -- zombies -------------------------------------------------------------------------------------------------------
 

@@ -81,9 +81,9 @@ class Wire:
         """Return the name of a group that nobody else knows."""
         return f"contract-{uuid4().hex}"
 
-    def join(self, group: str, *topics: Topic, listener: RebalanceListener | None = None) -> Consumer:
+    def join(self, group: str, *topics: Topic, listener: RebalanceListener | None = None, state: Topic | None = None) -> Consumer:
         """Return a consumer that is closed after the test."""
-        consumer = self.log.consumer(group, topics, listener)
+        consumer = self.log.consumer(group, topics, listener, state)
         self.consumers.append(consumer)
         return consumer
 
@@ -147,10 +147,10 @@ class Wire:
                     return consumer
         raise AssertionError("nobody took over")
 
-    def state(self, group: str, *topics: Topic) -> dict[str, Mapping[str, Any]]:
+    def state(self, group: str, *topics: Topic, state: Topic | None = None) -> dict[str, Mapping[str, Any]]:
         """Return the whole state of a group, as a member is told that joins alone."""
         listener = Listener()
-        consumer = self.log.consumer(group, topics, listener)
+        consumer = self.log.consumer(group, topics, listener, state)
         deadline = time.monotonic() + self.patience
         while not listener.history and time.monotonic() < deadline:
             consumer.poll(1, _MOMENT)
