@@ -262,7 +262,11 @@ class WorkQueue(Protocol):
     """Hands jobs of a worker group to whoever has a free slot. Thread-safe. Jobs are offered by sending to the group's job topic."""
 
     def take(self, count: int, timeout: float) -> Sequence[Lease]:
-        """Lease up to `count` jobs; wait at most `timeout` seconds for the first."""
+        """Lease up to `count` jobs; wait at most `timeout` seconds for the first.
+
+        Raises:
+            Retryable: no job that waits can be read now.
+        """
         ...
 
     def accept(self, lease: Lease) -> bool:

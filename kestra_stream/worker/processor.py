@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from threading import Event, Thread
 from typing import Any
 
-from kestra_stream.errors import Fatal
+from kestra_stream.errors import Fatal, Retryable
 from kestra_stream.models.execution_input import TaskRunStarted
 from kestra_stream.models.messages import KillRequest, LookupJob, ServiceHeartbeat, ServiceState, TaskJob
 from kestra_stream.models.state import StateType
@@ -218,11 +218,9 @@ class Worker:
     def _take_jobs(self) -> None:
         while not self._stopping.is_set():
             free = 0 if self.outbox.is_full else self._slots.wait_free(_TAKE_SECONDS)
-            if free == 0:
-                self._stopping.wait(self.limits.tick)
-                continue
-            leases = [lease for lease in self._queue.take(free, _TAKE_SECONDS) if not self._bury(lease)]
+            leases = [lease for lease in _leased(self._queue, free) if not self._bury(lease)]
             if not leases:
+                self._stopping.wait(self.limits.tick)
                 continue
             self._slots.offer(leases)
             threads, wait = 1, _FIRST_LOOK
@@ -290,6 +288,15 @@ class Worker:
         if self.error is None and not self._stopping.is_set():
             logger.error("The worker %s stops: %s", self.worker_id, error, exc_info=None if isinstance(error, Fatal) else error)
             self.error = error
+
+
+def _leased(queue: WorkQueue, free: int) -> Sequence[Lease]:
+    """Take jobs; those that lie in a storage that is away wait for it."""
+    try:
+        return () if free == 0 else queue.take(free, _TAKE_SECONDS)
+    except Retryable as error:
+        logger.warning("No job can be taken: %s; trying again", error)
+        return ()
 
 
 def _key(job: TaskJob | LookupJob) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from kestra_stream.errors import Invalid, NotFound
+from kestra_stream.errors import Invalid, InvalidUri, NotFound
 from kestra_stream.queue.interface import Headers, Outgoing, Record, Unreadable
 from kestra_stream.queue.serde import HEADERS, decode, encode
 from kestra_stream.topics import WORKER_JOB, Topic, job_topic
@@ -18,7 +18,11 @@ class Payloads(Protocol):
     """Where values lie that are too big for a message."""
 
     def deposit(self, content: bytes, topic: str) -> str:
-        """Store a value of a record of a topic; return the claim to it."""
+        """Store a value of a record of a topic; return the claim to it.
+
+        Raises:
+            Unavailable: the storage does not take it now.
+        """
         ...
 
     def redeem(self, claim: str) -> bytes:
@@ -26,7 +30,8 @@ class Payloads(Protocol):
 
         Raises:
             NotFound: it is gone.
-            Unavailable: the storage does not answer.
+            InvalidUri: the claim names something else.
+            Unavailable: the storage does not give it now.
         """
         ...
 
@@ -95,15 +100,14 @@ class Encoding:
         return [self.record(topics[message.topic()], message) for message in messages]
 
     def record(self, topic: Topic, message: Any) -> Record:
-        """Decode one message. Raises as `content`."""
+        """Decode one message; whoever cannot (Unavailable: the storage is away) asks again with the same message."""
         timestamp = datetime.fromtimestamp(message.timestamp()[1] / 1000, UTC)
         key: bytes | None = message.key()
         try:
             payload, headers = self.content(message)
-        except NotFound as error:
-            unreadable = Unreadable(
-                message.value(), f"its value lay in the storage and is gone: {error}", key, tuple(message.headers() or ())
-            )
+        except (NotFound, InvalidUri) as error:
+            why = f"its value lay in the storage and is gone: {error}" if isinstance(error, NotFound) else str(error)
+            unreadable = Unreadable(message.value(), why, key, tuple(message.headers() or ()))
             text = "" if key is None else key.decode("utf-8", "backslashreplace")
             return Record(topic.name, message.partition(), message.offset(), text, unreadable, timestamp)
         text, value = decode(topic, payload, key, headers)

@@ -134,9 +134,9 @@ class KafkaMember:
         if self._changelog.is_damaged:
             self._begin_anew()
         self._serve_changes()
-        taken = [message for message in self._held[:most] if (message.topic(), message.partition()) in self._owned]
-        self._held = self._held[most:]
-        return self._taken(taken)
+        records = self._taken([message for message in self._held[:most] if (message.topic(), message.partition()) in self._owned])
+        self._held = self._held[most:]  # only now: a value that lies in a storage that is away is asked for again
+        return records
 
     def _is_record(self, message: Any) -> bool:
         error: KafkaError | None = message.error()

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, KafkaException, TopicPartition
 
-from kestra_stream.errors import Unavailable
+from kestra_stream.errors import KestraError, Unavailable
 from kestra_stream.queue.interface import Record, Start, Transaction
 from kestra_stream.queue.kafka.cluster import Cluster, Place
 from kestra_stream.queue.kafka.errors import ended, told
@@ -42,6 +42,8 @@ class KafkaReader:
         self._woken = Event()
         self._closed = False
         self._positions: dict[Place, int] = {}
+        self._held: list[Any] = []
+        self._reached: dict[Place, int] = {}
         self._consumer = Consumer(cluster.connection.consumer(f"reader-{uuid4().hex}", **{"enable.partition.eof": True}), logger=logger)
         cluster.opened(self)
         places = [(name, number) for name in self._topics for number in self._numbers(name)]
@@ -81,19 +83,24 @@ class KafkaReader:
         return ()
 
     def _taken(self, messages: Sequence[Any]) -> list[Record]:
-        good = []
+        """Decode what has come, and what could not be decoded before, because its value lies in a storage that was away."""
+        troubles: list[KestraError] = []
         for message in messages:
             error: KafkaError | None = message.error()
             if error is None:
-                self._positions[message.topic(), message.partition()] = message.offset() + 1
-                good.append(message)
+                self._held.append(message)
+                self._reached[message.topic(), message.partition()] = message.offset() + 1
             elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name
-                self._positions[message.topic(), message.partition()] = message.offset()
+                self._reached[message.topic(), message.partition()] = message.offset()
             elif (trouble := ended(error, "nothing can be read")) is not None:
-                raise trouble
+                troubles.append(trouble)
             else:
                 logger.info("%s", error.str())
-        records = self._cluster.encoding.records(self._topics, good)
+        if troubles:
+            raise troubles[0]
+        records = self._cluster.encoding.records(self._topics, self._held)
+        self._positions.update(self._reached)
+        self._held, self._reached = [], {}
         return records if self._key is None else [record for record in records if record.key == self._key]
 
     def catch_up(self) -> Iterator[Sequence[Record]]:

@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
 
-from kestra_stream.errors import NotFound, Unavailable
+from kestra_stream.errors import InvalidUri, NotFound, Unavailable
 from kestra_stream.queue.interface import ALL_PARTS, State, StateChange
 from kestra_stream.queue.kafka.cluster import Cluster
 from kestra_stream.queue.kafka.encoding import Encoded
@@ -221,8 +221,8 @@ class Changelog:
         """Return what a part holds; nothing when it lay in the storage and is gone."""
         try:
             content, headers = self._cluster.encoding.content(message)
-        except NotFound as error:
-            logger.error("%s holds the part %r, whose value lay in the storage and is gone: %s", self._name, message.key(), error)  # noqa: TRY400
+        except (NotFound, InvalidUri) as error:
+            logger.error("%s holds the part %r, whose value lay in the storage and is not there: %s", self._name, message.key(), error)  # noqa: TRY400
             return None
         self._reader.check(headers)
         return content

@@ -7,7 +7,7 @@ from threading import Condition
 from typing import Any
 from uuid import uuid4
 
-from kestra_stream.errors import Fatal
+from kestra_stream.errors import Fatal, Unavailable
 from kestra_stream.models.messages import JobsAnswered, WhoHasJobs
 from kestra_stream.queue.interface import Lease, Unreadable
 from kestra_stream.queue.kafka.cluster import Cluster
@@ -78,9 +78,20 @@ class KafkaWorkQueue:
         """Lease up to `count` jobs; wait at most `timeout` seconds for the first.
 
         Raises:
+            Unavailable: the jobs that wait lie in a storage that is away.
             Fatal: the queue has stopped by an error.
         """
-        return [self._lease(found) for found in self._wait(count, time.monotonic() + timeout)]
+        leases: list[Lease] = []
+        troubles: list[Unavailable] = []
+        for found in self._wait(count, time.monotonic() + timeout):
+            try:
+                leases.append(self._lease(found))
+            except Unavailable as error:
+                troubles.append(error)
+                self._put_back(found)
+        if troubles and not leases:
+            raise troubles[0]
+        return leases
 
     def accept(self, lease: Lease) -> bool:
         """The job will be run here; False when the lease had ended, or the job's partition went."""
@@ -136,6 +147,13 @@ class KafkaWorkQueue:
                 return ()
             finally:
                 exchange.asking -= count
+
+    def _put_back(self, found: Grant | Guest) -> None:
+        """Give back a job that nobody has looked at."""
+        if isinstance(found, Grant):
+            self._own.give_back(found.number, HERE, untouched=True)
+        elif self._guests.end(found.owner, found.number):
+            self._talk.say(found.owner, JobsAnswered(self._member, untouched=(found.number,)))
 
     def _lease(self, found: Grant | Guest) -> Lease:
         """Read a job; one that cannot be read is leased as its record, for the dead letters."""
