@@ -66,6 +66,7 @@ BORDER_KINDS = frozenset({"loop", "attempt", "trigger", "route", "plugin load", 
 BORDERS: dict[str, str] = {
     "kestra_stream/executor/processor.py:Executor._step": "loop",
     "kestra_stream/plugin/registry.py:_loaded": "plugin load",
+    "kestra_stream/queue/kafka/clients/overdue.py:_serve": "loop",
     "kestra_stream/queue/kafka/work_queue/owner.py:Owner._run": "loop",
     "kestra_stream/runtime/lifecycle.py:Lifecycle._run": "loop",
     "kestra_stream/runtime/loop.py:Loop._bury": "loop",

@@ -2,8 +2,10 @@
 
 What may go wrong, and what becomes of it:
     the broker is away                          the same request again, until it answers
+    offsets are not answered                    the producer is given up: Unavailable, nothing was written and nothing ever will be
     a request fails, the transaction must end   aborted: nothing was written; Unavailable, Fenced or Invalid says why
     nobody knows how it ended                   the producer is given up: Fenced, so that state and offsets are read again
+A producer that has lost all brokers is given up before its next transaction: it may wait for a coordinator that is none any more.
 """
 
 import logging
@@ -15,6 +17,7 @@ from uuid import uuid4
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 
 from kestra_stream.errors import Fatal, Fenced, KestraError, Unavailable
+from kestra_stream.queue.kafka.clients.overdue import Overdue, Requests
 from kestra_stream.queue.kafka.cluster import Cluster
 from kestra_stream.queue.kafka.encoding import Encoded
 from kestra_stream.queue.kafka.errors import GONE, told
@@ -23,6 +26,8 @@ from kestra_stream.queue.kafka.sender import produce
 logger = logging.getLogger("kestra_stream.kafka.client")
 
 _SLICE = 2.0
+# Half of what the broker gives a transaction.
+_OFFSETS = 5.0
 _ABORTING = 10.0
 # What befalls the rest once one record was not delivered: they tell nothing.
 _GIVEN_UP = frozenset({KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT})  # noqa: SLF001 - codes
@@ -42,6 +47,8 @@ class Transactor:
         self._given_up = given_up
         self._producer: Any = None
         self._undelivered: list[KafkaError] = []
+        self._requests = Requests(f"{self.id}-offsets")
+        self._has_lost_brokers = False
 
     def open(self) -> None:
         """Be ready for transactions; takes a moment.
@@ -49,14 +56,18 @@ class Transactor:
         Raises:
             Unavailable: the broker is away.
         """
-        if self._producer is None:
-            reports = {"delivery.report.only.error": True, "on_delivery": self._reported}
+        if self._producer is not None:
+            self._producer.poll(0)  # it tells of brokers that it has lost
+        if self._producer is None or self._has_lost_brokers:
+            self._producer = None
+            reports = {"delivery.report.only.error": True, "on_delivery": self._reported, "error_cb": self._heard}
             producer = Producer({**self._cluster.connection.transactional(self.id), **reports}, logger=logger)
             try:
                 self._again(producer.init_transactions, "transactions can not begin")
             except KafkaException as error:
                 raise told(error.args[0], "transactions can not begin") from error
-            self._producer = producer
+            producer.poll(0)
+            self._producer, self._has_lost_brokers = producer, False
 
     def commit(self, records: Sequence[Encoded], offsets: Sequence[TopicPartition], member: Any) -> None:
         """Write records and offsets as one.
@@ -78,8 +89,11 @@ class Transactor:
             producer.begin_transaction()
             for record in records:
                 produce(producer, record, self._cluster.partitions)
-            self._again(lambda timeout: producer.send_offsets_to_transaction(list(offsets), member, timeout), "offsets")
+            self._send_offsets(offsets, member)
             self._again(producer.commit_transaction, "commit")
+        except Overdue as error:
+            self._producer = None
+            raise Unavailable(f"the offsets: {error} from {self._cluster.connection.address}") from error
         except KafkaException as error:
             raise self._ended(error.args[0]) from error
         except Unavailable as error:
@@ -90,15 +104,31 @@ class Transactor:
             self._abort()
             raise
 
+    def _send_offsets(self, offsets: Sequence[TopicPartition], member: Any) -> None:
+        """Put the offsets into the transaction; a producer whose broker went away meanwhile can not be trusted to find it again."""
+        producer = self._producer
+        try:
+            self._requests.make(lambda: producer.send_offsets_to_transaction(list(offsets), member, _SLICE), _OFFSETS)
+        except KafkaException as error:
+            if error.args[0].retriable() and not error.args[0].txn_requires_abort():
+                raise Overdue(error.args[0].str()) from error
+            raise
+
     def _reported(self, error: KafkaError | None, message: object) -> None:
         """A record was not delivered, and for what reason."""
         del message
         if error is not None and error.code() not in _GIVEN_UP:
             self._undelivered.append(error)
 
+    def _heard(self, error: KafkaError) -> None:
+        """The client has something to tell that no request was told."""
+        if error.code() == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - a code
+            self._has_lost_brokers = True
+
     def close(self) -> None:
         """Give up the producer; a transaction that is open is ended by the broker, or by whoever takes over."""
         self._producer = None
+        self._requests.close()
 
     def _again(self, request: Callable[[float], None], action: str) -> None:
         """Make a request until it is answered, or nobody waits for it any more."""

@@ -23,6 +23,7 @@ EXECUTIONS = int(os.environ.get("KESTRA_STREAM_TEST_EXECUTIONS", "360"))
 SEED = int(os.environ.get("KESTRA_STREAM_TEST_SEED", "0")) or time.time_ns() % 100_000
 IN_FLIGHT = 250
 ONE_EACH = ("executor", "executor", "worker", "worker", "limiter", "limiter")
+ALL_IN_ONE = ("standalone", "standalone", "standalone")
 LONGEST = 240 + EXECUTIONS * 0.3
 FEWEST_FAULTS = 8
 FREEZES = 0.25
@@ -121,7 +122,7 @@ class Siege:
 
 
 @pytest.mark.timeout(LONGEST + 240)
-@pytest.mark.parametrize(("crowd", "executions"), [(ONE_EACH, EXECUTIONS)], ids=["apart"])
+@pytest.mark.parametrize(("crowd", "executions"), [(ONE_EACH, EXECUTIONS), (ALL_IN_ONE, EXECUTIONS // 4)], ids=["apart", "all in one"])
 def test_whoever_dies_or_sleeps_each_execution_ends_as_its_flow_dictates(
     crowd: Sequence[str], executions: int, kafka: Broker, prefix: str, tmp_path: Path
 ) -> None:
