@@ -37,6 +37,11 @@ class Member:
         self._usage = psutil.Process(self._process.pid)
 
     @property
+    def pid(self) -> int:
+        """The number of the process."""
+        return self._process.pid
+
+    @property
     def is_alive(self) -> bool:
         """Whether it runs."""
         return self._process.poll() is None

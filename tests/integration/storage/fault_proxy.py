@@ -77,6 +77,18 @@ class Silence:
         handler.hang_up()
 
 
+@dataclass(frozen=True, slots=True)
+class Slow:
+    """The server is asked only after a while."""
+
+    seconds: float
+
+    def apply(self, handler: "Handler") -> None:
+        Event().wait(self.seconds)
+        found = handler.ask()
+        handler.answer(found.status, found.headers, found.body)
+
+
 @dataclass(slots=True)
 class _Planned:
     method: str

@@ -23,3 +23,9 @@ def s3_settings(s3: S3, bucket: str, /, **others: object) -> S3Settings:
 
 def _keys(s3: S3) -> dict[str, object]:
     return {"access_key": SecretStr(s3.access_key), "secret_key": SecretStr(s3.secret_key), "region": s3.region}
+
+
+def storage_section(s3: S3, bucket: str, /, **others: object) -> dict[str, object]:
+    """Return what a settings file says under `kestra.storage` for a bucket."""
+    keys = {"access-key": s3.access_key, "secret-key": s3.secret_key, "region": s3.region}
+    return {"type": "minio", "minio": {"endpoint": s3.url, **keys, "bucket": bucket, **others}}
