@@ -101,11 +101,8 @@ def given_timeout(text: str | None) -> float | None:
     if text is None:
         return None
     try:
-        try:
-            length = timedelta(seconds=float(text))
-        except ValueError:
-            length = parse_duration(text)
-    except (ValueError, OverflowError) as error:
+        length = parse_duration(text)
+    except ValueError as error:
         raise Invalid(f"--timeout {text}: write seconds, or an ISO-8601 duration such as PT30S") from error
     if length <= timedelta(0):
         raise Invalid(f"--timeout {text}: it must be more than nothing")

@@ -1,5 +1,6 @@
-"""ISO-8601 durations (`PT5M6S`, `P1D`) as timedeltas, in pydantic fields and as text."""
+"""ISO-8601 durations (`PT5M6S`, `P1D`), or seconds (`306.0`, as a DURATION input is shown), as timedeltas, in fields and as text."""
 
+import re
 from datetime import timedelta
 from typing import Annotated
 
@@ -9,25 +10,37 @@ from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 from kestra_stream.models.sentences import shown
 
 DURATION_PATTERN = r"^[+-]?[Pp]([0-9.,]+[WwDd])*([Tt]([0-9.,]+[HhMmSs])+)?$"
+SECONDS_PATTERN = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)$"
+_SECONDS = re.compile(SECONDS_PATTERN, re.ASCII)
 
 
 def parse_duration(value: object) -> timedelta:
-    """Turn ISO-8601 text (or a timedelta) into a timedelta.
+    """Turn ISO-8601 text, a number of seconds, its text, or a timedelta into a timedelta.
 
     Raises:
         ValueError: not a duration; years and months have no fixed length and are refused too.
     """
-    if isinstance(value, timedelta):
-        return value
-    if not isinstance(value, str):
-        raise ValueError(f"must be an ISO-8601 duration such as PT30S or P1D, but is {shown(value)}")  # noqa: TRY004 - pydantic wants ValueError
     try:
-        parsed = isodate.parse_duration(value.strip().upper())
+        parsed = _parsed(value)
     except (isodate.ISO8601Error, ValueError, OverflowError):
         parsed = None
     if not isinstance(parsed, timedelta):
         raise ValueError(f"must be an ISO-8601 duration such as PT30S or P1D, but is {shown(value)}")  # noqa: TRY004 - pydantic wants ValueError
     return parsed
+
+
+def _parsed(value: object) -> object:
+    match value:
+        case bool():
+            return None
+        case int() | float():
+            return timedelta(seconds=value)
+        case str() if _SECONDS.match(value.strip()):
+            return timedelta(seconds=float(value))
+        case str():
+            return isodate.parse_duration(value.strip().upper())
+        case _:
+            return value
 
 
 def format_duration(value: timedelta) -> str:

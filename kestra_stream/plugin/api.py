@@ -323,6 +323,10 @@ class RunContext(Protocol):
         """For the few tasks that look at, or change, other executions."""
         ...
 
+    def now(self) -> datetime:
+        """The present moment, by the server's clock."""
+        ...
+
     @overload
     def render(self, value: Property[T], extra: Mapping[str, Any] | None = None) -> T: ...
     @overload

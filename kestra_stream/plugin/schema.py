@@ -15,7 +15,7 @@ from pydantic_core import core_schema
 
 from kestra_stream.errors import NotFound
 from kestra_stream.models.conditions import Condition
-from kestra_stream.models.duration import DURATION_PATTERN
+from kestra_stream.models.duration import DURATION_PATTERN, SECONDS_PATTERN
 from kestra_stream.models.flow import Flow
 from kestra_stream.models.task import Plugin, Task
 from kestra_stream.models.trigger import Trigger
@@ -29,6 +29,7 @@ _SHARED: Mapping[str, type[Plugin]] = {"Task": Task, "Trigger": Trigger}
 _LINK = "#/definitions/"
 _COMPLETE = "Complete"
 _TEXT = ["string", "number", "boolean"]
+_DURATION = [{"type": "string", "pattern": DURATION_PATTERN}, {"type": ["string", "number"], "pattern": SECONDS_PATTERN}]
 
 
 class _Generator(GenerateJsonSchema):
@@ -173,8 +174,9 @@ def _plain(value: Any) -> Any:
     found: dict[str, Any] = {key: _plain(item) for key, item in value.items() if key != noise}
     if "discriminator" in found:
         return _chosen_by_tag(found)
-    if found.get("format") == "duration":
-        found = {"type": "string", "pattern": DURATION_PATTERN}
+    if found.get("format") == "duration" or found.get("pattern") == DURATION_PATTERN:
+        rest = {key: item for key, item in found.items() if key not in {"type", "format", "pattern"}}
+        found = {"anyOf": _DURATION, **rest}
     if found.get("default", 0) is None:
         del found["default"]
     choices: list[dict[str, Any]] = [one for one in found.get("anyOf", ()) if one != {"type": "null"}]

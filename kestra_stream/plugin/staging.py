@@ -15,9 +15,11 @@ from kestra_stream.models.property import Property
 from kestra_stream.plugin.api import RunContext
 from kestra_stream.plugin.namespace_files import NamespaceFilesOption
 from kestra_stream.plugin.text import as_text
+from kestra_stream.storage.interface import FileAttributes
 from kestra_stream.storage.uri import SCHEME, cache_folder
 
 STORED = re.compile(r"kestra:///[-\w%.+~#=/]*")
+_STORED_AT = "stored-at"
 FETCHED = ".kestra-files"
 """Folder of the working directory for copies of stored files; what starts with `.kestra-` is no output."""
 
@@ -82,6 +84,17 @@ def with_local_copies(context: RunContext, text: str) -> str:
     return STORED.sub(copy, text) if SCHEME in text else text
 
 
+def dated(now: datetime) -> Mapping[str, str]:
+    """Return the metadata by which a cached file tells its age: the storage's own clock is another one."""
+    return {_STORED_AT: now.isoformat()}
+
+
+def stored_at(file: FileAttributes) -> datetime:
+    """Tell when a cached file was stored."""
+    known = {name.lower(): text for name, text in file.metadata.items()}
+    return datetime.fromisoformat(known[_STORED_AT]) if _STORED_AT in known else file.modified_at
+
+
 class DirectoryCacheStore:
     """The cache of a working directory: files that match patterns, zipped, in the storage folder of the task."""
 
@@ -90,13 +103,13 @@ class DirectoryCacheStore:
         self._context = context
         self._uri = f"{cache_folder(info.namespace, info.flow_id, info.task_id, info.value)}cache.zip"
 
-    def restore(self, ttl: timedelta | None, now: datetime) -> bool:
+    def restore(self, ttl: timedelta | None) -> bool:
         """Unpack the cache into the directory; one older than `ttl` is deleted. Tell whether there was one."""
         storage, tenant = self._context.engine.storage, self._context.info.tenant_id
         attributes = storage.attributes(tenant, self._uri)
         if attributes is None:
             return False
-        if ttl is not None and attributes.modified_at + ttl <= now:
+        if ttl is not None and stored_at(attributes) + ttl <= self._context.now():
             storage.delete(tenant, self._uri)
             return False
         with storage.get(tenant, self._uri) as stored, tempfile.TemporaryFile() as local:
@@ -119,7 +132,7 @@ class DirectoryCacheStore:
                 for path in paths:
                     archive.write(path, path.relative_to(directory.path).as_posix())
             local.seek(0)
-            self._context.engine.storage.put(self._context.info.tenant_id, self._uri, local)
+            self._context.engine.storage.put(self._context.info.tenant_id, self._uri, local, dated(self._context.now()))
         return len(paths)
 
     def _unpack(self, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:

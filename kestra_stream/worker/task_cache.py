@@ -10,6 +10,7 @@ from kestra_stream.models.document import to_plain
 from kestra_stream.models.task import Task
 from kestra_stream.plugin.context.run_context import AttemptContext
 from kestra_stream.plugin.context.services import Services
+from kestra_stream.plugin.staging import dated, stored_at
 from kestra_stream.storage.uri import cache_folder
 
 _NOT_PART_OF_THE_WORK = {
@@ -43,7 +44,7 @@ class TaskCacheStore:
         tenant, uri = context.info.tenant_id, self._uri(context, key)
         attributes = self._services.engine.storage.attributes(tenant, uri)
         ttl = task.task_cache.ttl if task.task_cache else None
-        if attributes is None or (ttl is not None and attributes.modified_at + ttl <= self._services.now()):
+        if attributes is None or (ttl is not None and stored_at(attributes) + ttl <= self._services.now()):
             return None
         try:
             with self._services.engine.storage.get(tenant, uri) as file:
@@ -55,7 +56,7 @@ class TaskCacheStore:
     def put(self, task: Task, context: AttemptContext, key: str, outputs: Mapping[str, object] | None) -> None:
         """Keep outputs."""
         content = orjson.dumps(outputs or {}, option=orjson.OPT_NON_STR_KEYS)
-        self._services.engine.storage.put(context.info.tenant_id, self._uri(context, key), content)
+        self._services.engine.storage.put(context.info.tenant_id, self._uri(context, key), content, dated(self._services.now()))
         context.logger.debug("The outputs were put into the task cache")
 
     def _uri(self, context: AttemptContext, key: str) -> str:

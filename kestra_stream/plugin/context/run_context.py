@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from kestra_stream.models.property import Property, has_expression
@@ -94,6 +94,10 @@ class AttemptContext:
         if self._directory is None:
             self._directory = self._own_directory = AttemptDirectory(self.services.directory_root)
         return self._directory
+
+    def now(self) -> datetime:
+        """The present moment, by the server's clock."""
+        return self.services.now()
 
     def render(self, value: object, extra: Mapping[str, object] | None = None) -> Any:
         """Render a Property to its type, text to text, a map or list item by item."""

@@ -1,6 +1,5 @@
 """io.kestra.plugin.core.flow.WorkingDirectory: tasks that share a directory on one worker."""
 
-from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, Field, field_validator
@@ -79,7 +78,7 @@ class WorkingDirectory(FlowableTask):
 
     def prepare(self, context: RunContext) -> None:
         """Put the cache, the files of the namespace and the input files into the directory."""
-        if self.cache is not None and DirectoryCacheStore(context).restore(self.cache.ttl, datetime.now(UTC)):
+        if self.cache is not None and DirectoryCacheStore(context).restore(self.cache.ttl):
             context.logger.debug("The cache was restored")
         put_namespace_files(context, self.namespace_files)
         put_input_files(context, self.input_files)

@@ -1,7 +1,6 @@
 """io.kestra.plugin.core.kv.PurgeKV: remove keys that have expired."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from typing import ClassVar, Literal
 
@@ -56,7 +55,7 @@ class PurgeKV(RunnableTask):
 
     def run(self, context: RunContext) -> PurgeKVOutput:
         pattern, expired_only = context.render(self.key_pattern), context.render(self.expired_only or self.behavior.expired_only)
-        now, size = datetime.now(UTC), 0
+        now, size = context.now(), 0
         for namespace in sorted(set(self._namespaces(context))):
             keys = context.key_values(namespace)
             for entry in context.engine.repository.key_values.list(context.info.tenant_id, namespace):

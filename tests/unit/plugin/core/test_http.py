@@ -223,7 +223,7 @@ def test_all_options_are_known() -> None:
   proxyUsername: u
   proxyPassword: p"""
     assert task_faults("http.Request", f"uri: https://example.com\n{options}") == ""
-    assert "readTimeout" in task_faults("http.Request", "uri: https://example.com\noptions: {readTimeout: 5}")
+    assert "readTimeout" in task_faults("http.Request", "uri: https://example.com\noptions: {readTimeout: soon}")
 
 
 # -- what goes wrong ---------------------------------------------------------------------------------------------------

@@ -100,7 +100,7 @@ def test_a_required_property_may_come_from_an_entry() -> None:
 
 def test_a_fault_in_an_entry_is_found_at_the_entry() -> None:
     found = parsed(
-        f"type: {LOG}, message: x", f"  - type: {LOG}\n    values:\n      level: LOUD\n      retry: {{type: constant, interval: 5}}"
+        f"type: {LOG}, message: x", f"  - type: {LOG}\n    values:\n      level: LOUD\n      retry: {{type: constant, interval: soon}}"
     )
     assert_found(
         found.faults,
