@@ -43,11 +43,14 @@ class Watch:
         return Health.whole({"service": self._service(), **self._loops()})
 
     def readiness(self) -> Health:
-        """Return DOWN until partitions are known and restored and the worker takes jobs, and again while it drains or the log is away."""
+        """Return DOWN until partitions are known and restored and the worker takes jobs.
+
+        And again while it drains, while the log is away, and while a loop cannot go on: a full disk below its state, for instance.
+        """
         server = self._server
         answers = server.equipment.backend.answers()
         parts = {"log": Health.of(is_up=answers, answers=answers)}
-        parts |= {f"loop-{group}": Health.of(is_up=loop.has_joined, joined=loop.has_joined) for group, loop in server.loops.items()}
+        parts |= {f"loop-{group}": _progress(loop) for group, loop in server.loops.items()}
         if server.worker is not None:
             parts["worker"] = Health.of(is_up=server.worker.is_taking, takesJobs=server.worker.is_taking)
         return Health.whole({"service": Health.of(is_up=not server.is_draining, draining=server.is_draining), **parts})
@@ -101,6 +104,11 @@ class Watch:
         for topic in loop.processor.topics:
             metrics.level("lag", partial(_lag, loop, topic), group=group, topic=topic.name)
         metrics.total("dead_letters", lambda: loop.dead_letters, group=group)
+
+
+def _progress(loop: Loop) -> Health:
+    joined, trouble = loop.has_joined, loop.trouble
+    return Health.of(is_up=joined and not trouble, joined=joined, **({"trouble": trouble} if trouble else {}))
 
 
 def _lag(loop: Loop, topic: Topic) -> int:

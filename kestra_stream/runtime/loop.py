@@ -36,6 +36,7 @@ class Loop:
 
     Attributes:
         dead_letters: how many records went to the dead letters.
+        trouble: why nothing goes on at the moment; empty while it does.
         pulse: its signs of life.
     """
 
@@ -46,6 +47,7 @@ class Loop:
         self._clock = clock
         self._serialize = serialize
         self.dead_letters = 0
+        self.trouble = ""
         self._stopped = Event()
         self._is_running = False
         self._trouble = Backoff(clock)
@@ -76,6 +78,7 @@ class Loop:
             records = self.consumer.poll(1 if self._one_by_one else BATCH, 0 if self._must_rejoin else wait)
             self._must_rejoin = False
             if not records:
+                self.trouble = ""
                 return False
             with self.pulse.batch(len(records)):
                 return self._process(records)
@@ -86,6 +89,7 @@ class Loop:
             self._must_rejoin = True  # a wake-up alone would be fenced for ever: the new assignment comes with a poll
         except Retryable as error:
             wait = self._trouble.failed()
+            self.trouble = str(error)
             self.pulse.repeated()
             logger.warning("%s: %s; trying again in %s s", self.processor.group, error, wait)
             self._roll_back()
@@ -205,6 +209,7 @@ class Loop:
             self.consumer.commit(transaction)
         self.processor.committed()
         self._trouble.succeeded()
+        self.trouble = ""
 
     def _roll_back(self) -> None:
         self.processor.rolled_back()

@@ -28,6 +28,7 @@ from kestra_stream.queue.kafka.group.protocol import GroupProtocol
 from kestra_stream.queue.kafka.reader import at_once
 from kestra_stream.queue.kafka.state.changelog import Changelog
 from kestra_stream.queue.kafka.state.no_changelog import NoChangelog
+from kestra_stream.queue.kafka.state.replay import GivenUp
 from kestra_stream.queue.kafka.transactor import Transactor
 from kestra_stream.topics import Topic
 
@@ -215,6 +216,8 @@ class KafkaMember:
                 except Fenced as error:
                     logger.info("%s: they are given again, or to another", error)
                     return
+                except GivenUp:
+                    return
                 self._outlook.has_joined = True
             self._changes.popleft()
 
@@ -234,7 +237,8 @@ class KafkaMember:
         if not came:
             return
         offsets = self._claims.offsets(came)
-        state: State = self._changelog.restore(sorted({number for _, number in came}), lambda: self._claims.end_transactions(came))
+        numbers = sorted({number for _, number in came})
+        state: State = self._changelog.restore(numbers, lambda: self._claims.end_transactions(came), self._is_given_up)
         self._transactor.open()
         self._claims.take(offsets)
         self._committed.update(offsets)

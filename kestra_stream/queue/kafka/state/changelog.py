@@ -10,29 +10,21 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
-
-from kestra_stream.errors import InvalidUri, NotFound, Unavailable
+from kestra_stream.errors import Unavailable
 from kestra_stream.queue.interface import ALL_PARTS, State, StateChange
 from kestra_stream.queue.kafka.cluster import Cluster
 from kestra_stream.queue.kafka.encoding import Encoded
-from kestra_stream.queue.kafka.errors import ended, told
 from kestra_stream.queue.kafka.partitioner import partition_of
-from kestra_stream.queue.kafka.reader import at_once
 from kestra_stream.queue.kafka.state.local_copy import Change, LocalCopy
 from kestra_stream.queue.kafka.state.part_names import PartNames
 from kestra_stream.queue.kafka.state.parts import PartReader, StateOnDisk, key_of, parse_key
+from kestra_stream.queue.kafka.state.replay import Contents, Replay
 from kestra_stream.queue.serde import HEADERS, to_bytes
 from kestra_stream.topics import Topic
 
-logger = logging.getLogger("kestra_stream.kafka.client")
+logger = logging.getLogger(__name__)
 
-_BATCH = 10_000
-_SLICE = 0.2
-_STALLED = 0.4
-_PATIENCE = 60.0
 _CHECKPOINT_EVERY = 10.0
 
 
@@ -104,7 +96,8 @@ class Changelog:
             return {}
         self._next_checkpoint = time.monotonic() + _CHECKPOINT_EVERY
         try:
-            return {number: end for (_, number), end in self._cluster.ends((self._name, number) for number in self._copies).items()}
+            places = [(self._name, number) for number, copy in self._copies.items() if isinstance(copy, LocalCopy)]
+            return {number: end for (_, number), end in self._cluster.ends(places).items()}
         except Unavailable:
             return {}  # a checkpoint can wait
 
@@ -114,15 +107,20 @@ class Changelog:
         return any(copy.is_damaged for copy in self._copies.values())
 
     def _copy(self, number: int) -> LocalCopy | PartNames:
-        copy = self._copies.get(number)
-        if copy is None:
-            copy = self._copies[number] = self._open(number)
-        return copy
+        """Return the copy of a partition; one that was not restored here is none to go on from."""
+        return self._copies.setdefault(number, PartNames())
 
-    def _open(self, number: int) -> LocalCopy | PartNames:
+    def _opened(self, number: int, end: int) -> LocalCopy | PartNames:
         if self._folder is None:
             return PartNames()
-        return LocalCopy(self._folder, self._name, number, self._cluster.identity(self._name))
+        topic = self._cluster.identity(self._name)
+        copy = LocalCopy(self._folder, self._name, number, topic)
+        if copy.position > end:
+            logger.warning("%s/%d has lost what a local copy has: the copy is made anew", self._name, number)
+            copy.is_damaged = True
+            copy.close()
+            copy = LocalCopy(self._folder, self._name, number, topic)
+        return copy
 
     # -- rebalance -----------------------------------------------------------------------------------------------------
 
@@ -137,23 +135,36 @@ class Changelog:
         """Let go of everything."""
         self.forget(tuple(self._copies))
 
-    def restore(self, numbers: Sequence[int], stalled: Callable[[], None]) -> State:
+    def restore(self, numbers: Sequence[int], stalled: Callable[[], None], given_up: Callable[[], bool]) -> State:
         """Read the state beside partitions from the broker, up to the end as it is now.
 
         Args:
             numbers: of the partitions.
             stalled: called once when a transaction of a dead process keeps the end back.
+            given_up: whether somebody waits for this to end.
 
         Raises:
+            GivenUp: it was ended; nothing of it counts.
             Unavailable: the broker does not give it, or the disk cannot keep the copy.
         """
+        began = time.monotonic()
         self.forget(numbers)
         ends = {number: end for (_, number), end in self._cluster.ends((self._name, number) for number in numbers).items()}
-        for number in numbers:
-            self._copies[number] = self._open(number)
-        if self._folder is None:
-            return self._restored_to_memory(ends, stalled)
-        self._read(ends, stalled, self._stage_batch)
+        for number, end in ends.items():
+            self._copies[number] = self._opened(number, end)
+        places = {number: self._copies[number].position for number in ends}
+        replay = Replay(self._cluster, self._reader, places, ends, given_up)
+        batches = replay.batches(stalled)
+        state = self._restored_to_memory(ends, batches) if self._folder is None else self._restored_to_disk(ends, batches)
+        told = "%s: the state beside partitions %s is restored: %d records in %.1f s"
+        logger.info(told, self._name, ", ".join(map(str, numbers)), replay.records, time.monotonic() - began)
+        return state
+
+    def _restored_to_disk(self, ends: Mapping[int, int], batches: Iterable[tuple[int, Contents]]) -> State:
+        for number, changes in batches:
+            keys = ((parse_key(key), content) for key, content in changes.items())
+            self._copies[number].stage([(*names, content) for names, content in keys if names is not None])
+            self._copies[number].keep()  # to read it once more from the checkpoint on does no harm
         for number, end in ends.items():
             self._copies[number].keep(end)
         return {
@@ -162,18 +173,15 @@ class Changelog:
             if number in ends and isinstance(copy, LocalCopy)
         }
 
-    def _restored_to_memory(self, ends: Mapping[int, int], stalled: Callable[[], None]) -> State:
+    def _restored_to_memory(self, ends: Mapping[int, int], batches: Iterable[tuple[int, Contents]]) -> State:
         found: dict[int, dict[bytes, bytes]] = {number: {} for number in ends}
-
-        def take(number: int, changes: Mapping[bytes, bytes | None]) -> None:
+        for number, changes in batches:
             newest = found[number]
             for key, content in changes.items():
                 if content is None:
                     newest.pop(key, None)
                 else:
                     newest[key] = content
-
-        self._read(ends, stalled, take)
         state: dict[int, dict[str, dict[str, Any]]] = {number: {} for number in ends}
         for number, records in found.items():
             for owner, part, value in self._reader.values(records.items()):
@@ -182,62 +190,3 @@ class Changelog:
             names.stage([(owner, part, b"") for owner, parts in state[number].items() for part in parts])
             names.keep()
         return state
-
-    def _stage_batch(self, number: int, changes: Mapping[bytes, bytes | None]) -> None:
-        keys = ((parse_key(key), content) for key, content in changes.items())
-        self._copies[number].stage([(*names, content) for names, content in keys if names is not None])
-
-    def _read(
-        self, ends: Mapping[int, int], stalled: Callable[[], None], take: Callable[[int, Mapping[bytes, bytes | None]], None]
-    ) -> None:
-        """Read partitions up to their ends, from where their copies are complete; hand on the newest content of each key, by batches."""
-        left = {number: end for number, end in ends.items() if end > self._copies[number].position}
-        if not left:
-            return
-        configuration = self._cluster.connection.consumer(f"restore-{uuid4().hex}", **{"enable.partition.eof": True})
-        consumer = Consumer(configuration, logger=logger)
-        try:
-            places = {number: self._copies[number].position or OFFSET_BEGINNING for number in left}
-            consumer.assign([TopicPartition(self._name, number, place) for number, place in places.items()])
-            moved, is_stalled = time.monotonic(), False
-            while left:
-                messages = at_once(consumer, _BATCH, _SLICE)
-                changes = self._changes(messages, left)
-                for number, batch in changes.items():
-                    take(number, batch)
-                if changes:
-                    moved = time.monotonic()
-                elif time.monotonic() - moved > _STALLED and not is_stalled:
-                    is_stalled = True
-                    stalled()
-                if time.monotonic() - moved > _PATIENCE or self._cluster.closed.is_set():
-                    raise Unavailable(f"the state on {self._name} can not be read to its end")
-        except KafkaException as error:
-            raise told(error.args[0], f"the state on {self._name} can not be read") from error
-        finally:
-            consumer.close()
-
-    def _content(self, message: Any) -> bytes | None:
-        """Return what a part holds; nothing when it lay in the storage and is gone."""
-        try:
-            content, headers = self._cluster.encoding.content(message)
-        except (NotFound, InvalidUri) as error:
-            logger.error("%s holds the part %r, whose value lay in the storage and is not there: %s", self._name, message.key(), error)  # noqa: TRY400
-            return None
-        self._reader.check(headers)
-        return content
-
-    def _changes(self, messages: Sequence[Any], left: dict[int, int]) -> dict[int, dict[bytes, bytes | None]]:
-        """Return the contents of messages. The end of a partition is told with the place that it stands at."""
-        found: dict[int, dict[bytes, bytes | None]] = {}
-        for message in messages:
-            number, error = message.partition(), message.error()
-            if error is None:
-                changes, key = found.setdefault(number, {}), message.key() or b""
-                if self._reader.is_ours(key):
-                    changes[key] = self._content(message)
-            elif (trouble := ended(error, f"the state on {self._name} can not be read")) is not None:
-                raise trouble
-            if number in left and message.offset() is not None and message.offset() + (error is None) >= left[number]:
-                del left[number]
-        return found

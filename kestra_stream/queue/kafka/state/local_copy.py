@@ -1,11 +1,12 @@
 """A local copy of the state beside one partition, on disk: for state that outgrows memory, and for a quick return after a restart.
 
     file      TOPIC-NUMBER.sqlite below the folder of the settings, of one process at a time (TOPIC-NUMBER.1.sqlite, ... for more)
-    parts     owner, part -> bytes, as on the topic
+    parts     owner, part -> bytes, as on the topic; those of a kind (the text before the first `/` of their names) lie together
     checkpoint  the offset of the state topic up to which the copy is complete, and when that was so
 
 The topic is the truth: a copy that is missing, damaged, of another topic, or so old that tombstones may be gone, is made anew. So is
-one that was in use when the machine went down: nothing of it was forced to the disk, and no one knows what is there.
+one that was in use when the machine went down: nothing of it was forced to the disk, and no one knows what is there. Each part has a
+checksum, because the database would not notice a part that the disk has changed.
 """
 
 import fcntl
@@ -18,20 +19,31 @@ from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import Any, TextIO
+from zlib import crc32
 
 from kestra_stream.errors import Unavailable
 
 logger = logging.getLogger(__name__)
 
-_LAYOUT = 2
+_LAYOUT = 3
 _TABLES = """
-CREATE TABLE parts (owner TEXT NOT NULL, part TEXT NOT NULL, content BLOB NOT NULL, PRIMARY KEY (owner, part)) WITHOUT ROWID;
-CREATE INDEX by_part ON parts (part);
-CREATE TABLE checkpoint (layout INTEGER NOT NULL, topic TEXT NOT NULL, position INTEGER NOT NULL, at REAL NOT NULL, boot TEXT NOT NULL);
+CREATE TABLE parts (
+    kind TEXT NOT NULL, owner TEXT NOT NULL, part TEXT NOT NULL, content BLOB NOT NULL, checksum INTEGER NOT NULL,
+    PRIMARY KEY (kind, owner, part)
+) WITHOUT ROWID;
+CREATE TABLE checkpoint (
+    layout INTEGER NOT NULL, topic TEXT NOT NULL, position INTEGER NOT NULL, at REAL NOT NULL, boot TEXT NOT NULL, checksum INTEGER NOT NULL
+);
+"""
+_KINDS = """
+WITH RECURSIVE found (kind) AS (
+    SELECT min(kind) FROM parts UNION ALL SELECT (SELECT min(kind) FROM parts WHERE kind > found.kind) FROM found WHERE kind IS NOT NULL
+) SELECT kind FROM found WHERE kind IS NOT NULL
 """
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _ON_DISK = ""
 _DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_CANNOT_READ = frozenset({sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHORT_READ, sqlite3.SQLITE_IOERR_CORRUPTFS})
 # Tombstones are kept for an hour after compaction: a copy that has missed more than that cannot know what is gone.
 OLDEST = 45 * 60.0
 
@@ -56,6 +68,8 @@ class LocalCopy:
 
     def __init__(self, folder: Path, name: str, number: int, topic: str) -> None:
         self._topic = topic
+        self._path = folder
+        self._kinds: set[str] = set()
         self.is_damaged = False
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -81,33 +95,48 @@ class LocalCopy:
         """Open the file, or make it anew; return it with the offset that it is complete up to (0: it is empty)."""
         for is_new in (False, True):
             try:
-                database = _connected(self._path)
-                position = 0 if is_new else self._checkpoint(database)
-                if position is None:
-                    database.close()
-                    self._remove()
-                    continue
-                if position == 0:
-                    database.executescript(f"DROP TABLE IF EXISTS parts; DROP TABLE IF EXISTS checkpoint; {_TABLES}")
-            except sqlite3.DatabaseError as error:
-                if is_new:
+                found = self._tried(is_new=is_new)
+            except (sqlite3.Error, UnicodeDecodeError) as error:
+                if is_new or _says_nothing_of_the_copy(error):
                     raise self._trouble(error) from error
                 logger.warning("the local copy %s is damaged and is made anew: %s", self._path, error)
-                self._remove()
-            else:
-                return database, position
+                found = None
+            if found is not None:
+                return found
+            self._remove()
         raise Unavailable(f"{self._path}: the local copy of the state cannot be opened")
+
+    def _tried(self, *, is_new: bool) -> tuple[sqlite3.Connection, int] | None:
+        """Open the file, with the offset of a copy that can be used; None when there is one that cannot."""
+        database = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+        position = None
+        try:
+            # what a crash of the machine may damage is made anew from the topic: nothing waits for the disk
+            database.execute("PRAGMA journal_mode = WAL")
+            database.execute("PRAGMA synchronous = OFF")
+            position = 0 if is_new else self._checkpoint(database)
+            if position == 0:
+                database.executescript(f"DROP TABLE IF EXISTS parts; DROP TABLE IF EXISTS checkpoint; {_TABLES}")
+            if position is not None:
+                self._kinds = {str(kind) for (kind,) in database.execute(_KINDS)}
+        except BaseException:
+            database.close()
+            raise
+        if position is None:
+            database.close()
+            return None
+        return database, position
 
     def _checkpoint(self, database: sqlite3.Connection) -> int | None:
         """Return the offset of a copy that can be used, 0 for a new file, None for one that cannot."""
         if not database.execute("SELECT name FROM sqlite_master WHERE name = 'checkpoint'").fetchone():
             return 0
         row = database.execute("SELECT * FROM checkpoint").fetchone()
-        if row is None or row[:2] != (_LAYOUT, self._topic) or not 0 <= time.time() - row[3] <= OLDEST:
+        if row is None or row[0] != _LAYOUT or row[-1] != _checksum_of_row(row[:-1]):
             return None
-        if row[4] not in {_ON_DISK, _boot()}:
-            return None
-        return int(row[2])
+        _, topic, position, at, boot, _ = row
+        is_ours = topic == self._topic and boot in {_ON_DISK, _boot()}
+        return int(position) if is_ours and 0 <= time.time() - at <= OLDEST else None
 
     # -- changes -------------------------------------------------------------------------------------------------------
 
@@ -121,10 +150,13 @@ class LocalCopy:
             if not self._database.in_transaction:
                 self._database.execute("BEGIN")
             for owner, part, content in changes:
+                kind = part.partition("/")[0]
                 if content is None:
-                    self._database.execute("DELETE FROM parts WHERE owner = ? AND part = ?", (owner, part))
+                    self._database.execute("DELETE FROM parts WHERE kind = ? AND owner = ? AND part = ?", (kind, owner, part))
                 else:
-                    self._database.execute("INSERT OR REPLACE INTO parts VALUES (?, ?, ?)", (owner, part, content))
+                    self._kinds.add(kind)
+                    row = (kind, owner, part, content, _checksum(owner, part, content))
+                    self._database.execute("INSERT OR REPLACE INTO parts VALUES (?, ?, ?, ?, ?)", row)
         except sqlite3.Error as error:
             raise self._failed(error) from error
 
@@ -138,9 +170,7 @@ class LocalCopy:
             if position is not None:
                 if not self._database.in_transaction:
                     self._database.execute("BEGIN")
-                self._database.execute("DELETE FROM checkpoint")
-                row = (_LAYOUT, self._topic, position, time.time(), _boot())
-                self._database.execute("INSERT INTO checkpoint VALUES (?, ?, ?, ?, ?)", row)
+                self._note(position, time.time(), _boot())
                 self.position = position
             if self._database.in_transaction:
                 self._database.execute("COMMIT")
@@ -157,11 +187,16 @@ class LocalCopy:
 
     def parts(self, owner: str) -> Mapping[str, bytes]:
         """Return all parts of an owner. All that reads raises Unavailable where the file can not be read."""
-        return dict(self._rows("SELECT part, content FROM parts WHERE owner = ?", owner))
+        return {part: content for _, part, content in self._parts(f"{self._of_any_kind()} AND owner = ?", *self._kinds, owner)}
 
     def names(self, owner: str) -> set[str]:
         """Return the names of an owner's parts."""
-        return {part for (part,) in self._rows("SELECT part FROM parts WHERE owner = ?", owner)}
+        question = f"SELECT part FROM parts WHERE {self._of_any_kind()} AND owner = ?"  # noqa: S608 - as many question marks as kinds
+        return {str(part) for (part,) in self._rows(question, *self._kinds, owner)}
+
+    def _of_any_kind(self) -> str:
+        """Return the condition that lets the database look for an owner kind by kind."""
+        return f"kind IN ({', '.join('?' * len(self._kinds))})"
 
     def owners(self) -> Iterator[str]:
         """Go through all owners."""
@@ -170,18 +205,24 @@ class LocalCopy:
 
     def of_kind(self, kind: str) -> Iterator[tuple[str, str, bytes]]:
         """Go through all parts of a kind: owner, part, content."""
-        yield from self._rows(
-            "SELECT owner, part, content FROM parts WHERE part = ? OR (part >= ? AND part < ?)", kind, f"{kind}/", f"{kind}0"
-        )
+        yield from self._parts("kind = ?", kind)
 
     def __len__(self) -> int:
         """How many owners there are."""
         return sum(count for (count,) in self._rows("SELECT COUNT(DISTINCT owner) FROM parts"))
 
+    def _parts(self, condition: str, *values: str) -> Iterator[tuple[str, str, bytes]]:
+        question = f"SELECT owner, part, content, checksum FROM parts WHERE {condition}"  # noqa: S608 - conditions of this class
+        for owner, part, content, checksum in self._rows(question, *values):
+            if not isinstance(content, bytes) or _checksum(owner, part, content) != checksum:
+                self.is_damaged = True
+                raise self._trouble(ValueError(f"the part `{part}` of {owner} is not what was written"))
+            yield owner, part, content
+
     def _rows(self, question: str, *values: str) -> Iterator[Any]:
         try:
             yield from self._database.execute(question, values)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             self.is_damaged = True
             raise self._trouble(error) from error
 
@@ -201,12 +242,23 @@ class LocalCopy:
         """Force all of it to the disk, so that it can be trusted whatever becomes of the machine."""
         with suppress(sqlite3.Error):
             self._database.execute("PRAGMA synchronous = FULL")
-            self._database.execute("UPDATE checkpoint SET boot = ?", (_ON_DISK,))
-            self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            for place in (_boot(), _ON_DISK):  # first all of it, and only then the word that it is there
+                row = self._database.execute("SELECT position, at FROM checkpoint").fetchone()
+                if row is not None:
+                    position, at = row
+                    self._note(position, at, place)
+                self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def _note(self, position: int, at: float, boot: str) -> None:
+        row = (_LAYOUT, self._topic, position, at, boot)
+        self._database.execute(
+            "INSERT OR REPLACE INTO checkpoint (rowid, layout, topic, position, at, boot, checksum) VALUES (1, ?, ?, ?, ?, ?, ?)",
+            (*row, _checksum_of_row(row)),
+        )
 
     def _failed(self, error: sqlite3.Error) -> Unavailable:
         self.drop()
-        self.is_damaged = self.is_damaged or error.sqlite_errorcode & 0xFF in _DAMAGE
+        self.is_damaged = self.is_damaged or _code(error) & 0xFF in _DAMAGE
         return self._trouble(error)
 
     def _remove(self) -> None:
@@ -218,12 +270,22 @@ class LocalCopy:
         return Unavailable(f"{self._path}: the local copy of the state cannot be used ({error}): {remedy}")
 
 
-def _connected(path: Path) -> sqlite3.Connection:
-    database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    # what a crash of the machine may damage is made anew from the topic: nothing waits for the disk
-    database.execute("PRAGMA journal_mode = WAL")
-    database.execute("PRAGMA synchronous = OFF")
-    return database
+def _checksum(owner: str, part: str, content: bytes) -> int:
+    return crc32(content, crc32(f"{owner}\0{part}".encode()))
+
+
+def _checksum_of_row(row: Sequence[Any]) -> int:
+    return crc32(repr(tuple(row)).encode())
+
+
+def _says_nothing_of_the_copy(error: Exception) -> bool:
+    """Whether only writing did not succeed: the copy may be as good as ever."""
+    return _code(error) & 0xFF in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR} and _code(error) not in _CANNOT_READ
+
+
+def _code(error: Exception) -> int:
+    """Return the database's number of an error; 0 for one that the library has found itself."""
+    return getattr(error, "sqlite_errorcode", 0)
 
 
 @cache

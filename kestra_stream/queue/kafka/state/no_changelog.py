@@ -38,9 +38,9 @@ class NoChangelog:
     def forget(self, numbers: Iterable[int]) -> None:
         """Nothing to forget."""
 
-    def restore(self, numbers: Sequence[int], stalled: Callable[[], None]) -> State:
+    def restore(self, numbers: Sequence[int], stalled: Callable[[], None], given_up: Callable[[], bool]) -> State:
         """Return no state."""
-        del stalled
+        del stalled, given_up
         return {number: {} for number in numbers}
 
     def close(self) -> None:

@@ -29,16 +29,20 @@ def parse_key(key: bytes) -> tuple[str, str] | None:
 
 
 class PartReader:
-    """Reads what lies on one state topic. What cannot be read is passed over and told in the log: nobody else may write there."""
+    """Reads what lies on one state topic. What cannot be read is passed over and told in the log: nobody else may write there.
+
+    Attributes:
+        name: of the topic on the broker.
+    """
 
     def __init__(self, topic: Topic, name: str) -> None:
         self._topic = topic
-        self._name = name
+        self.name = name
 
     def is_ours(self, key: bytes) -> bool:
         """Whether a record with this key is state; another system's is passed over, whatever version it tells."""
         if parse_key(key) is None:
-            logger.error("%s holds a record with the key %r, which is none of ours; it is passed over", self._name, key[:200])
+            logger.error("%s holds a record with the key %r, which is none of ours; it is passed over", self.name, key[:200])
             return False
         return True
 
@@ -51,7 +55,7 @@ class PartReader:
         version = next((value for name, value in headers if name == SCHEMA_HEADER), None)
         if version is not None and version.isdigit() and int(version) > SCHEMA_VERSION:
             raise Fatal(
-                f"{self._name} holds state of a newer version (schema {int(version)}; this process reads {SCHEMA_VERSION}): "
+                f"{self.name} holds state of a newer version (schema {int(version)}; this process reads {SCHEMA_VERSION}): "
                 "upgrade this process"
             )
 
@@ -68,7 +72,7 @@ class PartReader:
         try:
             return (part_from_bytes(self._topic, part, content),)
         except Invalid as error:
-            logger.error("%s: a part of %s is passed over: %s", self._name, owner, error)  # noqa: TRY400
+            logger.error("%s: a part of %s is passed over: %s", self.name, owner, error)  # noqa: TRY400
             return ()
 
 
