@@ -213,10 +213,8 @@ class KafkaMember:
             else:
                 try:
                     self._take_over(frozenset(places), again=change == "again")
-                except Fenced as error:
+                except (Fenced, GivenUp) as error:
                     logger.info("%s: they are given again, or to another", error)
-                    return
-                except GivenUp:
                     return
                 self._outlook.has_joined = True
             self._changes.popleft()

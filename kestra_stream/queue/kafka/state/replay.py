@@ -85,7 +85,7 @@ class Replay:
                 is_stalled = True
                 stalled()
             if self._given_up():
-                raise GivenUp
+                raise GivenUp(f"the state on {self._reader.name} is read no further, since this process ends")
             if time.monotonic() - moved > _PATIENCE:
                 raise Unavailable(f"the state on {self._reader.name} can not be read to its end")
 
