@@ -19,7 +19,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from kestra_stream.errors import Fenced, Invalid, Retryable, Unavailable
 from kestra_stream.queue import interface as port
-from kestra_stream.queue.interface import RebalanceListener, Record, State, Transaction
+from kestra_stream.queue.interface import RebalanceListener, Record, Transaction
 from kestra_stream.queue.kafka.cluster import Cluster, Place
 from kestra_stream.queue.kafka.errors import ended, is_unreleased, told
 from kestra_stream.queue.kafka.group.claims import Claims
@@ -235,8 +235,7 @@ class KafkaMember:
         if not came:
             return
         offsets = self._claims.offsets(came)
-        numbers = sorted({number for _, number in came})
-        state: State = self._changelog.restore(numbers, lambda: self._claims.end_transactions(came), self._is_given_up)
+        state = self._changelog.restore({number for _, number in came}, lambda: self._claims.end_transactions(came), self._is_given_up)
         self._transactor.open()
         self._claims.take(offsets)
         self._committed.update(offsets)

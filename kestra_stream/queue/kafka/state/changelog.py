@@ -7,7 +7,7 @@ where   the partition of the same number as the owner's input
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -135,7 +135,7 @@ class Changelog:
         """Let go of everything."""
         self.forget(tuple(self._copies))
 
-    def restore(self, numbers: Sequence[int], stalled: Callable[[], None], given_up: Callable[[], bool]) -> State:
+    def restore(self, numbers: Collection[int], stalled: Callable[[], None], given_up: Callable[[], bool]) -> State:
         """Read the state beside partitions from the broker, up to the end as it is now.
 
         Args:
@@ -157,7 +157,7 @@ class Changelog:
         batches = replay.batches(stalled)
         state = self._restored_to_memory(ends, batches) if self._folder is None else self._restored_to_disk(ends, batches)
         told = "%s: the state beside partitions %s is restored: %d records in %.1f s"
-        logger.info(told, self._name, ", ".join(map(str, numbers)), replay.records, time.monotonic() - began)
+        logger.info(told, self._name, ", ".join(map(str, sorted(numbers))), replay.records, time.monotonic() - began)
         return state
 
     def _restored_to_disk(self, ends: Mapping[int, int], batches: Iterable[tuple[int, Contents]]) -> State:

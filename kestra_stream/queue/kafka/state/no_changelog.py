@@ -1,6 +1,6 @@
 """What stands in for the changelog of a group that keeps no state: it needs no topic, and refuses changes."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from kestra_stream.errors import Invalid
 from kestra_stream.queue.interface import State, StateChange
@@ -38,7 +38,7 @@ class NoChangelog:
     def forget(self, numbers: Iterable[int]) -> None:
         """Nothing to forget."""
 
-    def restore(self, numbers: Sequence[int], stalled: Callable[[], None], given_up: Callable[[], bool]) -> State:
+    def restore(self, numbers: Collection[int], stalled: Callable[[], None], given_up: Callable[[], bool]) -> State:
         """Return no state."""
         del stalled, given_up
         return {number: {} for number in numbers}
