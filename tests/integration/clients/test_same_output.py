@@ -101,7 +101,7 @@ def test_a_run_that_is_ended_by_ctrl_c_tells_the_same(output: str, config: Path,
     def ended(name: str, *options: str) -> Told:
         begun = tmp_path / name
         script = f"tasks: [{{id: s, {SHELL}, commands: ['touch {begun}; sleep 300']}}]"
-        path = written(tmp_path, "interrupted", script)
+        path = written(tmp_path, f"interrupted_{output}", script)
         interrupting = Thread(target=interrupt_after, args=(begun,))
         interrupting.start()
         told = run(str(path), "-o", output, *options)
