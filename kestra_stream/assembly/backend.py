@@ -11,7 +11,7 @@ from kestra_stream.queue.memory import MemoryLog
 from kestra_stream.repository.absent import absent_repository
 from kestra_stream.repository.interface import Repository
 from kestra_stream.repository.memory import memory_repository
-from kestra_stream.runtime.clock import Clock
+from kestra_stream.runtime.clock import Clock, LogClock, SystemClock
 from kestra_stream.runtime.observation.seldom import tell_seldom
 from kestra_stream.runtime.oversize import OversizeValues
 from kestra_stream.settings import RetrySettings, Settings, StorageSettings
@@ -50,6 +50,11 @@ def open_backend(settings: Settings, clock: Clock, storage: Storage | None = Non
     return kafka_backend(settings, clock, storage)
 
 
+def clock_of(settings: Settings) -> Clock:
+    """Return the clock of a process: that of its log, where many processes share one."""
+    return SystemClock() if settings.queue.type == "memory" else LogClock(SystemClock())
+
+
 def memory_backend(settings: Settings, clock: Clock, storage: Storage | None = None) -> Backend:
     """Open the memory family."""
     log = MemoryLog(clock.now)
@@ -60,11 +65,12 @@ def memory_backend(settings: Settings, clock: Clock, storage: Storage | None = N
 def kafka_backend(settings: Settings, clock: Clock, storage: Storage | None = None) -> Backend:
     """Open the Kafka family; its topics must be there."""
     from kestra_stream.assembly.topics import connection_of  # noqa: PLC0415 - as below
-    from kestra_stream.queue.kafka import KafkaLog, KafkaWorkQueue  # noqa: PLC0415 - the client is loaded by who needs it
+    from kestra_stream.queue.kafka import KafkaLog, KafkaWorkQueue, unheard  # noqa: PLC0415 - the client is loaded by who needs it
 
     tell_seldom("kestra_stream.kafka.client")
     storage = storage or open_storage(settings.storage, settings.retries)
-    log = KafkaLog(connection_of(settings), OversizeValues(storage, clock.now, settings.kafka.defaults.topic_prefix))
+    payloads = OversizeValues(storage, clock.now, settings.kafka.defaults.topic_prefix)
+    log = KafkaLog(connection_of(settings), payloads, clock.heard if isinstance(clock, LogClock) else unheard)
     repository = absent_repository("the Kafka family has no repository yet", StoredKeyValues(storage))
     queue = partial(KafkaWorkQueue, log.cluster)
     return Backend("kafka", log, repository, storage, queue, has_repository=False, answers=log.cluster.answers)

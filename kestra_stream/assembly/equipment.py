@@ -30,6 +30,7 @@ from kestra_stream.runtime.cleaner import Cleaner
 from kestra_stream.runtime.clock import Clock, SystemClock
 from kestra_stream.runtime.flow_table import FlowTable
 from kestra_stream.runtime.loop import Loop
+from kestra_stream.runtime.observation.heartbeat import Heartbeat
 from kestra_stream.runtime.observation.metrics import Metrics
 from kestra_stream.runtime.orphans import OrphanSweep
 from kestra_stream.runtime.processor import Processor
@@ -98,6 +99,11 @@ class Equipment:
         """Build the part that sweeps from time to time: it belongs to the executors."""
         cleanup = self.settings.storage.cleanup
         return Cleaner(self.sweep(), self.backend.storage, self.clock.now, cleanup.interval, cleanup.age)
+
+    def heartbeat(self, service_id: str, service_type: str) -> Heartbeat:
+        """Build the part that tells of a process without a worker."""
+        interval = self.settings.server.liveness.heartbeat_interval
+        return Heartbeat(self.backend.log, service_id, service_type, self.clock.now, interval)
 
     def worker(self, worker_id: str) -> Worker:
         """Build a worker of the group that the settings name."""

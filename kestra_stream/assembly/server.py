@@ -58,9 +58,22 @@ class Server:
         self.loops: Mapping[str, Loop] = {processor.group: equipment.loop(processor) for processor in self._processors()}
         if component in {Component.WORKER, Component.STANDALONE}:
             self.worker = equipment.worker(self.id)
+        is_told_of = self.worker is not None or equipment.backend.family == "memory"
+        self._heartbeat = None if is_told_of else equipment.heartbeat(self.id, component.upper())
         self._lifecycle = Lifecycle(self._parts())
         self._collector = gc.get_threshold()
         self.is_draining = False
+
+    def announce(self) -> None:
+        """Tell the log that this process is about to work; from then on it knows the log's time.
+
+        Raises:
+            Unavailable: the log does not take it.
+        """
+        if self.worker is not None:
+            self.worker.beat()
+        elif self._heartbeat is not None:
+            self._heartbeat.beat()
 
     def start(self) -> None:
         """Begin to work."""
@@ -69,6 +82,8 @@ class Server:
         self._lifecycle.start()
         if self.worker is not None:
             self.worker.start()
+        if self._heartbeat is not None:
+            self._heartbeat.start()
 
     def stop(self, drain: float = 5.0) -> None:
         """End the work: running attempts get `drain` seconds, then every loop ends after its present step."""
@@ -78,6 +93,8 @@ class Server:
         late = self._lifecycle.stop()
         if late:
             logger.warning("%s did not end in time; what was not committed is done again elsewhere", " and ".join(late))
+        if self._heartbeat is not None:
+            self._heartbeat.stop()
         gc.set_threshold(*self._collector)
         self.equipment.backend.log.close()
 

@@ -4,6 +4,7 @@ from functools import partial
 from importlib.metadata import version
 
 from kestra_stream.assembly.server import Server
+from kestra_stream.runtime.clock import LogClock
 from kestra_stream.runtime.lifecycle import Crashed
 from kestra_stream.runtime.loop import Loop
 from kestra_stream.runtime.observation.figures import FIGURES
@@ -86,6 +87,8 @@ class Watch:
             metrics.explain(name, meaning)
         family = server.equipment.backend.family
         metrics.level("info", lambda: 1, version=version("kestra-stream"), component=server.component.value, id=server.id, family=family)
+        if isinstance(clock := server.equipment.clock, LogClock):
+            metrics.level("clock_skew_seconds", lambda: clock.skew_seconds)
         for loop in server.loops.values():
             self._show_loop(loop)
         if (executor := server.executor) is not None:

@@ -7,12 +7,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from kestra_stream.assembly import Equipment, Standalone, door_of, open_backend
+from kestra_stream.assembly import Equipment, Standalone, clock_of, door_of, open_backend
 from kestra_stream.cli.follow.follower import Follower
 from kestra_stream.errors import Invalid
 from kestra_stream.models.execution import Execution, TaskRun
 from kestra_stream.queue.interface import Log
-from kestra_stream.runtime.clock import SystemClock
 from kestra_stream.settings import Settings, load_settings
 from kestra_stream.settings.environment import WHOLE
 from kestra_stream.webserver.services import Door, ExecutionService, FlowService
@@ -86,7 +85,8 @@ def remote(config: Path | None, *, keeps: bool) -> Generator[Client, None, None]
     Raises:
         Invalid: the settings are wrong, or the log that they name is gone with its process.
     """
-    settings, clock = engine_settings(config), SystemClock()
+    settings = engine_settings(config)
+    clock = clock_of(settings)
     backend = open_backend(settings, clock)
     try:
         equipment = Equipment(settings, backend, clock)
@@ -105,7 +105,8 @@ def remote(config: Path | None, *, keeps: bool) -> Generator[Client, None, None]
 @contextmanager
 def remote_log(config: Path | None) -> Generator[Log, None, None]:
     """Give the log that the settings name. Raises Invalid as `remote` does."""
-    backend = open_backend(engine_settings(config), SystemClock())
+    settings = engine_settings(config)
+    backend = open_backend(settings, clock_of(settings))
     try:
         yield backend.log
     finally:

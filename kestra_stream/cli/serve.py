@@ -18,12 +18,11 @@ from pathlib import Path
 from threading import Thread
 from types import FrameType
 
-from kestra_stream.assembly import Component, Equipment, Server, open_backend
+from kestra_stream.assembly import Component, Equipment, Server, clock_of, open_backend
 from kestra_stream.assembly.starting import prepare
 from kestra_stream.assembly.watch import Watch
 from kestra_stream.cli.exit_codes import OK
 from kestra_stream.errors import Unavailable
-from kestra_stream.runtime.clock import SystemClock
 from kestra_stream.runtime.lifecycle import Crashed
 from kestra_stream.runtime.observation.management import Management
 from kestra_stream.settings import Settings, load_settings
@@ -137,9 +136,10 @@ def serve(component: str, config: Path | None, wishes: Wishes, environ: Mapping[
 
 def _opened(component: Component, settings: Settings, stops: Stops) -> tuple[Server, Management]:
     """Prepare all that a server needs; the management port is open before anything works."""
-    clock = SystemClock()
+    clock = clock_of(settings)
     prepare(settings, clock, stops.asked.is_set)  # what a signal raises may be lost in a callback of the client library
     server = Server(component, Equipment(settings, open_backend(settings, clock), clock))
+    server.announce()
     return server, Watch(server).listen()
 
 

@@ -15,13 +15,13 @@ from kestra_stream.errors import Invalid
 from kestra_stream.models.execution_input import WorkerLost
 from kestra_stream.models.messages import KillRequest, ServiceHeartbeat, ServiceState
 from kestra_stream.queue.interface import Outgoing, Record, State, StateChange, TopicPartition, Transaction
+from kestra_stream.runtime.clock import MOST_SKEW
 from kestra_stream.runtime.homes import Homes
 from kestra_stream.topics import EXECUTION_INBOX, KILL, LIVENESS_STATE, SERVICE
 
 logger = logging.getLogger(__name__)
 
 LOOKS = 8
-MOST_SKEW = timedelta(minutes=1)
 _AT_ONCE = datetime.min.replace(tzinfo=UTC)
 
 

@@ -24,6 +24,7 @@ from kestra_stream.models.flow import Flow
 from kestra_stream.models.state import S
 from kestra_stream.models.stored_state import Phase
 from kestra_stream.queue.interface import Record, State, TopicPartition, Transaction
+from kestra_stream.runtime.clock import MOST_SKEW
 from kestra_stream.topics import EXECUTION_INBOX, EXECUTOR_STATE
 
 History = Callable[[str], Known | None]
@@ -80,6 +81,7 @@ class Executor:
         return self._outbox.transaction()
 
     def _step(self, execution_id: str, number: int, message: ExecutionInput, now: datetime) -> None:
+        message = _dated(message, now)
         state = self._present(execution_id, number)
         store = stored
         if state is None:
@@ -275,3 +277,14 @@ class Executor:
     def timers_waiting(self) -> int:
         """How many moments they wait for."""
         return len(self._live.timers)
+
+
+def _dated(message: ExecutionInput, now: datetime) -> ExecutionInput:
+    """Give a new execution the log's date where its creator's clock is far from that: its deadlines count from there."""
+    if not isinstance(message, i.Create):
+        return message
+    head = message.execution
+    created, *since = head.state.histories
+    if since or abs(created.date - now) <= MOST_SKEW:
+        return message
+    return replace(message, execution=replace(head, state=replace(head.state, histories=(replace(created, date=now),))))

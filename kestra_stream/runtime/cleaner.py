@@ -6,7 +6,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from threading import Event
 
-from kestra_stream.errors import KestraError
+from kestra_stream.errors import KestraError, Unavailable
 from kestra_stream.runtime.orphans import OrphanSweep
 from kestra_stream.runtime.oversize import TENANT as ENGINE
 from kestra_stream.storage.interface import Storage
@@ -57,9 +57,8 @@ class Cleaner:
         last = self._storage.attributes(ENGINE, _MARK)
         if last is not None and last.modified_at > self._now() - self._interval:
             return False
-        self._storage.put(ENGINE, _MARK, b"")
         try:
-            swept = self._sweep.run(self._now() - self._age)
+            swept = self._sweep.run(moment_of(self._storage) - self._age)
         except BaseException:
             with suppress(KestraError):
                 self._storage.delete(ENGINE, _MARK)
@@ -72,3 +71,16 @@ class Cleaner:
             swept.unfinished,
         )
         return True
+
+
+def moment_of(storage: Storage) -> datetime:
+    """Return the present moment by the clock of a storage, which all dates of its files go by; it is marked as that of the last sweep.
+
+    Raises:
+        KestraError: the storage does not answer.
+    """
+    storage.put(ENGINE, _MARK, b"")
+    mark = storage.attributes(ENGINE, _MARK)
+    if mark is None:
+        raise Unavailable(f"the storage has not kept {_MARK}")
+    return mark.modified_at

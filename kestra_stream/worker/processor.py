@@ -251,9 +251,9 @@ class Worker:
             while not self._stopped.is_set():
                 if time.monotonic() >= next_beat:
                     next_beat = time.monotonic() + self.limits.heartbeat
-                    self._beat()
+                    self.beat()
                 self._hear(consumer)
-            self._beat(ended=True)
+            self.beat(ended=True)
         finally:
             consumer.close()
 
@@ -267,7 +267,8 @@ class Worker:
         if records:
             consumer.commit(Transaction())
 
-    def _beat(self, *, ended: bool = False) -> None:
+    def beat(self, *, ended: bool = False) -> None:
+        """Tell that this worker lives, or has ended."""
         self.outbox.add((self._heartbeat(ended=ended),))
         self.flush()
 

@@ -4,7 +4,7 @@ import re
 
 from kestra_stream.assembly import Component, Equipment, Server, open_backend
 from kestra_stream.assembly.watch import Watch
-from kestra_stream.runtime.clock import SystemClock
+from kestra_stream.runtime.clock import LogClock, SystemClock
 from kestra_stream.runtime.observation.figures import FIGURES
 from kestra_stream.settings import Settings
 from tests.architecture.source_tree import ROOT
@@ -15,7 +15,7 @@ ROWS = re.findall(r"^\| `kestra_([a-z_]+)` \| ([a-z, ]*) ?\| \S", PAGE, re.MULTI
 
 def shown() -> dict[str, set[str]]:
     """Return the figures of a process that has all components, after a step of each loop, with their labels."""
-    settings, clock = Settings(), SystemClock()
+    settings, clock = Settings(), LogClock(SystemClock())
     server = Server(Component.STANDALONE, Equipment(settings, open_backend(settings, clock), clock))
     Watch(server)
     for loop in server.loops.values():

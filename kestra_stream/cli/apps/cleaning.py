@@ -7,12 +7,12 @@ from pathlib import Path
 
 import typer
 
-from kestra_stream.assembly import Equipment, open_backend
+from kestra_stream.assembly import Equipment, clock_of, open_backend
 from kestra_stream.cli.exit_codes import OK
 from kestra_stream.cli.terminal.output import json_text, table_or_json, write_out
 from kestra_stream.errors import Invalid
 from kestra_stream.models.duration import parse_duration
-from kestra_stream.runtime.clock import SystemClock
+from kestra_stream.runtime.cleaner import moment_of
 from kestra_stream.settings import load_settings
 
 _LEAST = timedelta(minutes=1)
@@ -26,14 +26,14 @@ def clean_storage(config: Path | None, age: str | None, output: str = "table", *
     """
     is_json, settings = table_or_json(output) == "json", load_settings(config, os.environ)
     least = settings.storage.cleanup.age if age is None else _duration(age)
-    clock = SystemClock()
+    clock = clock_of(settings)
     backend = open_backend(settings, clock)
     try:
         if backend.family == "memory":
             raise Invalid(
                 "kestra.queue.type: the log in memory ends with its process, and cannot tell which files are still named; nothing was done"
             )
-        swept = Equipment(settings, backend, clock).sweep().run(clock.now() - least, dry=dry_run)
+        swept = Equipment(settings, backend, clock).sweep().run(moment_of(backend.storage) - least, dry=dry_run)
     finally:
         backend.log.close()
     if is_json:

@@ -17,7 +17,7 @@ from kestra_stream.queue.kafka.clients.voice import voice
 from kestra_stream.queue.kafka.connection import Connection
 from kestra_stream.queue.kafka.encoding import Encoding, Payloads
 from kestra_stream.queue.kafka.errors import NOT_READY, told
-from kestra_stream.queue.kafka.sender import Sender
+from kestra_stream.queue.kafka.sender import Heard, Sender, unheard
 from kestra_stream.queue.kafka.topic_layout import KEPT
 from kestra_stream.queue.kafka.topic_plan import CreateTopic
 from kestra_stream.queue.kafka.topic_plan import Plan as TopicPlan
@@ -47,9 +47,10 @@ class Cluster:
 
     Args:
         payloads: where values lie that are too big for a message.
+        heard: told the broker's time with each plain send.
     """
 
-    def __init__(self, connection: Connection, payloads: Payloads | None = None) -> None:
+    def __init__(self, connection: Connection, payloads: Payloads | None = None, heard: Heard = unheard) -> None:
         self.connection = connection
         self.encoding = Encoding(self.ensure, connection.message_bytes, payloads)
         self.closed = Event()
@@ -59,7 +60,7 @@ class Cluster:
         self._lock = Lock()
         self._asking = Lock()
         self._answered = (float("-inf"), False)
-        self.sender = Sender(connection.producer(), self.partitions, self.forget_sizes)
+        self.sender = Sender(connection.producer(), self.partitions, self.forget_sizes, heard)
         self._consumers: WeakSet[Closable] = WeakSet()
         atexit.register(self._leave)
 

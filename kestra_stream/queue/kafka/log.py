@@ -10,6 +10,7 @@ from kestra_stream.queue.kafka.encoding import Payloads
 from kestra_stream.queue.kafka.group.protocol import GroupProtocol
 from kestra_stream.queue.kafka.member import KafkaMember
 from kestra_stream.queue.kafka.reader import KafkaReader
+from kestra_stream.queue.kafka.sender import Heard, unheard
 from kestra_stream.queue.kafka.state.changelog import Changelog
 from kestra_stream.queue.kafka.state.no_changelog import NoChangelog
 from kestra_stream.topics import Cleanup, Topic
@@ -20,10 +21,11 @@ class KafkaLog:
 
     Args:
         payloads: where values lie that are too big for a message.
+        heard: told the broker's time with each plain send.
     """
 
-    def __init__(self, connection: Connection, payloads: Payloads | None = None) -> None:
-        self.cluster = Cluster(connection, payloads)
+    def __init__(self, connection: Connection, payloads: Payloads | None = None, heard: Heard = unheard) -> None:
+        self.cluster = Cluster(connection, payloads, heard)
         self.group_protocol = GroupProtocol(connection.admin(), connection.group_protocol, *connection.session)
 
     def send(self, records: Sequence[Outgoing]) -> None:

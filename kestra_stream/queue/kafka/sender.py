@@ -1,11 +1,12 @@
 """Sends records outside of transactions: encoded records in, back once the broker has acknowledged them all."""
 
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from threading import Lock
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, KafkaError, KafkaException, Message, Producer
 
 from kestra_stream.errors import Unavailable
 from kestra_stream.queue.kafka.encoding import Encoded
@@ -17,6 +18,12 @@ logger = logging.getLogger("kestra_stream.kafka.client")
 _SLICE = 0.5
 _MOMENT = 0.02
 PartitionCount = Callable[[str], int]
+Heard = Callable[[float, float, float], None]
+"""Told when the broker took a record, in seconds since 1970, and between which moments of our monotonic clock."""
+
+
+def unheard(taken: float, asked: float, answered: float) -> None:
+    """Nobody compares clocks."""
 
 
 def produce(producer: Any, record: Encoded, count: PartitionCount, on_delivery: Callable[[Any, Any], None] | None = None) -> None:
@@ -44,12 +51,14 @@ class Sender:
         properties: of the producer.
         count: how many partitions a topic has.
         forget: called when a topic is not there, or smaller: the counts are old.
+        heard: told the broker's time, once for each call of `send`.
     """
 
-    def __init__(self, properties: Mapping[str, Any], count: PartitionCount, forget: Callable[[], None]) -> None:
+    def __init__(self, properties: Mapping[str, Any], count: PartitionCount, forget: Callable[[], None], heard: Heard = unheard) -> None:
         self._properties = properties
         self._count = count
         self._forget = forget
+        self._heard = heard
         self._lock = Lock()
         self._producer: Any = None
         self._open()  # a new producer takes half a second to get its number: that passes while others are still busy
@@ -65,11 +74,12 @@ class Sender:
             return
         answers: list[KafkaError | None] = []
 
-        def delivered(error: KafkaError | None, message: object) -> None:
-            del message
+        def delivered(error: KafkaError | None, message: Message) -> None:
+            if error is None and not answers:
+                self._compare_clocks(message, asked)
             answers.append(error)
 
-        producer = self._open()
+        producer, asked = self._open(), time.monotonic()
         for sent, record in enumerate(records):
             try:
                 produce(producer, record, self._count, delivered)
@@ -85,6 +95,11 @@ class Sender:
     def _settle(self, producer: Any, answers: Sequence[object], count: int) -> None:
         while len(answers) < count:
             producer.flush(_MOMENT)  # it waits for the records of other threads too: not for long
+
+    def _compare_clocks(self, message: Message, asked: float) -> None:
+        kind, taken = message.timestamp()
+        if kind == TIMESTAMP_LOG_APPEND_TIME:
+            self._heard(taken / 1000, asked, time.monotonic())
 
     def close(self) -> None:
         """Give up what is not sent yet."""

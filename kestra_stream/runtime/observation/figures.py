@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 FIGURES: Mapping[str, str] = {
     "info": "Version, component, id and family of this process; always 1.",
+    "clock_skew_seconds": "How far the clock of this machine is ahead of the log's (negative: behind); the process goes by the log's.",
     "lag": "Records of this member's partitions that wait to be read.",
     "records": "Records that were processed.",
     "batch_records": "Records of one batch, which is one transaction.",

@@ -6,15 +6,17 @@ from typing import Any
 
 import pytest
 
+from kestra_stream.models.execution import Execution
+from kestra_stream.models.execution_input import Create
 from kestra_stream.models.messages import ServiceHeartbeat, ServiceState
-from kestra_stream.models.state import StateType
+from kestra_stream.models.state import State, StateType
 from kestra_stream.queue.interface import Outgoing
 from kestra_stream.queue.serde import to_bytes
 from kestra_stream.runtime.loop import Loop
 from kestra_stream.runtime.processor import Processor
 from kestra_stream.testing.clock import ManualClock
 from kestra_stream.testing.driver import Driver
-from kestra_stream.topics import SERVICE
+from kestra_stream.topics import EXECUTION_INBOX, SERVICE
 
 HOUR = timedelta(hours=1)
 FLOW = """
@@ -103,3 +105,16 @@ def test_a_worker_whose_clock_is_wrong_is_named_once_and_lost_when_it_is_silent_
 def states(driver: Driver) -> set[ServiceState]:
     """Return what was told of the worker."""
     return {record.value.state for records in driver.log.reader((SERVICE,)).catch_up() for record in records}
+
+
+@pytest.mark.parametrize("skew", [-HOUR, HOUR], ids=["behind", "ahead"])
+def test_an_execution_whose_creator_has_a_wrong_clock_begins_when_the_log_takes_it(skew: timedelta) -> None:
+    """Its deadline counts from there."""
+    driver = Driver(FLOW.replace("concurrency: {limit: 1}", "sla: [{id: late, type: MAX_DURATION, duration: PT30M, behavior: FAIL}]"))
+    head = Execution("x", "t.t", "main", 0, State.created(driver.clock.now() + skew))
+    taken = driver.clock.now()
+    driver.log.send((Outgoing(EXECUTION_INBOX, head.id, Create(head)),))
+    driver.settle(wait=timedelta(0))
+    assert taken <= driver.story("x").execution.state.start_date <= driver.clock.now()
+    driver.settle()
+    assert "the agreement `late` is violated" not in driver.story("x").messages
