@@ -99,7 +99,7 @@ def topic_layout(settings: Settings, groups: Sequence[str] = ()) -> TopicLayout:
         partitions=defaults.topic.partitions,
         replication_factor=defaults.topic.replication_factor,
         properties=_texts(defaults.topic.properties),
-        message_bytes=int(settings.kafka.client.properties.get("message.max.bytes", MOST_BYTES)),
+        message_bytes=int({**settings.kafka.client.properties, **defaults.producer.properties}.get("message.max.bytes", MOST_BYTES)),
         overrides=overrides,
         worker_groups=groups,
     )

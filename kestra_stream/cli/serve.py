@@ -25,7 +25,7 @@ from kestra_stream.cli.exit_codes import OK
 from kestra_stream.errors import Unavailable
 from kestra_stream.runtime.lifecycle import Crashed
 from kestra_stream.runtime.observation.management import Management
-from kestra_stream.settings import Settings, load_settings
+from kestra_stream.settings import Settings, load_settings, without_effect
 
 logger = logging.getLogger("kestra_stream.server")
 _LOOK = 0.25
@@ -113,6 +113,8 @@ def serve(component: str, config: Path | None, wishes: Wishes, environ: Mapping[
     """
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format=_FORMAT)
     settings = wishes.over(load_settings(config, os.environ if environ is None else environ))
+    for warning in without_effect(settings):
+        logger.warning("%s", warning)
     stops = Stops()
     stops.listen()
     try:

@@ -1,5 +1,6 @@
 """Settings: nested, one class for each room, read once at the door (the CLI) and handed on."""
 
+from kestra_stream.settings.consistency import without_effect
 from kestra_stream.settings.kafka import KafkaSettings, KafkaTopics, TopicSettings
 from kestra_stream.settings.loading import load_settings
 from kestra_stream.settings.section import Section
@@ -45,4 +46,5 @@ __all__ = [
     "VariableSettings",
     "WorkerSettings",
     "load_settings",
+    "without_effect",
 ]

@@ -191,7 +191,9 @@ def test_a_file_asks_for_the_environment(file: Path) -> None:
 
 @pytest.mark.parametrize(("written", "seconds"), [("PT1M30S", 90), ("90s", 90), ("1.5m", 90), ("500ms", 0.5), ("90", 90), ("2h", 7200)])
 def test_durations(file: Path, written: str, seconds: float) -> None:
-    assert load(file, f"kestra: {{server: {{liveness: {{timeout: {written}}}}}}}").server.liveness.timeout == timedelta(seconds=seconds)
+    assert load(file, f"kestra: {{kafka: {{client: {{start-timeout: {written}}}}}}}").kafka.client.start_timeout == timedelta(
+        seconds=seconds
+    )
 
 
 def test_all_faults_are_told_at_once_each_with_its_place(file: Path) -> None:
