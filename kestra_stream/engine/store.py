@@ -13,7 +13,7 @@ from typing import Any
 from immutables import Map
 
 from kestra_stream.engine.decide import settle
-from kestra_stream.engine.draft.runs import path_of
+from kestra_stream.engine.draft.runs import oldest_first, path_of
 from kestra_stream.engine.plan import ROOT, Plan
 from kestra_stream.engine.rules.restart import rebuild
 from kestra_stream.engine.state import Answers, Batches, Chunked, ExecutionState, Scope, WorkKind
@@ -55,7 +55,7 @@ def restored(plan: Plan, parts: Mapping[str, Any], now: datetime, newest: Flow |
         kind, _, key = name.partition("/")
         groups.setdefault(kind, {})[key] = value
     runs: dict[str, TaskRun] = groups.get("run", {})
-    ordered = sorted(runs.values(), key=lambda run: (run.state.start_date, run.iteration or 0, run.id))
+    ordered = oldest_first(runs.values())
     state = ExecutionState(
         plan=plan,
         execution=head.execution,
@@ -93,7 +93,7 @@ def _reopen(step: Step, ordered: list[TaskRun]) -> None:
     _show_outputs(step, ordered)
     waits = step.has_slot or "schedule" in step.timers
     if step.phase is Phase.AFTER or (step.phase is Phase.ALIVE and step.end is None):
-        rebuild(step)
+        rebuild(step, ordered)
     elif step.phase is Phase.WAITING and step.execution.state.current is S.CREATED and not waits:
         step.push(WorkKind.BEGIN, ROOT)
     elif step.phase is Phase.OUTPUTS:
@@ -115,7 +115,7 @@ def from_history(plan: Plan, head: Execution, runs: Iterable[TaskRun], sequence:
     known = [run for run in runs if run.task_id in plan.nodes]
     state = ExecutionState(plan, head, Phase.FINISHED, sequence, Map({run.id: run for run in known}))
     step = Step(state, head.state.histories[-1].date)
-    _show_outputs(step, sorted(known, key=lambda run: (run.state.start_date, run.iteration or 0, run.id)))
+    _show_outputs(step, oldest_first(known))
     open_runs = Map({run.id: None for run in known if not run.state.is_terminal})
     return replace(state, outputs=step.outputs, task_states=step.task_states, open_runs=open_runs)
 

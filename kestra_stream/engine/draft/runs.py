@@ -1,6 +1,6 @@
 """Task runs of the draft: stores a run and keeps in line what is known of all runs (open, paused, retrying, outputs, states)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from immutables import Map
@@ -105,9 +105,19 @@ def with_outputs(run: TaskRun, outputs: Mapping[str, object]) -> TaskRun:
     return replace(run, outputs={**(run.outputs or {}), **outputs})
 
 
-def group_existing(step: Step) -> None:
-    """Group the runs by parent, oldest first, for scopes that are opened over runs that exist already."""
+def oldest_first(runs: Iterable[TaskRun]) -> list[TaskRun]:
+    """Return the runs in the order in which they came to be."""
+    return sorted(runs, key=lambda run: (run.state.start_date, run.iteration or 0, run.id))
+
+
+def group_existing(step: Step, ordered: Iterable[TaskRun] | None = None) -> None:
+    """Group the runs by parent, oldest first, for scopes that are opened over runs that exist already.
+
+    Args:
+        step: the draft.
+        ordered: all runs, oldest first, where somebody has ordered them before.
+    """
     groups: dict[str, list[TaskRun]] = {}
-    for run in sorted(step.task_runs.values(), key=lambda run: (run.state.start_date, run.iteration or 0, run.id)):
+    for run in oldest_first(step.task_runs.values()) if ordered is None else ordered:
         groups.setdefault(run.parent_id or "", []).append(run)
     step.existing = groups

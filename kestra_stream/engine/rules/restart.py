@@ -103,15 +103,20 @@ def resume_life(step: Step) -> None:
     rebuild(step)
 
 
-def rebuild(step: Step) -> None:
-    """Build the scopes anew from the runs, and note all work anew; what batches do follows from no runs, and stays."""
+def rebuild(step: Step, ordered: Iterable[TaskRun] | None = None) -> None:
+    """Build the scopes anew from the runs, and note all work anew; what batches do follows from no runs, and stays.
+
+    Args:
+        step: the draft.
+        ordered: all runs, oldest first, where somebody has ordered them before.
+    """
     step.scopes = Map({scope_id: scope for scope_id, scope in step.scopes.items() if scope.batches is not None})
     step.queue.clear()
     waiting, step.todo = step.todo.taken(), EMPTY_BACKLOG
     for kind, subject in waiting:
         if subject in step.scopes:
             postpone(step, (kind, subject))
-    group_existing(step)
+    group_existing(step, ordered)
     scopes.open_scope(step, ROOT, Scope(section=Section.AFTER if step.phase is Phase.AFTER else Section.MAIN))
 
 

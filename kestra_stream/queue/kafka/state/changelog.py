@@ -18,7 +18,7 @@ from kestra_stream.queue.kafka.encoding import Encoded
 from kestra_stream.queue.kafka.partitioner import partition_of
 from kestra_stream.queue.kafka.state.local_copy import Change, LocalCopy
 from kestra_stream.queue.kafka.state.part_names import PartNames
-from kestra_stream.queue.kafka.state.parts import PartReader, StateOnDisk, key_of, parse_key
+from kestra_stream.queue.kafka.state.parts import PartReader, StateOnDisk, key_of
 from kestra_stream.queue.kafka.state.replay import Contents, Replay
 from kestra_stream.queue.serde import HEADERS, to_bytes
 from kestra_stream.topics import Topic
@@ -162,8 +162,7 @@ class Changelog:
 
     def _restored_to_disk(self, ends: Mapping[int, int], batches: Iterable[tuple[int, Contents]]) -> State:
         for number, changes in batches:
-            keys = ((parse_key(key), content) for key, content in changes.items())
-            self._copies[number].stage([(*names, content) for names, content in keys if names is not None])
+            self._copies[number].stage([(owner, part, content) for (owner, part), content in changes.items()])
             self._copies[number].keep()  # to read it once more from the checkpoint on does no harm
         for number, end in ends.items():
             self._copies[number].keep(end)
@@ -174,19 +173,19 @@ class Changelog:
         }
 
     def _restored_to_memory(self, ends: Mapping[int, int], batches: Iterable[tuple[int, Contents]]) -> State:
-        found: dict[int, dict[bytes, bytes]] = {number: {} for number in ends}
+        found: dict[int, dict[tuple[str, str], bytes]] = {number: {} for number in ends}
         for number, changes in batches:
             newest = found[number]
-            for key, content in changes.items():
+            for names, content in changes.items():
                 if content is None:
-                    newest.pop(key, None)
+                    newest.pop(names, None)
                 else:
-                    newest[key] = content
+                    newest[names] = content
         state: dict[int, dict[str, dict[str, Any]]] = {number: {} for number in ends}
-        for number, records in found.items():
-            for owner, part, value in self._reader.values(records.items()):
-                state[number].setdefault(owner, {})[part] = value
-            names = self._copies[number]
-            names.stage([(owner, part, b"") for owner, parts in state[number].items() for part in parts])
-            names.keep()
+        for number, newest in found.items():
+            owners = state[number]
+            for (owner, part), content in newest.items():
+                for value in self._reader.value(owner, part, content):
+                    owners.setdefault(owner, {})[part] = value
+            self._copies[number] = PartNames(newest)
         return state

@@ -1,18 +1,24 @@
 """What a member remembers of the state beside a partition when the state itself is in its processor's memory: the names of the parts."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from kestra_stream.queue.kafka.state.local_copy import Change
 
 
 class PartNames:
-    """Owners and the names of their parts; the verbs are those of `LocalCopy`. Not thread-safe."""
+    """Owners and the names of their parts; the verbs are those of `LocalCopy`. Not thread-safe.
+
+    Args:
+        known: owner and part of all that is there.
+    """
 
     is_damaged = False
 
-    def __init__(self) -> None:
+    def __init__(self, known: Iterable[tuple[str, str]] = ()) -> None:
         self.position = 0
         self._names: dict[str, set[str]] = {}
+        for owner, part in known:
+            self._names.setdefault(owner, set()).add(part)
         self._staged: list[Change] = []
 
     def stage(self, changes: Sequence[Change]) -> None:

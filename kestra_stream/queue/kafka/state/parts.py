@@ -1,16 +1,18 @@
 """Keys and values of a state topic -> owners, parts and their typed values; the state on disk as a mapping that follows the commits."""
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kestra_stream.errors import Fatal, Invalid
 from kestra_stream.queue.interface import Headers, KeptState
 from kestra_stream.queue.kafka.state.local_copy import LocalCopy
-from kestra_stream.queue.serde import SCHEMA_HEADER, SCHEMA_VERSION, part_from_bytes
+from kestra_stream.queue.serde import HEADERS, SCHEMA_HEADER, SCHEMA_VERSION, part_from_bytes
 from kestra_stream.topics import Topic
 
 logger = logging.getLogger(__name__)
+
+_USUAL = list(HEADERS)
 
 
 def key_of(owner: str, part: str) -> bytes:
@@ -39,12 +41,12 @@ class PartReader:
         self._topic = topic
         self.name = name
 
-    def is_ours(self, key: bytes) -> bool:
-        """Whether a record with this key is state; another system's is passed over, whatever version it tells."""
-        if parse_key(key) is None:
+    def names(self, key: bytes) -> tuple[str, str] | None:
+        """Return owner and part of a record; None for one that is no state of ours: it is passed over, whatever version it tells."""
+        names = parse_key(key)
+        if names is None:
             logger.error("%s holds a record with the key %r, which is none of ours; it is passed over", self.name, key[:200])
-            return False
-        return True
+        return names
 
     def check(self, headers: Headers) -> None:
         """Refuse a state that a newer version has written: to go on without a part of an execution would break its promises.
@@ -52,20 +54,14 @@ class PartReader:
         Raises:
             Fatal: this process must be upgraded first.
         """
+        if headers == _USUAL:
+            return
         version = next((value for name, value in headers if name == SCHEMA_HEADER), None)
         if version is not None and version.isdigit() and int(version) > SCHEMA_VERSION:
             raise Fatal(
                 f"{self.name} holds state of a newer version (schema {int(version)}; this process reads {SCHEMA_VERSION}): "
                 "upgrade this process"
             )
-
-    def values(self, records: Iterable[tuple[bytes, bytes]]) -> Iterator[tuple[str, str, Any]]:
-        """Go through records: owner, part, value."""
-        for key, content in records:
-            names = parse_key(key)
-            if names is not None:
-                owner, part = names
-                yield from ((owner, part, value) for value in self.value(owner, part, content))
 
     def value(self, owner: str, part: str, content: bytes) -> tuple[Any, ...]:
         """Return the value of a part; nothing when it cannot be read."""

@@ -21,8 +21,8 @@ _SLICE = 0.2
 _STALLED = 0.4
 _PATIENCE = 60.0
 
-Contents = Mapping[bytes, bytes | None]
-"""The newest content of each key; None for one that is dropped."""
+Contents = Mapping[tuple[str, str], bytes | None]
+"""Owner and part -> the newest content; None for one that is dropped."""
 
 
 class GivenUp(Exception):
@@ -89,17 +89,17 @@ class Replay:
             if time.monotonic() - moved > _PATIENCE:
                 raise Unavailable(f"the state on {self._reader.name} can not be read to its end")
 
-    def _changes(self, messages: Sequence[Any]) -> dict[int, dict[bytes, bytes | None]]:
+    def _changes(self, messages: Sequence[Any]) -> dict[int, dict[tuple[str, str], bytes | None]]:
         """Return the contents of messages. The end of a partition is told with the place that it stands at."""
-        found: dict[int, dict[bytes, bytes | None]] = {}
+        found: dict[int, dict[tuple[str, str], bytes | None]] = {}
         left = self._left
         for message in messages:
             number, error = message.partition(), message.error()
             if error is None:
-                changes, key = found.setdefault(number, {}), message.key() or b""
+                changes, names = found.setdefault(number, {}), self._reader.names(message.key() or b"")
                 self.records += 1
-                if self._reader.is_ours(key):
-                    changes[key] = self._content(message)
+                if names is not None:
+                    changes[names] = self._content(message)
             elif (trouble := ended(error, f"the state on {self._reader.name} can not be read")) is not None:
                 raise trouble
             if number in left and message.offset() is not None and message.offset() + (error is None) >= left[number]:

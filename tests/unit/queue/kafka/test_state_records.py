@@ -25,12 +25,12 @@ def test_keys_come_back(owner: str) -> None:
 @pytest.mark.parametrize("key", [b"", b"somebody", b"\xff\xfe", b"3.e1/x", b"9.e1/", b"x.e1/"])
 def test_a_record_of_another_system_is_told_and_passed_over(key: bytes, reader: PartReader, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.ERROR):
-        assert not reader.is_ours(key)
+        assert reader.names(key) is None
     assert "kestra_executor_state holds a record with the key" in caplog.text
 
 
 def test_state_of_a_newer_version_stops_the_process(reader: PartReader) -> None:
-    assert reader.is_ours(key_of("e1", ""))
+    assert reader.names(key_of("e1", "")) == ("e1", "")
     reader.check(HEADERS)
     reader.check(((SCHEMA_HEADER, b"none of ours"),))
     with pytest.raises(Fatal, match=f"schema {SCHEMA_VERSION + 1}; this process reads {SCHEMA_VERSION}.*upgrade this process"):
