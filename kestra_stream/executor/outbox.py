@@ -8,7 +8,7 @@ from kestra_stream.engine import commands as c
 from kestra_stream.engine.step import Decision
 from kestra_stream.models.execution_event import ExecutionEvent
 from kestra_stream.models.execution_input import ExecutionInput, NoWorker
-from kestra_stream.models.messages import TaskJob
+from kestra_stream.models.messages import ReleaseSlot, TaskJob
 from kestra_stream.models.state import S
 from kestra_stream.queue.interface import ALL_PARTS, Outgoing, StateChange, Transaction
 from kestra_stream.topics import EXECUTION_EVENT, EXECUTION_INBOX, KILL, LIMITER_INBOX, LOG, WORKER_JOB
@@ -92,6 +92,10 @@ class Outbox:
     def tell(self, execution_id: str, message: ExecutionInput) -> None:
         """Send an input to an execution."""
         self._records.append(Outgoing(EXECUTION_INBOX, execution_id, message))
+
+    def give_back(self, execution_id: str, scope: str) -> None:
+        """Give a slot back that an execution was given after its end."""
+        self._records.append(Outgoing(LIMITER_INBOX, scope, ReleaseSlot(scope, execution_id)))
 
     def keep(self, change: StateChange) -> None:
         """Change what is stored."""

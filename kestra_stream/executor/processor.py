@@ -89,6 +89,8 @@ class Executor:
             state = self._awakened(execution_id, message, now)
             if state is None:
                 self._stale += isinstance(message, _REPORTS)
+                if isinstance(message, i.Admitted):
+                    self._outbox.give_back(execution_id, message.scope)
                 return
         if state.phase is Phase.WAITING:
             state = self._with_newest(state)

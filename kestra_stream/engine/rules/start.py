@@ -21,7 +21,7 @@ from kestra_stream.errors import ExpressionError, InvalidExpression, InvalidInpu
 from kestra_stream.models.execution import Execution, Label
 from kestra_stream.models.execution_input import Admitted, Create, ForceRun, Refused, SubflowEnded, Unqueue
 from kestra_stream.models.flow import Concurrency, MaxDurationSla
-from kestra_stream.models.messages import AcquireSlot
+from kestra_stream.models.messages import AcquireSlot, ReleaseSlot
 from kestra_stream.models.records import Level
 from kestra_stream.models.state import S, StateType
 from kestra_stream.models.stored_state import Phase, TimerKind
@@ -133,9 +133,13 @@ def ask_for_slot(step: Step) -> None:
 
 
 def admitted(step: Step, message: Admitted) -> None:
-    """The limiter gave a slot."""
-    if step.phase is Phase.WAITING and message.scope == scope_of(step.execution):
+    """The limiter gave a slot; one that nobody asked for any more, because the request came late once more, goes back."""
+    if message.scope != scope_of(step.execution):
+        return
+    if step.phase is Phase.WAITING:
         run(step)
+    elif not step.has_slot:
+        step.command(c.AskLimiter(ReleaseSlot(message.scope, step.execution.id)))
 
 
 def refused(step: Step, message: Refused) -> None:

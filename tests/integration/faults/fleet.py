@@ -4,7 +4,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from itertools import count
@@ -78,12 +78,14 @@ class Fleet:
     Attributes:
         config: the settings file of all of them, and of their clients.
         members: those that were started and not ended by the test.
+        command: what processes are started with.
     """
 
     def __init__(self, kafka: Broker, prefix: str, folder: Path, variables: Mapping[str, str]) -> None:
         self.config = folder / "engine.yaml"
         self.config.write_text(yaml.safe_dump({"kestra": _settings(kafka, prefix, folder)}), encoding="utf-8")
         self.members: list[Member] = []
+        self.command: Sequence[str] = (COMMAND,)
         self._place, self._lifeline = settled(None, "fleet")
         self._variables = {**_CLEAN, "KESTRA_SERVER_PORT": "0", "KESTRA_SERVER_HOST": "127.0.0.1", **variables}
         self._numbers = count(1)
@@ -91,7 +93,7 @@ class Fleet:
     def start(self, component: str, *arguments: str) -> Member:
         """Start a process; it is not waited for."""
         name = f"{component}-{next(self._numbers)}"
-        command = [COMMAND, "server", component, "-c", str(self.config), *arguments]
+        command = [*self.command, "server", component, "-c", str(self.config), *arguments]
         member = Member(component, ServiceProcess(name, command, Place(self._place.directory, self._lifeline.path), self._variables))
         member.process.start()
         self.members.append(member)
