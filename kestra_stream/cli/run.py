@@ -10,12 +10,12 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from kestra_stream.cli.client import Client, embedded, names_engine, remote
+from kestra_stream.cli.client import Client, embedded, engine_settings, names_engine, remote
 from kestra_stream.cli.given import given_inputs, given_labels, given_timeout
 from kestra_stream.cli.interrupts import Interrupts
 from kestra_stream.cli.result import print_document, print_refusal, summary_lines
 from kestra_stream.cli.session import Session, Terms
-from kestra_stream.cli.sources import flow_files, read_all
+from kestra_stream.cli.sources import Defaults, flow_files, read_all
 from kestra_stream.cli.terminal.output import is_terminal, table_or_json
 from kestra_stream.cli.terminal.screen import screen_for
 from kestra_stream.cli.terminal.view import View
@@ -63,7 +63,7 @@ def run_flow(request: Request) -> int:
 def _run(request: Request, interrupts: Interrupts) -> int:
     terms = terms_of(request.on_pause, request.timeout, request.output)
     labels = given_labels(request.labels)
-    flows = _flows(request.paths)
+    flows = _flows(request.paths, _defaults(request))
     inputs = given_inputs(flows[0], request.inputs)
     with _client(request) as client:
         saved = [client.flows.save(_source(flow)) for flow in flows]
@@ -89,7 +89,7 @@ def followed(client: Client, head: Execution, session: Session, output: str) -> 
 
 def _client(request: Request) -> AbstractContextManager[Client]:
     keeps = request.output == "json"
-    if request.config is not None or (names_engine(os.environ) and load_settings(None, os.environ).queue.type != "memory"):
+    if _is_elsewhere(request):
         return remote(request.config, keeps=keeps)
     storage = StorageSettings(local=LocalStorageSettings(base_path=_writable(request.storage)))
     return embedded(Settings(storage=storage, encryption=_encryption()), keeps=keeps)
@@ -106,9 +106,19 @@ def terms_of(on_pause: str | None, timeout: str | None, output: str, *, kills: b
     return Terms(chosen, given_timeout(timeout), kills)
 
 
-def _flows(paths: Sequence[Path]) -> list[Flow]:
+def _is_elsewhere(request: Request) -> bool:
+    """Whether an engine of its own is named."""
+    return request.config is not None or (names_engine(os.environ) and load_settings(None, os.environ).queue.type != "memory")
+
+
+def _defaults(request: Request) -> Defaults:
+    """Return the defaults of plugins that the engine has."""
+    return [one.model_dump() for one in engine_settings(request.config).plugins.defaults] if _is_elsewhere(request) else ()
+
+
+def _flows(paths: Sequence[Path], defaults: Defaults) -> list[Flow]:
     """Parse all flows, the one to run first. Raises InvalidFlow with all faults."""
-    found = read_all(paths)
+    found = read_all(paths, defaults)
     faults = [fault for ones in found.values() for one in ones for fault in one.faults]
     if faults:
         raise InvalidFlow(faults)

@@ -1,20 +1,22 @@
 """Flow files: paths on the command line in, documents out; what cannot be read is a fault like any other."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from kestra_stream.document.yaml_reader import MOST_CHARACTERS
 from kestra_stream.errors import Fault
 from kestra_stream.plugin.flow_source import ParsedFlow, parse_flows
 
+Defaults = Sequence[Mapping[str, object]]
+
 _SUFFIXES = frozenset({".yaml", ".yml"})
 _STDIN = Path("-")
 _MOST_BYTES = 4 * MOST_CHARACTERS
 
 
-def read_all(paths: Sequence[Path]) -> dict[Path, list[ParsedFlow]]:
-    """Parse the flow files of paths, each once: folders are searched through, `-` is standard input."""
+def read_all(paths: Sequence[Path], defaults: Defaults = ()) -> dict[Path, list[ParsedFlow]]:
+    """Parse the flow files of paths, each once, with the defaults of plugins: folders are searched through, `-` is standard input."""
     found: dict[Path, list[ParsedFlow]] = {}
     seen: set[Path] = set()
     for path in paths:
@@ -24,7 +26,7 @@ def read_all(paths: Sequence[Path]) -> dict[Path, list[ParsedFlow]]:
         for file in files:
             if file.resolve() not in seen:
                 seen.add(file.resolve())
-                found[file] = read_flows(file)
+                found[file] = read_flows(file, defaults)
     return found
 
 
@@ -39,7 +41,7 @@ def flow_files(path: Path) -> Iterator[Path]:
             yield file
 
 
-def read_flows(path: Path) -> list[ParsedFlow]:
+def read_flows(path: Path, defaults: Defaults = ()) -> list[ParsedFlow]:
     """Parse one file, which may hold several documents."""
     try:
         data = _bytes(path)
@@ -53,7 +55,7 @@ def read_flows(path: Path) -> list[ParsedFlow]:
         before = data[: error.start]
         line, column = before.count(b"\n") + 1, len(before) - before.rfind(b"\n")
         return [ParsedFlow(None, (Fault("this is not UTF-8 text; save the file as UTF-8", "", _name(path), line, column),))]
-    return parse_flows(text, _name(path)) or [_faulty("there is no flow in it", path)]
+    return parse_flows(text, _name(path), defaults=defaults) or [_faulty("there is no flow in it", path)]
 
 
 def _bytes(path: Path) -> bytes:

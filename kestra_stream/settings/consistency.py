@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from kestra_stream.settings.keys import written
 from kestra_stream.settings.section import Section
 from kestra_stream.settings.sections import Settings
+from kestra_stream.settings.storage import StorageSettings
 
 _ROOT = "kestra"
 
@@ -114,11 +115,31 @@ def _conditions(settings: Settings) -> Iterator[tuple[Path, bool, str]]:
     yield ("repository", "most_executions"), not is_kafka, "the Kafka family has no repository yet"
     for name in ("local", "s3", "minio"):
         yield ("storage", name), storage == name, f"kestra.storage.type is `{storage}`"
+    yield from _bucket_conditions(settings.storage)
     yield ("storage", "options"), storage not in {"local", "s3", "minio"}, f"they are for the storage of a plugin, not for `{storage}`"
     yield ("retries",), storage in {"s3", "minio"}, f"requests to a bucket are tried again, and kestra.storage.type is `{storage}`"
     if is_kafka:
         for name in ("path", "most_live_executions"):
             yield ("engine", "state", name), state == "disk", "kestra.engine.state.type is `memory`"
+
+
+def _bucket_conditions(storage: StorageSettings) -> Iterator[tuple[Path, bool, str]]:
+    s3, minio = storage.s3, storage.minio
+    if storage.type == "s3":
+        has_keys, place = s3.access_key is not None, ("storage", "s3")
+        for name in ("external_id", "session_name", "session_duration"):
+            yield (*place, f"sts_role_{name}"), s3.sts_role_arn is not None, "kestra.storage.s3.sts-role-arn is not set"
+        yield (*place, "sts_endpoint_override"), s3.sts_role_arn is not None, "kestra.storage.s3.sts-role-arn is not set"
+        yield (*place, "sts_web_identity_token_file"), not has_keys, "kestra.storage.s3.access-key takes the role"
+        if s3.sts_role_arn is not None:
+            yield (*place, "sts_role_external_id"), has_keys, "the token of a web identity takes the role, and is asked for no such id"
+    if storage.type == "minio" and minio.endpoint is not None and ":" in minio.endpoint:
+        yield ("storage", "minio", "port"), False, "kestra.storage.minio.endpoint tells it"
+        yield ("storage", "minio", "secure"), "://" not in minio.endpoint, "kestra.storage.minio.endpoint tells it"
+    for name, bucket in (("s3", s3), ("minio", minio)):
+        if storage.type == name:
+            yield ("storage", name, "session_token"), bucket.access_key is not None, f"kestra.storage.{name}.access-key is not set"
+            yield ("storage", name, "ca_file"), bucket.verify_tls, f"kestra.storage.{name}.verify-tls is off"
 
 
 def _set_below(section: Section, path: Path) -> Iterator[str]:

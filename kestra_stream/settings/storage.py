@@ -44,7 +44,7 @@ class BucketSettings(Section):
     session_token: SecretStr | None = None
     region: str | None = None
     create_bucket: bool = False
-    part_size: ByteSize = ByteSize(5 * 1024 * 1024)
+    part_size: ByteSize = Field(default=ByteSize(5 * 1024 * 1024), ge=5 * 1024 * 1024)
     parallel_parts: int = Field(default=4, ge=1, le=64)
     ca_file: Path | None = None
     verify_tls: bool = True
@@ -70,7 +70,7 @@ class S3Settings(BucketSettings):
     sts_role_arn: str | None = None
     sts_role_external_id: str | None = None
     sts_role_session_name: str | None = None
-    sts_role_session_duration: Duration = timedelta(minutes=15)
+    sts_role_session_duration: Duration = Field(default=timedelta(minutes=15), ge=timedelta(minutes=15), le=timedelta(hours=12))
     sts_endpoint_override: str | None = None
     sts_web_identity_token_file: Path | None = None
 

@@ -2,7 +2,9 @@
 
 import configparser
 import os
+import re
 from threading import Lock
+from typing import Any
 from urllib.parse import urlsplit
 from xml.etree.ElementTree import ParseError
 
@@ -17,6 +19,7 @@ from minio.credentials.providers import (
     StaticProvider,
     WebIdentityProvider,
 )
+from minio.helpers import sha256_hash
 from urllib3 import PoolManager, Timeout
 from urllib3.exceptions import HTTPError
 from urllib3.response import BaseHTTPResponse
@@ -88,6 +91,15 @@ class CarefulProvider(Provider):
         )
 
 
+class RoleProvider(AssumeRoleProvider):
+    """Takes a role for as many seconds as is set: the SDK asks for an hour at least."""
+
+    def __init__(self, seconds: int, **given: Any) -> None:
+        super().__init__(**given)
+        self._body = re.sub(r"(?<=DurationSeconds=)\d+", str(seconds), self._body)
+        self._content_sha256 = sha256_hash(self._body)
+
+
 class FormPool(PoolManager):
     """A pool that sends the query of a POST as a form: STS takes both, and a form is in nobody's log."""
 
@@ -127,11 +139,11 @@ def _role_provider(settings: S3Settings, section: str) -> Provider | None:
         else settings.sts_web_identity_token_file
     )
     if settings.access_key is not None and settings.secret_key is not None:
-        return AssumeRoleProvider(
+        return RoleProvider(
+            seconds,
             sts_endpoint=endpoint,
             access_key=settings.access_key.get_secret_value(),
             secret_key=settings.secret_key.get_secret_value(),
-            duration_seconds=seconds,
             region=settings.region or "us-east-1",
             role_arn=settings.sts_role_arn,
             role_session_name=settings.sts_role_session_name,

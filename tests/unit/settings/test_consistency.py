@@ -7,6 +7,7 @@ import pytest
 from kestra_stream.settings import without_effect
 from tests.unit.settings.test_loading import KAFKA, faults, load
 
+ROLE = "kestra.storage.s3.sts-role-"
 BYTES, KEPT, NAMED = "kestra.kafka.message-bytes", "kestra.kafka.client.properties", "kestra.kafka.client.instance-id"
 
 
@@ -76,6 +77,28 @@ def test_what_goes_together_is_taken(file: Path) -> None:
             ],
         ),
         ("kestra: {repository: {most-executions: 3}}", []),
+        (
+            "kestra: {storage: {type: minio, minio: {endpoint: 'http://a', port: 1, secure: true, verify-tls: false, ca-file: a}}}",
+            [
+                "kestra.storage.minio.port has no effect: kestra.storage.minio.endpoint tells it",
+                "kestra.storage.minio.secure has no effect: kestra.storage.minio.endpoint tells it",
+                "kestra.storage.minio.ca-file has no effect: kestra.storage.minio.verify-tls is off",
+            ],
+        ),
+        (
+            "kestra: {storage: {type: s3, s3: {sts-role-session-name: a, sts-endpoint-override: b, session-token: c}}}",
+            [
+                "kestra.storage.s3.sts-role-session-name has no effect: kestra.storage.s3.sts-role-arn is not set",
+                "kestra.storage.s3.sts-endpoint-override has no effect: kestra.storage.s3.sts-role-arn is not set",
+                "kestra.storage.s3.session-token has no effect: kestra.storage.s3.access-key is not set",
+            ],
+        ),
+        (
+            "kestra: {storage: {type: s3, s3: {sts-role-arn: a, sts-role-external-id: b, sts-web-identity-token-file: c}}}",
+            [
+                f"{ROLE}external-id has no effect: the token of a web identity takes the role, and is asked for no such id",
+            ],
+        ),
     ],
 )
 def test_what_is_set_in_vain_is_told(file: Path, text: str, told: list[str]) -> None:
