@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic, ResourceType
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewPartitions, NewTopic, ResourceType
 
 PATIENCE = 30.0
 T = TypeVar("T")
@@ -41,6 +41,11 @@ class Broker:
         admin = self.admin()  # held: what it was asked for is given up with it
         _all(admin.create_topics([topic], operation_timeout=PATIENCE).values())
         return name
+
+    def grow_topic(self, name: str, partitions: int) -> None:
+        """Give a topic more partitions."""
+        admin = self.admin()
+        _all(admin.create_partitions([NewPartitions(name, partitions)], operation_timeout=PATIENCE).values())
 
     def delete_topics(self, names: Iterable[str]) -> None:
         """Delete topics; one that is not there is passed over."""

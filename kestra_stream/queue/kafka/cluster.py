@@ -80,6 +80,14 @@ class Cluster:
             self._counts[name] = count
         return count
 
+    def size_now(self, name: str, timeout: float) -> int:
+        """Return how many partitions a topic has by now; 0 where nobody tells in time."""
+        try:
+            found: Any = self._admin.list_topics(name, timeout=timeout).topics[name]
+        except KafkaException:
+            return 0
+        return 0 if found.error is not None else len(found.partitions)
+
     def ensure(self, topic: Topic, partitions: int | None = None) -> str:
         """Return the name of a topic on the broker; a missing one is made if the connection says so, a group's always."""
         name = self._names.get(topic)

@@ -22,6 +22,8 @@ logger = logging.getLogger("kestra_stream.kafka.client")
 _SLICE = 0.05
 _BATCH = 2_000
 _PATIENCE = 60.0
+_LOOK = 10.0
+_ANSWER = 1.0
 
 
 def at_once(consumer: Any, most: int, timeout: float) -> list[Any]:
@@ -46,12 +48,23 @@ class KafkaReader:
         self._reached: dict[Place, int] = {}
         self._consumer = Consumer(cluster.connection.consumer(f"reader-{uuid4().hex}", **{"enable.partition.eof": True}), logger=logger)
         cluster.opened(self)
-        places = [(name, number) for name in self._topics for number in self._numbers(name)]
-        self._consumer.assign(self._beginning(places, start))
+        self._places = [place for name in self._topics for place in self._places_of(name, cluster.partitions(name))]
+        self._next_look = time.monotonic() + _LOOK
+        self._consumer.assign(self._beginning(self._places, start))
 
-    def _numbers(self, name: str) -> Sequence[int]:
-        count = self._cluster.partitions(name)
-        return range(count) if self._key is None else (partition_of(self._key.encode(), count),)
+    def _places_of(self, name: str, count: int) -> list[Place]:
+        return [(name, number) for number in (range(count) if self._key is None else (partition_of(self._key.encode(), count),))]
+
+    def _look(self) -> None:
+        """Read partitions that were added meanwhile from their beginning: all that they hold was sent after this reader was opened."""
+        self._next_look = time.monotonic() + _LOOK
+        found = [
+            place for name in self._topics if (count := self._cluster.size_now(name, _ANSWER)) for place in self._places_of(name, count)
+        ]
+        if added := [place for place in found if place not in self._places]:
+            logger.info("partitions were added, and are read as well: %s", ", ".join(f"{name}/{number}" for name, number in added))
+            self._places += added
+            self._consumer.incremental_assign([TopicPartition(*place, OFFSET_BEGINNING) for place in added])
 
     def _beginning(self, places: Sequence[Place], start: Start | datetime) -> list[TopicPartition]:
         if start is Start.OLDEST:
@@ -74,6 +87,8 @@ class KafkaReader:
         """Return up to `max_records`; wait at most `timeout` seconds for the first."""
         deadline = time.monotonic() + timeout
         while not (self._closed or self._cluster.closed.is_set()):
+            if time.monotonic() > self._next_look:
+                self._look()
             left = deadline - time.monotonic()
             messages = at_once(self._consumer, max_records, min(_SLICE, max(left, 0.0)))
             records = self._taken(messages)
@@ -107,7 +122,8 @@ class KafkaReader:
         """Return an iterator over what is there and was not polled yet, batch by batch."""
         if self._cluster.closed.is_set():
             raise Unavailable("the log is closed")
-        ends = self._cluster.ends((name, number) for name in self._topics for number in self._numbers(name))
+        self._look()
+        ends = self._cluster.ends(self._places)
         return self._until({place: end for place, end in ends.items() if end > 0})
 
     def _until(self, ends: Mapping[Place, int]) -> Iterator[Sequence[Record]]:
