@@ -14,6 +14,7 @@ KestraError
 ├── NotFound                a flow, execution, file or key that is not there
 ├── Retryable               may work the next time
 │   └── Unavailable         a service that does not answer
+│       └── NotAllowed      it refuses what this process lacks a right for, which somebody may give at any time
 └── Fatal                   the process must stop
     ├── Fenced              what this process was about to commit is another's by now: it gives up the work, and joins anew
     └── Replaced            another process lives under this one's name: this one stops
@@ -117,6 +118,10 @@ class Retryable(KestraError):
 
 class Unavailable(Retryable):
     """A service does not answer."""
+
+
+class NotAllowed(Unavailable):
+    """A right is missing; the message names it. Once somebody gives it, the same call works."""
 
 
 class Fatal(KestraError):

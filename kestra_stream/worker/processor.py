@@ -8,7 +8,6 @@ heard of the first try. From then on the heartbeat in `service`, which names the
 """
 
 import logging
-import time
 from collections.abc import Sequence
 from threading import Event, Thread
 from typing import Any
@@ -19,10 +18,11 @@ from kestra_stream.models.messages import KillRequest, LookupJob, ServiceHeartbe
 from kestra_stream.models.state import StateType
 from kestra_stream.plugin.context.control import StopReason
 from kestra_stream.plugin.context.services import Services
-from kestra_stream.queue.interface import EPHEMERAL, Consumer, Lease, Log, Outgoing, Record, Transaction, Unreadable, WorkQueue
-from kestra_stream.topics import EXECUTION_INBOX, KILL, SERVICE
+from kestra_stream.queue.interface import Lease, Log, Outgoing, Record, Unreadable, WorkQueue
+from kestra_stream.topics import EXECUTION_INBOX, SERVICE
 from kestra_stream.worker.attempt_runner import Ended, log_records
 from kestra_stream.worker.limits import WorkerLimits
+from kestra_stream.worker.pool.ear import Ear
 from kestra_stream.worker.pool.kills import Kills, matches
 from kestra_stream.worker.pool.outbox import Outbox
 from kestra_stream.worker.pool.running import RunningJob
@@ -36,7 +36,6 @@ logger = logging.getLogger(__name__)
 
 _TAKE_SECONDS = 1.0
 _FIRST_LOOK = 0.001
-_LISTEN_SECONDS = 0.1
 _LAST_RECORDS = 2.0
 
 
@@ -58,6 +57,7 @@ class Worker:
         self.worker_id = worker_id
         self.error: BaseException | None = None
         self.jobs_begun = 0
+        self.dead_letters = 0
         self._log, self._queue = log, queue
         self._services = services
         self.outbox = Outbox(log)
@@ -69,7 +69,7 @@ class Worker:
         self._kills = Kills()
         self._watchdog = Watchdog(lambda: [job for job, _ in tuple(self._running.values())], self, self.limits)
         self._stopping, self._stopped = Event(), Event()
-        self._ear: Consumer | None = None
+        self._ear = Ear(log, worker_id, self._heard, self.beat, self.limits.heartbeat, self._stopped)
         self._threads = (
             Thread(target=self._guarded, args=(self._take_jobs,), name=f"worker-{worker_id}-taker", daemon=True),
             Thread(target=self._guarded, args=(self._listen,), name=f"worker-{worker_id}-listener", daemon=True),
@@ -81,9 +81,14 @@ class Worker:
         return self._slots.busy
 
     @property
+    def jobs_waiting(self) -> int:
+        """How many jobs of its group wait, as far as it knows of them."""
+        return self._queue.waiting
+
+    @property
     def is_taking(self) -> bool:
         """Whether it takes jobs now."""
-        return self.error is None and not self._stopping.is_set() and self._ear is not None
+        return self.error is None and not self._stopping.is_set() and self._ear.is_open
 
     def start(self) -> None:
         """Take jobs from now on."""
@@ -106,10 +111,9 @@ class Worker:
             for job, _ in tuple(self._running.values()):
                 job.control.stop(StopReason.ABANDONED)
             self._slots.wait_idle(self.limits.interrupt_after + self.limits.abandon_after)
-        self.flush()
+        self.flush(_LAST_RECORDS)
         self._stopped.set()
-        if self._ear is not None:
-            self._ear.wake()
+        self._ear.wake()
         self._slots.close(timeout=1.0)
         self._watchdog.close()
         for thread in self._threads:
@@ -241,36 +245,24 @@ class Worker:
 
     def _send_letters(self, record: Record) -> None:
         logger.error("%s/%s/%s cannot be read: %s", record.topic, record.partition, record.offset, record.value.error)
+        self.dead_letters += 1
         self.outbox.add(letters_of_unreadable(record, record.value, self._services.now()))
 
     def _listen(self) -> None:
-        """Hear of kills; give signs of life."""
-        self._ear = consumer = self._log.consumer(f"{EPHEMERAL}worker-{self.worker_id}", (KILL,))
-        next_beat = 0.0
-        try:
-            while not self._stopped.is_set():
-                if time.monotonic() >= next_beat:
-                    next_beat = time.monotonic() + self.limits.heartbeat
-                    self.beat()
-                self._hear(consumer)
-            self.beat(ended=True)
-        finally:
-            consumer.close()
+        """Hear of kills and give signs of life; the last one names what is held still."""
+        self._ear.listen()
+        self.beat(ended=True)
 
-    def _hear(self, consumer: Consumer) -> None:
-        records = consumer.poll(500, _LISTEN_SECONDS)
-        for record in records:
-            if isinstance(record.value, KillRequest):
-                self.kill(record.value)
-            elif isinstance(record.value, Unreadable):
-                self._send_letters(record)
-        if records:
-            consumer.commit(Transaction())
+    def _heard(self, record: Record) -> None:
+        if isinstance(record.value, KillRequest):
+            self.kill(record.value)
+        elif isinstance(record.value, Unreadable):
+            self._send_letters(record)
 
     def beat(self, *, ended: bool = False) -> None:
         """Tell that this worker lives, or has ended."""
         self.outbox.add((self._heartbeat(ended=ended),))
-        self.flush()
+        self.flush(_LAST_RECORDS if ended else 0.0)
 
     def _heartbeat(self, *, ended: bool = False) -> Outgoing:
         alive = ServiceState.TERMINATING if self._stopping.is_set() else ServiceState.RUNNING

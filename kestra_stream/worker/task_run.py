@@ -1,15 +1,16 @@
 """Runs one job: (TaskJob or LookupJob) -> the records that tell how it ended. What a plugin does wrong costs this job only."""
 
+import logging
 from collections.abc import Mapping, Sequence
 
-from kestra_stream.errors import KestraError
+from kestra_stream.errors import KestraError, Retryable
 from kestra_stream.models.behaviour import Run
 from kestra_stream.models.execution_input import TaskRunEnded
 from kestra_stream.models.messages import LookupJob, TaskJob
 from kestra_stream.models.records import Level, LogEntry
 from kestra_stream.models.state import StateType
 from kestra_stream.models.task import Task
-from kestra_stream.plugin.api import TaskInfo
+from kestra_stream.plugin.api import Stopped, TaskInfo
 from kestra_stream.plugin.context.control import StopReason
 from kestra_stream.plugin.context.services import Services
 from kestra_stream.queue.interface import Outgoing
@@ -20,6 +21,10 @@ from kestra_stream.worker.limits import WorkerLimits
 from kestra_stream.worker.lookup import answer
 from kestra_stream.worker.pool.running import RunningJob
 from kestra_stream.worker.task_table import FlowLookup, TaskTable
+
+logger = logging.getLogger(__name__)
+
+_BETWEEN_TRIES = 1.0
 
 
 class JobRunner:
@@ -46,12 +51,27 @@ class JobRunner:
         if isinstance(job, LookupJob):
             return (Outgoing(EXECUTION_INBOX, job.execution_id, answer(job, self._services)),)
         try:
-            task = self._tasks.find(job.tenant_id, job.namespace, job.flow_id, job.flow_revision, job.task_id)
-            ended = self._run_task(task, job, running)
+            ended = self._run_task(self._task(job, running), job, running)
+        except Stopped:
+            ended = Ended(StateType.KILLED)  # before it began
         except Exception as error:  # noqa: BLE001 - the border of an attempt: storage or flow table may raise anything
             message = str(error) if isinstance(error, KestraError) else f"{type(error).__name__}: {error}"
             ended = Ended(StateType.FAILED, error=message, records=(self._error_line(job, message),))
         return (*ended.records, self.ended(running, job, ended))
+
+    def _task(self, job: TaskJob, running: RunningJob) -> Task:
+        """Return the task of a job; a log that does not give its flow is waited for.
+
+        Raises:
+            NotFound: there is no such task.
+            Stopped: nobody wants it any more.
+        """
+        while True:
+            try:
+                return self._tasks.find(job.tenant_id, job.namespace, job.flow_id, job.flow_revision, job.task_id)
+            except Retryable as error:
+                logger.warning("%s.%s can not be looked up: %s; trying again", job.namespace, job.flow_id, error)
+                running.control.sleep(_BETWEEN_TRIES)
 
     def given_up(self, running: RunningJob, job: TaskJob) -> Sequence[Outgoing]:
         """What is told of a job that does not stop."""

@@ -2,7 +2,7 @@
 
 import atexit
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from threading import Event, Lock
 from typing import Any, Protocol
 from weakref import WeakSet
@@ -13,10 +13,11 @@ from confluent_kafka.admin._listoffsets import OffsetSpec
 
 from kestra_stream.errors import Invalid, Unavailable
 from kestra_stream.queue.kafka.admin import TopicAdmin
+from kestra_stream.queue.kafka.clients.rights import Right, missing_right
 from kestra_stream.queue.kafka.clients.voice import voice
 from kestra_stream.queue.kafka.connection import Connection
 from kestra_stream.queue.kafka.encoding import Encoding, Payloads
-from kestra_stream.queue.kafka.errors import NOT_READY, told
+from kestra_stream.queue.kafka.errors import NOT_READY, Needs, forbidden, told
 from kestra_stream.queue.kafka.sender import Heard, Sender, unheard
 from kestra_stream.queue.kafka.topic_layout import KEPT
 from kestra_stream.queue.kafka.topic_plan import CreateTopic
@@ -126,6 +127,10 @@ class Cluster:
             return False
         return True
 
+    def missing_right(self, wanted: Sequence[Right]) -> Right | None:
+        """Return a right on a topic that this client does not have; None when it has all, or no broker answers."""
+        return missing_right(self._admin, wanted)
+
     def forget_sizes(self) -> None:
         """Ask anew for the number of partitions of each topic, when it is needed: one may have been made again."""
         self._counts.clear()
@@ -171,7 +176,7 @@ class Cluster:
                     raise Unavailable(f"the end of {place.topic} is not known: no broker answers") from error
             except KafkaException as error:
                 if is_last or error.args[0].code() not in NOT_READY:
-                    raise told(error.args[0], f"the end of {place.topic} is not known") from error
+                    raise told(error.args[0], f"the end of {place.topic} is not known", Needs(place.topic, "Describe")) from error
         return found
 
     def close(self) -> None:
@@ -197,6 +202,8 @@ class Cluster:
                 found: Any = self._admin.list_topics(name, timeout=_REQUEST).topics[name]
             except KafkaException as error:
                 raise told(error.args[0], f"topic {name} can not be looked up") from error
+            if found.error is not None and forbidden(found.error) is not None:
+                raise told(found.error, f"topic {name} can not be looked up", Needs(name, "Describe"))
             if found.error is not None and not found.error.retriable():
                 return 0
             if found.error is not None and not found.partitions:

@@ -3,13 +3,16 @@
 Fenced      partitions of this member are another's by now: the batch is void, the member comes back with its next poll
 Replaced    another process lives under this one's identity (static membership): the process stops
 Unavailable the broker is away, or an aborted transaction: the same work is done again
+NotAllowed  a right is missing: the same, as soon as somebody gives it
 Invalid     a record that no broker takes: it goes to the dead letters
 Fatal       the broker refuses this client for good: the process stops
 """
 
+from dataclasses import dataclass
+
 from confluent_kafka import KafkaError
 
-from kestra_stream.errors import Fatal, Fenced, Invalid, KestraError, Replaced, Unavailable
+from kestra_stream.errors import Fatal, Fenced, Invalid, KestraError, NotAllowed, Replaced, Unavailable
 
 E = KafkaError
 GROUP_LEFT = frozenset(
@@ -33,26 +36,69 @@ NOT_READY = frozenset(
 )
 TOO_LARGE = frozenset({E.MSG_SIZE_TOO_LARGE, E.RECORD_LIST_TOO_LARGE})
 UNFIT = frozenset({E.INVALID_RECORD, E.INVALID_MSG})
-REFUSED = frozenset(
-    {
-        E.TOPIC_AUTHORIZATION_FAILED,
-        E.GROUP_AUTHORIZATION_FAILED,
-        E.CLUSTER_AUTHORIZATION_FAILED,
-        E.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
-        E.UNSUPPORTED_VERSION,
-        E._UNSUPPORTED_FEATURE,  # noqa: SLF001 - a code
-    }
+FORBIDDEN = (
+    E.TOPIC_AUTHORIZATION_FAILED,
+    E.GROUP_AUTHORIZATION_FAILED,
+    E.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+    E.CLUSTER_AUTHORIZATION_FAILED,
 )
+TOO_OLD = frozenset({E.UNSUPPORTED_VERSION, E._UNSUPPORTED_FEATURE})  # noqa: SLF001 - a code
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """Which rights a request takes, for whoever has to give them.
+
+    Attributes:
+        topic, group, transactional_id: what it is about, by the names on the broker.
+        operation: on the topic.
+    """
+
+    topic: str = "all of this prefix"
+    operation: str = "Read"
+    group: str = "all of this prefix"
+    transactional_id: str = "all of this prefix"
+
+    def right(self, code: int) -> str:
+        """Return the right that is missing, by what the broker answers."""
+        match code:
+            case E.TOPIC_AUTHORIZATION_FAILED:
+                return f"{self.operation} on the topic {self.topic}"
+            case E.GROUP_AUTHORIZATION_FAILED:
+                return f"Read on the consumer group {self.group}"
+            case E.TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
+                return f"Write on the transactional id {self.transactional_id}"
+            case _:
+                return "IdempotentWrite on the cluster"
+
+
+_NEEDS = Needs()
 
 
 def is_final(error: KafkaError) -> bool:
     """Whether a client that hears this will never read again; one that has met it before hears only that, not what it was."""
-    return error.fatal() or error.code() in {E._FATAL, *REPLACED, *REFUSED}  # noqa: SLF001 - a code
+    return error.fatal() or error.code() in {E._FATAL, *REPLACED, *TOO_OLD}  # noqa: SLF001 - a code
 
 
-def told(error: KafkaError, action: str) -> KestraError:
-    """Return our error for one of the client's; `action` is what could not be done."""
+def forbidden(error: KafkaError) -> int | None:
+    """Return the code of a right that is missing; a client that has ended by it tells that in words only."""
+    if error.code() in FORBIDDEN:
+        return error.code()
+    if error.code() != E._FATAL:  # noqa: SLF001 - a code
+        return None
+    return next((code for code in FORBIDDEN if E(code).str() in error.str()), None)
+
+
+def wants_a_new_client(error: KafkaError) -> bool:
+    """Whether a consumer that lacks a right does not come back by itself: it has ended, or gives up its group after a try or two."""
+    return forbidden(error) is not None and (is_final(error) or error.code() == E.GROUP_AUTHORIZATION_FAILED)
+
+
+def told(error: KafkaError, action: str, needs: Needs = _NEEDS) -> KestraError:
+    """Return our error for one of the client's; `action` is what could not be done, and `needs` what it takes the right for."""
     code, text = error.code(), f"{action}: {error.str()}"
+    if (missing := forbidden(error)) is not None:
+        return NotAllowed(f"{text}: this user needs the right {needs.right(missing)}; once it has it, work goes on")
     if code in GROUP_LEFT:
         return Fenced(text)
     if code in REPLACED or (code == E._FATAL and any(E(one).str() in text for one in REPLACED)):  # noqa: SLF001 - a code
@@ -61,8 +107,8 @@ def told(error: KafkaError, action: str) -> KestraError:
         return Invalid(f"{text}; raise `max.message.bytes` of the topic, or lower kestra.kafka.message-bytes")
     if code in UNFIT:
         return Invalid(f"{text}; the topic takes no such record")
-    if code in REFUSED:
-        return Fatal(f"{text}; look at the rights of this client, and at kestra.kafka.client.properties")
+    if code in TOO_OLD:
+        return Fatal(f"{text}; the broker is too old for kestra.kafka.client.properties")
     return Fatal(text) if code == E._FATAL else Unavailable(text)  # noqa: SLF001 - a code
 
 
@@ -71,12 +117,14 @@ def is_unreleased(error: KafkaError) -> bool:
     return error.code() == E.UNRELEASED_INSTANCE_ID or (error.code() == E._FATAL and E(E.UNRELEASED_INSTANCE_ID).str() in error.str())  # noqa: SLF001 - a code
 
 
-def ended(error: KafkaError, action: str) -> KestraError | None:
+def ended(error: KafkaError, action: str, needs: Needs = _NEEDS) -> KestraError | None:
     """Return our error for what a consumer has read in place of a record; None for one that passes by itself.
 
     A consumer that has ended for good tells why in words only.
     """
+    if forbidden(error) is not None:
+        return told(error, action, needs)
     if is_final(error):
-        reason = told(error, action)
+        reason = told(error, action, needs)
         return reason if isinstance(reason, Fatal) else Fatal(str(reason))
     return None

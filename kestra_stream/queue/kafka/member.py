@@ -3,7 +3,7 @@
 What happens at a rebalance:
     1. the client tells, inside of a poll, what went and what came; that is noted, and nothing else is done there
     2. after that poll, in order: what went is void, and the listener hears of it
-    3. for what came, the committed offsets are read, and a transaction that the one before has left open is ended
+    3. for what came, the committed offsets are read, and transactions that this member or the one before has left open are ended
     4. then the state is read up to the end of its topic, and the listener hears of all
     5. only then this member's name is written to them, and records are returned
 """
@@ -15,15 +15,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from threading import Event
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, TopicPartition
 
 from kestra_stream.errors import Fenced, Invalid, Retryable, Unavailable
 from kestra_stream.queue import interface as port
 from kestra_stream.queue.interface import RebalanceListener, Record, Transaction
 from kestra_stream.queue.kafka.cluster import Cluster, Place
-from kestra_stream.queue.kafka.errors import ended, is_unreleased, told
+from kestra_stream.queue.kafka.errors import ended, is_unreleased, wants_a_new_client
 from kestra_stream.queue.kafka.group.claims import Claims
+from kestra_stream.queue.kafka.group.client import GroupClient
 from kestra_stream.queue.kafka.group.membership import newer
+from kestra_stream.queue.kafka.group.positions import Positions
 from kestra_stream.queue.kafka.group.protocol import GroupProtocol
 from kestra_stream.queue.kafka.reader import at_once
 from kestra_stream.queue.kafka.state.changelog import Changelog
@@ -34,7 +36,7 @@ from kestra_stream.topics import Topic
 
 logger = logging.getLogger("kestra_stream.kafka.client")
 
-_SLICE = 0.05
+_SLICE = 0.25
 _STALLED = 0.5
 _PATIENCE = 60.0
 _LOOK = 1.0
@@ -84,8 +86,6 @@ class KafkaMember:
         changelog: Changelog | NoChangelog,
     ) -> None:
         self._cluster = cluster
-        self._protocol = protocol
-        self._group = group
         self._listener = listener
         self._changelog = changelog
         self._topics = {cluster.ensure(topic): topic for topic in topics}
@@ -94,23 +94,15 @@ class KafkaMember:
         self._outlook = Outlook()
         self._changes: deque[tuple[str, set[Place]]] = deque()
         self._owned: set[Place] = set()
-        self._committed: dict[Place, int] = {}
-        self._positions: dict[Place, int] = {}
-        self._touched: dict[Place, int] = {}
+        self._positions = Positions()
         self._held: list[Any] = []
         self._metadata = b""
         self._transactor = Transactor(cluster, f"{cluster.connection.prefix}{group}", self._is_given_up)
-        self._claims = Claims(cluster, group, self._transactor.id, lambda: self._consumer, self._is_given_up)
+        self._claims = Claims(cluster, group, self._transactor.id, lambda: self._client.consumer, self._is_given_up)
         self._seeks: dict[Place, int] = {}
         self._patient_until = time.monotonic() + _PATIENCE
-        self._consumer = self._joined()
+        self._client = GroupClient(cluster, protocol, group, list(self._topics), self._came, self._revoked, self._went)
         cluster.opened(self)
-
-    def _joined(self) -> Any:
-        configuration = self._protocol.configuration(self._cluster.connection, self._group, has_one_topic=len(self._topics) == 1)
-        consumer = Consumer(configuration, logger=logger)
-        consumer.subscribe(list(self._topics), on_assign=self._came, on_revoke=self._revoked, on_lost=self._went)
-        return consumer
 
     # -- polling -------------------------------------------------------------------------------------------------------
 
@@ -120,39 +112,56 @@ class KafkaMember:
         while not (self._closed or self._cluster.closed.is_set()):
             left = deadline - time.monotonic()
             records = self._poll_once(max_records, min(_SLICE, max(left, 0.0)))
-            self._outlook.look(self._consumer, self._topics, self._owned, self._next_offset)
+            self._outlook.look(self._client.consumer, self._topics, self._owned, self._positions.next)
             if records or left <= 0 or self._woken.is_set():
                 self._woken.clear()
                 return records
         return ()
 
     def _poll_once(self, most: int, timeout: float) -> Sequence[Record]:
+        self._serve_losses()
         self._go_back()
-        messages, self._held = self._held, []
+        messages = list(self._held)
         if len(messages) < most:
-            messages.extend(at_once(self._consumer, most - len(messages), 0.0 if messages else timeout))
-        self._held = [message for message in messages if self._is_record(message)]
+            messages.extend(at_once(self._client.consumer, most - len(messages), 0.0 if messages else timeout))
+        self._held = [message for message in messages if message.error() is None]
+        self._drop_stale()
+        for message in messages:
+            self._mind(message)  # it may raise, but what came with it is kept
         if self._changelog.is_damaged:
             self._begin_anew()
         self._serve_changes()
-        records = self._taken([message for message in self._held[:most] if (message.topic(), message.partition()) in self._owned])
+        self._drop_stale()
+        records = self._taken([message for message in self._held[:most] if _place(message) in self._owned])
         self._held = self._held[most:]  # only now: a value that lies in a storage that is away is asked for again
         return records
 
-    def _is_record(self, message: Any) -> bool:
+    def _drop_stale(self) -> None:
+        """Drop what was read of partitions that are about to be read again from further back."""
+        self._held = [message for message in self._held if _place(message) not in self._seeks]
+
+    def _mind(self, message: Any) -> None:
+        """Do what an error takes that came in place of a record."""
         error: KafkaError | None = message.error()
         if error is None:
-            return True
+            return
         if is_unreleased(error) and time.monotonic() < self._patient_until:
             logger.warning("%s; waiting until the broker notices that the one before is gone", error.str())
             self._cluster.closed.wait(_STALLED)
-            self._consumer.close()
-            self._consumer = self._joined()
-        elif (trouble := ended(error, "nothing can be read")) is not None:
+            self._join_anew()
+        elif (trouble := ended(error, "nothing can be read", self._client.needs(message))) is not None:
+            if wants_a_new_client(error):
+                self._join_anew()
             raise trouble
         else:
             logger.info("%s", error.str())
-        return False
+
+    def _join_anew(self) -> None:
+        """Begin with a new client: this one has ended for good, and may not tell that its partitions went."""
+        self._client.join_anew()
+        self._changes.clear()
+        self._changes.append(("went", set(self._owned)))
+        self._seeks.clear()
 
     def _go_back(self) -> None:
         """Go to where uncommitted polls began.
@@ -160,20 +169,14 @@ class KafkaMember:
         Raises:
             Unavailable: the client does not do it now; the next poll tries again.
         """
-        while self._seeks:
-            place, offset = next(iter(self._seeks.items()))
-            try:
-                self._consumer.seek(TopicPartition(*place, offset))
-            except KafkaException as error:
-                raise told(error.args[0], f"{place[0]}/{place[1]} can not be read again") from error
-            del self._seeks[place]
+        for place, offset in tuple(self._seeks.items()):
+            if self._client.seek(place, offset):
+                del self._seeks[place]
 
     def _taken(self, messages: Sequence[Any]) -> Sequence[Record]:
         records = self._cluster.encoding.records(self._topics, messages)
         for message in messages:
-            place, offset = (message.topic(), message.partition()), message.offset()
-            self._touched.setdefault(place, offset)
-            self._positions[place] = offset + 1
+            self._positions.polled(_place(message), message.offset())
         return records
 
     # -- rebalance -----------------------------------------------------------------------------------------------------
@@ -186,7 +189,7 @@ class KafkaMember:
     def _revoked(self, consumer: Any, places: Sequence[TopicPartition]) -> None:
         """Partitions are asked for; those whose offsets are known for certain are let go in good order."""
         if not self._changes:
-            self._claims.let_go({place: self._committed[place] for place in self._owned & {(at.topic, at.partition) for at in places}})
+            self._claims.let_go(self._positions.committed(self._owned & {(at.topic, at.partition) for at in places}))
         self._went(consumer, places)
 
     def _went(self, consumer: Any, places: Sequence[TopicPartition]) -> None:
@@ -203,6 +206,12 @@ class KafkaMember:
         """What is in memory cannot be trusted: with the next poll all partitions go, and come again as they are on the broker."""
         self._changes.append(("went", set(self._owned)))
         self._changes.append(("again", set(self._owned)))
+
+    def _serve_losses(self) -> None:
+        """Let go of what went while a poll was broken off: before anything is read of it that was given again."""
+        for change in [change for change in self._changes if change[0] == "went"]:
+            self._let_go(frozenset(change[1]))
+            self._changes.remove(change)
 
     def _serve_changes(self) -> None:
         """Take note of what the client told; what cannot be done now is done at the next poll."""
@@ -222,10 +231,10 @@ class KafkaMember:
     def _let_go(self, places: frozenset[Place]) -> None:
         went = places & self._owned
         self._owned -= went
+        self._positions.forget(went)
         for place in went:
-            for kept in (self._committed, self._positions, self._touched, self._seeks):
-                kept.pop(place, None)
-        self._held = [message for message in self._held if (message.topic(), message.partition()) not in went]
+            self._seeks.pop(place, None)
+        self._held = [message for message in self._held if _place(message) not in went]
         self._changelog.forget({number for _, number in went})
         if went and self._listener is not None:
             self._listener.revoked(self._named(went))
@@ -234,11 +243,11 @@ class KafkaMember:
         came = places - self._owned
         if not came:
             return
+        self._transactor.open()  # first: it ends what this member itself has left open, whose offsets nobody would be told
         offsets = self._claims.offsets(came)
         state = self._changelog.restore({number for _, number in came}, lambda: self._claims.end_transactions(came), self._is_given_up)
-        self._transactor.open()
         self._claims.take(offsets)
-        self._committed.update(offsets)
+        self._positions.begin(offsets)
         if again:
             self._seeks.update(offsets)
         self._owned |= came
@@ -258,15 +267,14 @@ class KafkaMember:
         ends = self._changelog.before_commit()
         try:
             records.extend(self._changelog.stage(transaction.state))
-            self._metadata = newer(self._metadata, bytes(self._consumer.consumer_group_metadata()))
+            self._metadata = newer(self._metadata, bytes(self._client.consumer.consumer_group_metadata()))
             self._transactor.commit(records, self._next_offsets(), self._metadata)
         except BaseException as error:
             self._changelog.drop()
             if not isinstance(error, Retryable | Invalid):
                 self._begin_anew()
             raise
-        self._committed.update({place: self._positions[place] for place in self._touched})
-        self._touched.clear()
+        self._positions.commit()
         self._keep(ends)
 
     def _keep(self, ends: Mapping[int, int]) -> None:
@@ -279,19 +287,13 @@ class KafkaMember:
 
     def _next_offsets(self) -> list[TopicPartition]:
         """Return where to go on; without anything new one place is said again, or nobody would notice a zombie."""
-        places = list(self._touched) or [next(iter(self._owned))]
-        return [TopicPartition(*place, self._next_offset(place), self._transactor.id) for place in places]
-
-    def _next_offset(self, place: Place) -> int:
-        return self._positions.get(place, self._committed[place])
+        places = self._positions.touched or (next(iter(self._owned)),)
+        return [TopicPartition(*place, self._positions.next(place), self._transactor.id) for place in places]
 
     def rewind(self) -> None:
         """Forget the uncommitted polls."""
-        self._held = [message for message in self._held if (message.topic(), message.partition()) not in self._touched]
-        for place, offset in self._touched.items():
-            self._seeks[place] = offset
-            self._positions.pop(place, None)
-        self._touched.clear()
+        self._seeks.update(self._positions.rewind())
+        self._drop_stale()
 
     # -- life ----------------------------------------------------------------------------------------------------------
 
@@ -303,11 +305,11 @@ class KafkaMember:
         """Leave the group."""
         if not self._closed:
             if not self._changes:
-                self._claims.let_go({place: self._committed[place] for place in self._owned})
+                self._claims.let_go(self._positions.committed(self._owned))
             self._closed = True
             self._transactor.close()
             self._changelog.close()
-            self._consumer.close()
+            self._client.consumer.close()
 
     @property
     def has_joined(self) -> bool:
@@ -321,3 +323,7 @@ class KafkaMember:
 
     def _is_given_up(self) -> bool:
         return self._closed or self._woken.is_set() or self._cluster.closed.is_set()
+
+
+def _place(message: Any) -> Place:
+    return message.topic(), message.partition()

@@ -13,13 +13,13 @@ from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, 
 from kestra_stream.errors import KestraError, Unavailable
 from kestra_stream.queue.interface import Record, Start, Transaction
 from kestra_stream.queue.kafka.cluster import Cluster, Place
-from kestra_stream.queue.kafka.errors import ended, told
+from kestra_stream.queue.kafka.errors import Needs, ended, told
 from kestra_stream.queue.kafka.partitioner import partition_of
 from kestra_stream.topics import Topic
 
 logger = logging.getLogger("kestra_stream.kafka.client")
 
-_SLICE = 0.05
+_SLICE = 0.25
 _BATCH = 2_000
 _PATIENCE = 60.0
 _LOOK = 10.0
@@ -46,7 +46,9 @@ class KafkaReader:
         self._positions: dict[Place, int] = {}
         self._held: list[Any] = []
         self._reached: dict[Place, int] = {}
-        self._consumer = Consumer(cluster.connection.consumer(f"reader-{uuid4().hex}", **{"enable.partition.eof": True}), logger=logger)
+        configuration = cluster.connection.consumer(f"reader-{uuid4().hex}", **{"enable.partition.eof": True})
+        self._group = str(configuration["group.id"])
+        self._consumer = Consumer(configuration, logger=logger)
         cluster.opened(self)
         self._places = [place for name in self._topics for place in self._places_of(name, cluster.partitions(name))]
         self._next_look = time.monotonic() + _LOOK
@@ -99,24 +101,26 @@ class KafkaReader:
 
     def _taken(self, messages: Sequence[Any]) -> list[Record]:
         """Decode what has come, and what could not be decoded before, because its value lies in a storage that was away."""
-        troubles: list[KestraError] = []
-        for message in messages:
-            error: KafkaError | None = message.error()
-            if error is None:
-                self._held.append(message)
-                self._reached[message.topic(), message.partition()] = message.offset() + 1
-            elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name
-                self._reached[message.topic(), message.partition()] = message.offset()
-            elif (trouble := ended(error, "nothing can be read")) is not None:
-                troubles.append(trouble)
-            else:
-                logger.info("%s", error.str())
+        troubles = [trouble for message in messages if (trouble := self._noted(message)) is not None]
         if troubles:
-            raise troubles[0]
+            raise troubles[0]  # what came with it is kept
         records = self._cluster.encoding.records(self._topics, self._held)
         self._positions.update(self._reached)
         self._held, self._reached = [], {}
         return records if self._key is None else [record for record in records if record.key == self._key]
+
+    def _noted(self, message: Any) -> KestraError | None:
+        """Keep a record; return what is wrong where an error came in its place that does not pass by itself."""
+        error: KafkaError | None = message.error()
+        if error is None:
+            self._reached[message.topic(), message.partition()] = message.offset() + 1
+            self._held.append(message)
+        elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name
+            self._reached[message.topic(), message.partition()] = message.offset()
+        else:
+            logger.info("%s", error.str())
+            return ended(error, "nothing can be read", Needs(message.topic() or ", ".join(self._topics), group=self._group))
+        return None
 
     def catch_up(self) -> Iterator[Sequence[Record]]:
         """Return an iterator over what is there and was not polled yet, batch by batch."""

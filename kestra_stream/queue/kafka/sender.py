@@ -8,9 +8,9 @@ from typing import Any
 
 from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, KafkaError, KafkaException, Message, Producer
 
-from kestra_stream.errors import Unavailable
+from kestra_stream.errors import NotAllowed, Unavailable
 from kestra_stream.queue.kafka.encoding import Encoded
-from kestra_stream.queue.kafka.errors import GONE, told
+from kestra_stream.queue.kafka.errors import GONE, Needs, told
 from kestra_stream.queue.kafka.partitioner import partition_of
 
 logger = logging.getLogger("kestra_stream.kafka.client")
@@ -39,7 +39,8 @@ def produce(producer: Any, record: Encoded, count: PartitionCount, on_delivery: 
             producer.poll(_SLICE)
         except KafkaException as error:
             size = len(record.value or b"")
-            raise told(error.args[0], f"a record of {size} bytes can not be sent to {record.topic}") from error
+            needs = Needs(record.topic, "Write")
+            raise told(error.args[0], f"a record of {size} bytes can not be sent to {record.topic}", needs) from error
         else:
             return
 
@@ -72,12 +73,12 @@ class Sender:
         """
         if not records:
             return
-        answers: list[KafkaError | None] = []
+        answers: list[tuple[KafkaError | None, str]] = []
 
         def delivered(error: KafkaError | None, message: Message) -> None:
             if error is None and not answers:
                 self._compare_clocks(message, asked)
-            answers.append(error)
+            answers.append((error, str(message.topic())))
 
         producer, asked = self._open(), time.monotonic()
         for sent, record in enumerate(records):
@@ -88,9 +89,9 @@ class Sender:
                 self._settle(producer, answers, sent)
                 raise
         self._settle(producer, answers, len(records))
-        errors = [error for error in answers if error is not None]
+        errors = [(error, topic) for error, topic in answers if error is not None]
         if errors:
-            self._failed(producer, errors[0], len(errors))
+            self._failed(producer, *errors[0], len(errors))
 
     def _settle(self, producer: Any, answers: Sequence[object], count: int) -> None:
         while len(answers) < count:
@@ -114,12 +115,13 @@ class Sender:
                 self._producer = Producer(dict(self._properties), logger=logger)
             return self._producer
 
-    def _failed(self, producer: Any, error: KafkaError, count: int) -> None:
+    def _failed(self, producer: Any, error: KafkaError, topic: str, count: int) -> None:
         if error.code() in GONE:
             self._forget()
         with self._lock:
             if error.fatal() and self._producer is producer:
                 self._producer = None  # an idempotent producer that has lost its place can not go on; a new one can
-        if error.fatal():
+        reason = told(error, f"{count} records were not sent", Needs(topic, "Write"))
+        if error.fatal() and not isinstance(reason, NotAllowed):
             raise Unavailable(f"{count} records were not sent: {error.str()}")
-        raise told(error, f"{count} records were not sent")
+        raise reason

@@ -11,6 +11,7 @@ A producer that has lost all brokers is given up before its next transaction: it
 import logging
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -18,9 +19,10 @@ from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 
 from kestra_stream.errors import Fatal, Fenced, KestraError, Unavailable
 from kestra_stream.queue.kafka.clients.overdue import Overdue, Requests
+from kestra_stream.queue.kafka.clients.rights import Right
 from kestra_stream.queue.kafka.cluster import Cluster
 from kestra_stream.queue.kafka.encoding import Encoded
-from kestra_stream.queue.kafka.errors import GONE, told
+from kestra_stream.queue.kafka.errors import GONE, Needs, told
 from kestra_stream.queue.kafka.sender import produce
 
 logger = logging.getLogger("kestra_stream.kafka.client")
@@ -46,7 +48,8 @@ class Transactor:
         self._cluster = cluster
         self._given_up = given_up
         self._producer: Any = None
-        self._undelivered: list[KafkaError] = []
+        self._needs = Needs(operation="Write", group=group, transactional_id=f"{group}-*")
+        self._undelivered: list[tuple[KafkaError, str]] = []
         self._requests = Requests(f"{self.id}-offsets")
         self._has_lost_brokers = False
 
@@ -65,7 +68,7 @@ class Transactor:
             try:
                 self._again(producer.init_transactions, "transactions can not begin")
             except KafkaException as error:
-                raise told(error.args[0], "transactions can not begin") from error
+                raise told(error.args[0], "transactions can not begin", self._needs) from error
             producer.poll(0)
             self._producer, self._has_lost_brokers = producer, False
 
@@ -95,7 +98,7 @@ class Transactor:
             self._producer = None
             raise Unavailable(f"the offsets: {error} from {self._cluster.connection.address}") from error
         except KafkaException as error:
-            raise self._ended(error.args[0]) from error
+            raise self._ended(error.args[0], _rights(records, offsets)) from error
         except Unavailable as error:
             if self._abort():
                 raise
@@ -114,11 +117,10 @@ class Transactor:
                 raise Overdue(error.args[0].str()) from error
             raise
 
-    def _reported(self, error: KafkaError | None, message: object) -> None:
+    def _reported(self, error: KafkaError | None, message: Any) -> None:
         """A record was not delivered, and for what reason."""
-        del message
         if error is not None and error.code() not in _GIVEN_UP:
-            self._undelivered.append(error)
+            self._undelivered.append((error, message.topic()))
 
     def _heard(self, error: KafkaError) -> None:
         """The client has something to tell that no request was told."""
@@ -144,26 +146,28 @@ class Transactor:
             else:
                 return
 
-    def _ended(self, error: KafkaError) -> KestraError:
+    def _ended(self, error: KafkaError, wanted: Sequence[Right]) -> KestraError:
         """End a transaction that can not be committed; return what its batch is told.
 
         One that the broker has ended, because it took too long, looks as if another had this producer's name: nobody has.
         """
         if error.txn_requires_abort() and self._abort():
-            return self._reason(error)
+            return self._reason(error, wanted)
         self._producer = None
-        reason = told(error, "the transaction has failed")
+        reason = told(error, "the transaction has failed", self._needs)
         return reason if isinstance(reason, Fatal) else Fenced(str(reason))
 
-    def _reason(self, error: KafkaError) -> KestraError:
+    def _reason(self, error: KafkaError, wanted: Sequence[Right]) -> KestraError:
         """Return why a transaction was aborted: what its records met, if they met anything."""
-        reasons = [told(undelivered, "a record was not taken") for undelivered in self._undelivered]
+        if error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED and (right := self._cluster.missing_right(wanted)) is not None:
+            return told(error, "the transaction was aborted", Needs(*right))
+        reasons = [told(error, "a record was not taken", replace(self._needs, topic=topic)) for error, topic in self._undelivered]
         for reason in reasons:
             if not isinstance(reason, Unavailable):
                 return reason
-        if any(undelivered.code() in GONE for undelivered in (error, *self._undelivered)):
+        if any(undelivered.code() in GONE for undelivered, _ in ((error, ""), *self._undelivered)):
             self._cluster.forget_sizes()
-        return reasons[0] if reasons else told(error, "the transaction was aborted")
+        return reasons[0] if reasons else told(error, "the transaction was aborted", self._needs)
 
     def _abort(self) -> bool:
         """Abort what is open; False when nobody knows whether that has worked."""
@@ -177,6 +181,11 @@ class Transactor:
             else:
                 return True
         return False
+
+
+def _rights(records: Sequence[Encoded], offsets: Sequence[TopicPartition]) -> Sequence[Right]:
+    """Return what a transaction takes the right for on topics."""
+    return [*dict.fromkeys([*((record.topic, "Write") for record in records), *((place.topic, "Read") for place in offsets)])]
 
 
 def fence(cluster: Cluster, transactional_id: str) -> None:

@@ -4,6 +4,7 @@ Any thread adds; whoever flushes first sends for all others too, so that a hundr
 """
 
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from threading import Lock
@@ -15,6 +16,8 @@ logger = logging.getLogger(__name__)
 
 _BATCH = 2000
 _FULL = 5_000
+_PAUSE = 0.25
+_TOLD = 30.0
 
 Sent = Callable[[], object]
 
@@ -26,6 +29,7 @@ class Outbox:
         self._log = log
         self._waiting: deque[tuple[Sequence[Outgoing], Sent | None]] = deque()
         self._sending = Lock()
+        self._not_before = self._tell_again = 0.0
 
     def __len__(self) -> int:
         """How many batches wait."""
@@ -46,14 +50,17 @@ class Outbox:
         self._waiting.append((records, sent))
 
     def flush(self, patience: float = 0.0) -> bool:
-        """Send all that waits; False when the log does not take it now. What another thread is sending is waited for `patience` seconds.
+        """Send all that waits; False when the log does not take it now. With `patience` it is tried even if it was just refused.
+
+        Args:
+            patience: how many seconds to wait for what another thread is sending.
 
         Raises:
             Fatal: the log refuses this process for good.
         """
         while (self._waiting or (patience and self._sending.locked())) and self._sending.acquire(timeout=patience):
             try:
-                if self._waiting and not self._send_batch():
+                if (not patience and time.monotonic() < self._not_before) or (self._waiting and not self._send_batch()):
                     return False
             finally:
                 self._sending.release()
@@ -67,8 +74,9 @@ class Outbox:
             size += len(batch[-1][0])
         try:
             self._log.send([record for records, _ in batch for record in records])
-        except Retryable:
+        except Retryable as error:
             self._waiting.extendleft(reversed(batch))
+            self._refused(error)
             return False
         except Fatal:
             self._waiting.extendleft(reversed(batch))
@@ -81,6 +89,14 @@ class Outbox:
             return True
         self._acknowledge(batch)
         return True
+
+    def _refused(self, error: Retryable) -> None:
+        """The log does not take it now: it is left alone for a moment, and now and then somebody is told."""
+        now = time.monotonic()
+        self._not_before = now + _PAUSE
+        if now >= self._tell_again:
+            self._tell_again = now + _TOLD
+            logger.warning("what this worker has to tell waits: %s", error)
 
     def _send_singly(self, batch: Sequence[tuple[Sequence[Outgoing], Sent | None]]) -> None:
         """One of these records cannot be sent: find out which, so that the others are not lost with it."""

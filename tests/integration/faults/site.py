@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from functools import partial
 from http.client import HTTPConnection
+from itertools import count
 from pathlib import Path
 from typing import Any, Self
 
@@ -112,6 +113,7 @@ class Site:
         self.folder = folder
         self.config = folder / "engine.yaml"
         self.members: list[Member] = []
+        self._numbers = count()
         settings = {
             "queue": {"type": "kafka"},
             "kafka": {"client": {"properties": dict(client)}, "defaults": {"topic": {"partitions": 2}}},
@@ -122,15 +124,20 @@ class Site:
 
     def start(self, *components: str, command: Sequence[str] = (COMMAND,), **environment: str) -> list[Member]:
         """Start processes (`worker -t 4` has its options with it) and wait until they are ready."""
+        started = self.begin(*components, command=command, **environment)
+        for member in started:
+            until(partial(is_ready, member), PATIENCE)
+        return started
+
+    def begin(self, *components: str, command: Sequence[str] = (COMMAND,), **environment: str) -> list[Member]:
+        """Start processes, and wait for nothing."""
         started = []
         for component in components:
             words = component.split()
-            name = f"{words[0]}-{len(self.members)}"
+            name = f"{words[0]}-{next(self._numbers)}"
             line = [*command, "server", *words, "-c", str(self.config)]
             started.append(Member(name, line, self.folder, {**self.environment, **environment}))
             self.members.append(started[-1])
-        for member in started:
-            until(partial(is_ready, member), PATIENCE)
         return started
 
     @property

@@ -13,7 +13,7 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from kestra_stream.queue.kafka.cluster import Cluster, Place
-from kestra_stream.queue.kafka.errors import told
+from kestra_stream.queue.kafka.errors import Needs, told
 from kestra_stream.queue.kafka.transactor import fence
 
 logger = logging.getLogger("kestra_stream.kafka.client")
@@ -34,6 +34,7 @@ class Claims:
     def __init__(self, cluster: Cluster, group: str, name: str, consumer: Callable[[], Any], given_up: Callable[[], bool]) -> None:
         self._cluster = cluster
         self._group = group
+        self._needs = Needs(group=f"{cluster.connection.prefix}{group}")
         self._name = name
         self._consumer = consumer
         self._given_up = given_up
@@ -53,14 +54,14 @@ class Claims:
                 found = self._consumer().committed(wanted, wait)
             except KafkaException as error:
                 if time.monotonic() > deadline or self._given_up():
-                    raise told(error.args[0], "the committed offsets can not be read") from error
+                    raise told(error.args[0], "the committed offsets can not be read", self._needs) from error
                 self.end_transactions(places)
                 wait = 2.0
             else:
                 break
         for place in found:
             if place.error is not None:
-                raise told(place.error, f"the committed offset of {place.topic}/{place.partition} can not be read")
+                raise told(place.error, f"the committed offset of {place.topic}/{place.partition} can not be read", self._needs)
         self._fence(found)
         return {(place.topic, place.partition): max(place.offset, 0) for place in found}
 
@@ -89,7 +90,7 @@ class Claims:
         try:
             self._consumer().commit(offsets=self._named(offsets, self._name), asynchronous=False)
         except KafkaException as error:
-            raise told(error.args[0], "the partitions can not be taken") from error
+            raise told(error.args[0], "the partitions can not be taken", self._needs) from error
 
     def let_go(self, offsets: Mapping[Place, int]) -> None:
         """Take this member's name away, in passing; where that does not succeed the next one ends transactions that are none."""

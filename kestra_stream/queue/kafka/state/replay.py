@@ -10,7 +10,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPar
 
 from kestra_stream.errors import InvalidUri, NotFound, Unavailable
 from kestra_stream.queue.kafka.cluster import Cluster
-from kestra_stream.queue.kafka.errors import ended, told
+from kestra_stream.queue.kafka.errors import Needs, ended, told
 from kestra_stream.queue.kafka.reader import at_once
 from kestra_stream.queue.kafka.state.parts import PartReader
 
@@ -70,7 +70,7 @@ class Replay:
             consumer.assign(begin)
             yield from self._read(consumer, stalled)
         except KafkaException as error:
-            raise told(error.args[0], f"the state on {self._reader.name} can not be read") from error
+            raise told(error.args[0], f"the state on {self._reader.name} can not be read", Needs(self._reader.name)) from error
         finally:
             consumer.close()
 
@@ -100,7 +100,7 @@ class Replay:
                 self.records += 1
                 if names is not None:
                     changes[names] = self._content(message)
-            elif (trouble := ended(error, f"the state on {self._reader.name} can not be read")) is not None:
+            elif (trouble := ended(error, f"the state on {self._reader.name} can not be read", Needs(self._reader.name))) is not None:
                 raise trouble
             if number in left and message.offset() is not None and message.offset() + (error is None) >= left[number]:
                 del left[number]

@@ -9,7 +9,7 @@ from typing import Any, cast
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from kestra_stream.queue.interface import Headers
-from kestra_stream.queue.kafka.errors import is_final, told
+from kestra_stream.queue.kafka.errors import Needs, forbidden, is_final, told, wants_a_new_client
 from kestra_stream.queue.kafka.reader import at_once
 from kestra_stream.queue.kafka.work_queue.jobs import Job, OwnJobs
 from kestra_stream.queue.kafka.work_queue.progress import Marks
@@ -23,6 +23,7 @@ _MOST_WAITING = 4_000
 _MOST_BYTES = 32 * 1024 * 1024
 _PATIENCE = 10.0
 _BETWEEN_TRIES = 0.5
+_COUNTED = 1.0
 
 
 class Owner:
@@ -34,6 +35,9 @@ class Owner:
         trim: told how far partitions are committed.
         look: calls for help when jobs wait; returns in how many seconds to look again.
         hand_back_seconds: how long partitions that are taken away wait for jobs that were just handed out to be accepted.
+
+    Attributes:
+        unread: how many jobs of its partitions lie on the topic still.
     """
 
     def __init__(
@@ -46,16 +50,24 @@ class Owner:
         hand_back_seconds: float,
     ) -> None:
         self.error: BaseException | None = None
+        self.unread = 0
+        self._next_count = 0.0
         self._topic = topic
+        self._needs = Needs(topic, group=str(properties["group.id"]))
         self._jobs = jobs
         self._look = look
         self._trim = trim
         self._hand_back_seconds = hand_back_seconds
         self._stopped = Event()
         self._is_paused = False
-        self._consumer = Consumer({**properties, "error_cb": _note, "on_commit": self._committed}, logger=logger)
-        self._consumer.subscribe([topic], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost)
+        self._properties = {**properties, "error_cb": _note, "on_commit": self._committed}
+        self._consumer = self._joined()
         self._thread = Thread(target=self._run, name=f"work-queue-{topic}", daemon=True)
+
+    def _joined(self) -> Consumer:
+        consumer = Consumer(self._properties, logger=logger)
+        consumer.subscribe([self._topic], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost)
+        return consumer
 
     def start(self) -> None:
         """Take part from now on."""
@@ -98,13 +110,34 @@ class Owner:
         self._jobs.bring_back()
         look_again = self._look()
         self._commit()
+        self._count_unread()
         idle = _BUSY_SECONDS if self._jobs.is_busy else _IDLE_SECONDS
         self._read(idle if look_again is None else min(idle, look_again))
 
     def _read(self, timeout: float) -> None:
         batch = at_once(self._consumer, 1 if self._is_paused else _BATCH + 1, timeout)
         if batch:
-            self._jobs.add([job for message in batch if (job := _job(message)) is not None])
+            self._jobs.add([job for message in batch if (job := _job(message, self._needs)) is not None])
+        if any(error is not None and wants_a_new_client(error) for error in (message.error() for message in batch)):
+            self._join_anew()
+
+    def _join_anew(self) -> None:
+        """The right to be in the group is missing: come back as somebody new until it is there."""
+        self._consumer.close()
+        self._stopped.wait(_BETWEEN_TRIES)
+        self._consumer = self._joined()
+        self._is_paused = False
+
+    def _count_unread(self) -> None:
+        """Look from time to time how many jobs lie on the topic that were not read yet, as far as the client has heard."""
+        if time.monotonic() < self._next_count:
+            return
+        self._next_count = time.monotonic() + _COUNTED
+        unread = 0
+        for number, position in self._jobs.partitions.positions().items():
+            _, end = self._consumer.get_watermark_offsets(TopicPartition(self._topic, number), cached=True)
+            unread += max(end - position, 0)
+        self.unread = unread
 
     def _regulate(self) -> None:
         """Read no further while too much waits here; a paused consumer stays a member as it goes on polling."""
@@ -208,11 +241,14 @@ def _committed_of(consumer: Consumer, partitions: Sequence[TopicPartition]) -> S
     return found
 
 
-def _job(message: Message) -> Job | None:
+def _job(message: Message, needs: Needs) -> Job | None:
     if (error := message.error()) is not None:
-        if is_final(error):
+        if forbidden(error) is not None:
+            logger.warning("%s", told(error, "no job can be read", needs))
+        elif is_final(error):
             raise told(error, "no job can be read")
-        logger.debug("The work queue: %s", error)
+        else:
+            logger.debug("The work queue: %s", error)
         return None
     partition, offset = message.partition(), message.offset()
     if partition is None or offset is None:

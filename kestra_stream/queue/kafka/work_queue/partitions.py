@@ -23,6 +23,11 @@ class Partitions:
         """The numbers of all."""
         return frozenset(self._owned)
 
+    def positions(self) -> dict[int, int]:
+        """Return where each is read next, as far as that is known."""
+        with self._changed:
+            return {number: progress.position for number, progress in self._owned.items() if progress.position is not None}
+
     @property
     def is_touched(self) -> bool:
         """Whether there is something to commit."""

@@ -93,6 +93,11 @@ class KafkaWorkQueue:
             raise troubles[0]
         return leases
 
+    @property
+    def waiting(self) -> int:
+        """How many jobs wait in the partitions of this worker, read or not, as of a moment ago."""
+        return self._own.waiting + self._owner.unread
+
     def accept(self, lease: Lease) -> bool:
         """The job will be run here; False when the lease had ended, or the job's partition went."""
         owner, number = _numbered(lease)

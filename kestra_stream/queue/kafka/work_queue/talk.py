@@ -11,11 +11,12 @@ from dataclasses import replace
 from threading import Event, Thread
 from typing import Any, cast
 
-from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from kestra_stream.models.messages import HandOver, WorkerTalk
 from kestra_stream.queue.interface import Headers, Unreadable
 from kestra_stream.queue.kafka.connection import Connection
+from kestra_stream.queue.kafka.errors import Needs, forbidden, told
 from kestra_stream.queue.kafka.partitioner import partition_of
 from kestra_stream.queue.kafka.reader import at_once
 from kestra_stream.queue.kafka.work_queue.exchange import EVERYONE
@@ -60,7 +61,9 @@ class Talk:
         self._everyone = f"{EVERYONE}{group or ''}".encode()
         self._hear = hear
         self._each_round = each_round
-        self._producer = Producer({**connection.producer(), **_MOUTH, "error_cb": _note}, logger=logger)
+        self._topic_needs = {name: Needs(topic, name) for name in ("Read", "Write")}
+        mouth = {**connection.producer(), **_MOUTH, "error_cb": _note, "delivery.report.only.error": True, "on_delivery": self._undelivered}
+        self._producer = Producer(mouth, logger=logger)
         self._consumer = Consumer({**connection.consumer(f"{topic}-{member}", **BRIEF), "error_cb": _note}, logger=logger)
         self._partitions = 0
         self._stopped = Event()
@@ -106,6 +109,15 @@ class Talk:
         except (BufferError, KafkaException) as error:
             logger.debug("A message to other workers is dropped: %s", error)
 
+    def _undelivered(self, error: KafkaError | None, message: object) -> None:
+        """What was said is lost, which does no harm; that nothing may be said is worth a line."""
+        del message
+        self._tell("Write", error)
+
+    def _tell(self, operation: str, error: KafkaError | None) -> None:
+        if error is not None and forbidden(error) is not None:
+            logger.warning("%s", told(error, "jobs can not be handed on to other workers", self._topic_needs[operation]))
+
     def _listen(self) -> None:
         while not self._stopped.is_set() and not self._partitions:
             self._find_place()
@@ -139,16 +151,17 @@ class Talk:
         self._stopped.wait(1.0)
 
     def _take_in(self, message: Message) -> None:
-        if message.error() is not None or message.key() not in {self._member, self._everyone}:
-            return
+        if (error := message.error()) is not None:
+            return self._tell("Read", error)
+        if message.key() not in {self._member, self._everyone}:
+            return None
         headers = cast("Headers", message.headers() or ())
         _, talk = decode(WORKER_TALK, message.value(), message.key(), headers)
         if isinstance(talk, Unreadable):
-            logger.warning("A message to this worker is passed over: %s", talk.error)
-            return
+            return logger.warning("A message to this worker is passed over: %s", talk.error)
         if isinstance(talk, HandOver):
             talk = replace(talk, payload=next((value for name, value in headers if name == _PAYLOAD), talk.payload))
-        self._hear(talk)
+        return self._hear(talk)
 
 
 def _note(error: object) -> None:

@@ -5,9 +5,9 @@ import sys
 import pytest
 from confluent_kafka import KafkaError
 
-from kestra_stream.errors import Fatal, Fenced, Invalid, Replaced, Unavailable
+from kestra_stream.errors import Fatal, Fenced, Invalid, NotAllowed, Replaced, Unavailable
 from kestra_stream.queue.kafka import Connection
-from kestra_stream.queue.kafka.errors import ended, is_unreleased, told
+from kestra_stream.queue.kafka.errors import Needs, ended, is_unreleased, told, wants_a_new_client
 from kestra_stream.queue.kafka.group.membership import newer
 from kestra_stream.queue.kafka.state.parts import key_of, parse_key
 
@@ -76,12 +76,33 @@ def test_a_consumer_that_tells_in_words_that_it_was_replaced_is_understood(code:
         (KafkaError.STALE_MEMBER_EPOCH, Fenced),
         (KafkaError.MSG_SIZE_TOO_LARGE, Invalid),
         (KafkaError.INVALID_RECORD, Invalid),
-        (KafkaError.GROUP_AUTHORIZATION_FAILED, Fatal),
+        (KafkaError.GROUP_AUTHORIZATION_FAILED, NotAllowed),
+        (KafkaError.UNSUPPORTED_VERSION, Fatal),
         (KafkaError.NOT_COORDINATOR, Unavailable),
     ],
 )
 def test_each_answer_of_a_broker_has_its_behaviour(code: int, kind: type[Exception]) -> None:
     assert type(told(KafkaError(code), "it")) is kind
+
+
+@pytest.mark.parametrize(
+    ("code", "right"),
+    [
+        (KafkaError.TOPIC_AUTHORIZATION_FAILED, "Write on the topic t"),
+        (KafkaError.GROUP_AUTHORIZATION_FAILED, "Read on the consumer group g"),
+        (KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED, "Write on the transactional id g-*"),
+        (KafkaError.CLUSTER_AUTHORIZATION_FAILED, "IdempotentWrite on the cluster"),
+    ],
+)
+def test_a_right_that_is_missing_is_named_also_by_a_client_that_has_ended_by_it(code: int, right: str) -> None:
+    needs = Needs("t", "Write", "g", "g-*")
+    in_words = KafkaError(KafkaError._FATAL, f"Fatal error: {KafkaError(code).str()}: and more")  # noqa: SLF001 - a code
+    for error in (KafkaError(code), in_words):
+        trouble = ended(error, "read", needs)
+        assert isinstance(trouble, NotAllowed)
+        assert str(trouble).endswith(f": this user needs the right {right}; once it has it, work goes on")
+    assert wants_a_new_client(in_words)
+    assert wants_a_new_client(KafkaError(code)) == (code == KafkaError.GROUP_AUTHORIZATION_FAILED)
 
 
 @pytest.mark.parametrize(("owner", "part"), [("a", ""), ("a", "run/1"), ("a/b", "c"), ("1.a", "x"), ("", "x"), ("é/", "/")])
