@@ -10,7 +10,7 @@ from kestra_stream.runtime.loop import Loop
 from kestra_stream.runtime.observation.figures import FIGURES
 from kestra_stream.runtime.observation.health import Health
 from kestra_stream.runtime.observation.management import Management
-from kestra_stream.topics import Topic
+from kestra_stream.topics import Topic, job_topic
 
 
 class Watch:
@@ -101,6 +101,9 @@ class Watch:
             metrics.level("worker_slots_used", lambda: worker.busy_slots, group=group)
             metrics.level("worker_unsent", lambda: len(worker.outbox), group=group)
             metrics.total("worker_jobs", lambda: worker.jobs_begun, group=group)
+            topic = job_topic(group or None).name
+            metrics.level("lag", lambda: worker.jobs_waiting, group=topic, topic=topic)
+            metrics.total("dead_letters", lambda: worker.dead_letters, group=topic)
 
     def _show_loop(self, loop: Loop) -> None:
         metrics, group = self._server.equipment.metrics, loop.processor.group

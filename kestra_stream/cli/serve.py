@@ -6,11 +6,12 @@ SIGTERM, SIGINT ──> draining: no new work, running tasks have the grace time
 a crash, a newer process in its place ──> one line ──> the end, 1
 """
 
+import contextlib
 import logging
 import os
+import select
 import signal
 import sys
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -29,7 +30,6 @@ from kestra_stream.settings import Settings, load_settings, without_effect
 
 logger = logging.getLogger("kestra_stream.server")
 _LOOK = 0.25
-_MOMENT = 0.05
 _FORMAT = "%(asctime)s %(levelname)-5s %(name)s: %(message)s"
 
 
@@ -53,54 +53,54 @@ class _LeftEarly(BaseException):
     """The process was told to stop before it had started."""
 
 
-class Flag:
-    """What a signal sets. An Event could lock up: the thread that waits for it is the one that is interrupted, and may hold its lock."""
-
-    def __init__(self) -> None:
-        self._is_set = False
-
-    def set(self) -> None:
-        """Put it up."""
-        self._is_set = True
-
-    def clear(self) -> None:
-        """Take it down."""
-        self._is_set = False
-
-    def is_set(self) -> bool:
-        """Whether it is up."""
-        return self._is_set
-
-    def wait(self, seconds: float) -> bool:
-        """Wait until it is up, for so many seconds; return whether it is."""
-        deadline = time.monotonic() + seconds
-        while not self._is_set and (left := deadline - time.monotonic()) > 0:
-            time.sleep(min(left, _MOMENT))
-        return self._is_set
-
-
 class Stops:
-    """Signals that ask the process to end, counted. Until `started` the first one interrupts whatever the start waits for."""
+    """Signals that ask the process to end, counted. Until `started` the first one interrupts whatever the start waits for.
+
+    They are plain marks and a pipe that ends the wait: an Event could lock up, since the thread that waits for it is the one that is
+    interrupted, and may hold its lock.
+    """
 
     def __init__(self) -> None:
-        self.asked = Flag()
-        self.hurried = Flag()
+        self._count = 0
+        self._hurries = 0
         self._has_started = False
+        self._ear, self._mouth = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
     def listen(self) -> None:
         """Count from now on; a terminal that closes ends no server."""
+        signal.set_wakeup_fd(self._mouth, warn_on_full_buffer=False)
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._count)
+            signal.signal(number, self._heard)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
     def started(self) -> None:
-        """From now on somebody looks at `asked`."""
+        """From now on somebody looks at `is_asked`."""
         self._has_started = True
 
-    def _count(self, _: int, __: FrameType | None) -> None:
-        is_first = not self.asked.is_set()
-        (self.asked if is_first else self.hurried).set()
-        if is_first and not self._has_started:
+    @property
+    def is_asked(self) -> bool:
+        """Whether the process was asked to end."""
+        return self._count > 0
+
+    def take_hurry(self) -> bool:
+        """Whether it was asked once more since the last look."""
+        is_new, self._hurries = self._count - 1 > self._hurries, self._count - 1
+        return is_new
+
+    def wait(self, seconds: float) -> None:
+        """Wait for a signal or a `wake`."""
+        select.select([self._ear], [], [], seconds)
+        with contextlib.suppress(BlockingIOError):
+            os.read(self._ear, 64)
+
+    def wake(self) -> None:
+        """End the wait; from any thread."""
+        with contextlib.suppress(BlockingIOError):
+            os.write(self._mouth, b".")
+
+    def _heard(self, _: int, __: FrameType | None) -> None:
+        self._count += 1
+        if self._count == 1 and not self._has_started:
             raise _LeftEarly
 
 
@@ -121,7 +121,7 @@ def serve(component: str, config: Path | None, wishes: Wishes, environ: Mapping[
         server, management = _opened(Component(component), settings, stops)
         stops.started()
     except (_LeftEarly, Unavailable):
-        if not stops.asked.is_set():
+        if not stops.is_asked:
             raise
         logger.info("%s was told to stop before it had started", component)
         return OK
@@ -139,7 +139,7 @@ def serve(component: str, config: Path | None, wishes: Wishes, environ: Mapping[
 def _opened(component: Component, settings: Settings, stops: Stops) -> tuple[Server, Management]:
     """Prepare all that a server needs; the management port is open before anything works."""
     clock = clock_of(settings)
-    prepare(settings, clock, stops.asked.is_set)  # what a signal raises may be lost in a callback of the client library
+    prepare(settings, clock, lambda: stops.is_asked)  # what a signal raises may be lost in a callback of the client library
     server = Server(component, Equipment(settings, open_backend(settings, clock), clock))
     server.announce()
     return server, Watch(server).listen()
@@ -148,16 +148,23 @@ def _opened(component: Component, settings: Settings, stops: Stops) -> tuple[Ser
 def _work(server: Server, stops: Stops, grace: float) -> None:
     """Wait for a signal or a crash; then stop, at once after a crash or a second signal."""
     try:
-        while not stops.asked.wait(_LOOK):
+        while not stops.is_asked:
             server.check()
+            stops.wait(_LOOK)
     except Crashed:
         server.stop(0.0)
         raise
     logger.info("%s %s stops; what runs has %g s to end, and none after another signal", server.component, server.id, grace)
-    stopping = Thread(target=server.stop, args=(grace,), name="stopping")
+    stopping = Thread(target=_stop, args=(server, stops, grace), name="stopping")
     stopping.start()
     while stopping.is_alive():
-        if stops.hurried.wait(_LOOK):
-            stops.hurried.clear()
+        stops.wait(_LOOK)
+        if stops.take_hurry():
             server.hurry()
-        stopping.join(0)
+
+
+def _stop(server: Server, stops: Stops, grace: float) -> None:
+    try:
+        server.stop(grace)
+    finally:
+        stops.wake()

@@ -261,6 +261,11 @@ class Lease:
 class WorkQueue(Protocol):
     """Hands jobs of a worker group to whoever has a free slot. Thread-safe. Jobs are offered by sending to the group's job topic."""
 
+    @property
+    def waiting(self) -> int:
+        """How many jobs wait for a taker, as far as this one has heard: those of all takers of a group together are its line."""
+        ...
+
     def take(self, count: int, timeout: float) -> Sequence[Lease]:
         """Lease up to `count` jobs; wait at most `timeout` seconds for the first.
 

@@ -72,6 +72,8 @@ BORDERS: dict[str, str] = {
     "kestra_stream/runtime/loop.py:Loop._bury": "loop",
     "kestra_stream/runtime/loop.py:Loop._process": "loop",
     "kestra_stream/runtime/loop.py:Loop._wake": "loop",
+    "kestra_stream/runtime/observation/management.py:_asked": "route",
+    "kestra_stream/runtime/observation/metrics.py:_read": "route",
     "kestra_stream/worker/attempt.py:run_attempt": "attempt",
     "kestra_stream/worker/lookup.py:_answer": "attempt",
     "kestra_stream/worker/outputs.py:_plain": "attempt",

@@ -139,6 +139,7 @@ class MemoryWorkQueue:
         self.is_closed = True
         self._backlog.leave(self)
 
-    def __len__(self) -> int:
-        """How many jobs wait."""
+    @property
+    def waiting(self) -> int:
+        """How many jobs wait for a taker."""
         return len(self._backlog)

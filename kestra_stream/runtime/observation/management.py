@@ -20,6 +20,7 @@ logger = logging.getLogger(__name__)
 _JSON = "application/json"
 _PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 _SLOWEST_CLIENT = 10.0
+_LOOK = 0.5
 Probes = Mapping[str, Callable[[], Health]]
 
 
@@ -46,7 +47,7 @@ class Management:
                 f"kestra.server.port: {port} cannot be opened on {host} ({reason}); choose another one, 0 takes a free one"
             ) from error
         self.port = int(self._server.server_address[1])
-        self._thread = Thread(target=self._server.serve_forever, args=(0.1,), name="management", daemon=True)
+        self._thread = Thread(target=self._server.serve_forever, args=(_LOOK,), name="management", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
@@ -83,7 +84,7 @@ class _Handler(BaseHTTPRequestHandler):
         if path == "/prometheus":
             self._send(HTTPStatus.OK, _PROMETHEUS, self._metrics.text())
         elif path in self._probes:
-            health = self._probes[path]()
+            health = _asked(path, self._probes[path])
             status = HTTPStatus.OK if health.status is Status.UP else HTTPStatus.SERVICE_UNAVAILABLE
             self._send(status, _JSON, orjson.dumps(health.as_json(), default=str))
         else:
@@ -104,6 +105,15 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)
+
+
+def _asked(path: str, probe: Callable[[], Health]) -> Health:
+    """Ask a probe; of one that can not be asked nothing good is known."""
+    try:
+        return probe()
+    except Exception as error:
+        logger.exception("%s can not be told", path)
+        return Health.of(is_up=False, error=f"{type(error).__name__}: {error}")
 
 
 def _not_found(path: str) -> Mapping[str, object]:

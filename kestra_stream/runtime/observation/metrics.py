@@ -3,6 +3,7 @@
 Counting costs a dictionary access; the client library (70 ms to import) is loaded when somebody asks for the text.
 """
 
+import logging
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.
 SIZES = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0)
 PREFIX = "kestra_"
 V = TypeVar("V")
+logger = logging.getLogger(__name__)
 Labels = tuple[tuple[str, str], ...]
 
 
@@ -109,8 +111,8 @@ class Metrics:
             counts = dict(self._counts)
             spreads = {key: found.copy() for key, found in self._spreads.items()}
             reads, totals = dict(self._levels), dict(self._totals)
-        levels = {key: read() for key, read in reads.items()}
-        counts |= {key: read() for key, read in totals.items()}
+        levels = _read(reads)
+        counts |= _read(totals)
         for name in _names(counts):
             counter = CounterMetricFamily(PREFIX + name, self._meaning(name), labels=_label_names(name, counts))
             for labels, value in _of(name, counts):
@@ -129,6 +131,17 @@ class Metrics:
 
     def _meaning(self, name: str) -> str:
         return self._meanings.get(name, name.replace("_", " "))
+
+
+def _read(reads: Mapping[tuple[str, Labels], Callable[[], float]]) -> dict[tuple[str, Labels], float]:
+    """Read figures; one that can not be read is left out, and the others are there all the same."""
+    values: dict[tuple[str, Labels], float] = {}
+    for key, read in reads.items():
+        try:
+            values[key] = read()
+        except Exception as error:  # noqa: BLE001 - the border of a figure: whatever it is asked of may break
+            logger.warning("%s%s can not be told: %s: %s", PREFIX, key[0], type(error).__name__, error)
+    return values
 
 
 def _names(values: Mapping[tuple[str, Labels], V]) -> list[str]:

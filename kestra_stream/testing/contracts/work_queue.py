@@ -55,6 +55,13 @@ class Yard:
             raise AssertionError(f"{len(found)} jobs came, not {count}")
         return found
 
+    def becomes(self, is_so: Callable[[], bool]) -> bool:
+        """Whether something is so soon."""
+        deadline = monotonic() + self.patience
+        while not is_so() and monotonic() < deadline:
+            self.log.send(())
+        return is_so()
+
     def is_silent(self, taker: WorkQueue) -> bool:
         """Whether there is no job for a moment."""
         return not taker.take(10, 0.2)
@@ -95,6 +102,15 @@ class WorkQueueContract:
         taker = yard.taker()
         yard.offer("a", "b", "c")
         assert len(taker.take(2, self.patience)) <= 2
+
+    def test_the_line_is_known_and_what_is_taken_is_not_in_it(self, yard: Yard) -> None:
+        taker = yard.taker()
+        yard.offer("a", "b", "c")
+        (lease,) = yard.take(taker, 1)
+        assert yard.becomes(lambda: taker.waiting == 2)
+        assert taker.accept(lease)
+        yard.take(taker, 2)
+        assert yard.becomes(lambda: taker.waiting == 0)
 
     def test_a_take_without_jobs_returns_nothing(self, yard: Yard) -> None:
         assert not yard.taker().take(1, 0)

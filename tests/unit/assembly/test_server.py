@@ -112,6 +112,8 @@ def test_figures_of_a_worker_and_a_report_that_is_stale(server: Server) -> None:
     lines = server.equipment.metrics.text().decode().splitlines()
     assert 'kestra_worker_slots{group="gpu"} 3.0' in lines
     assert 'kestra_lag{group="executor",topic="execution_inbox"} 0.0' in lines
+    assert 'kestra_lag{group="worker_job.gpu",topic="worker_job.gpu"} 0.0' in lines
+    assert 'kestra_dead_letters_total{group="worker_job.gpu"} 0.0' in lines
 
 
 def test_a_storage_that_is_not_there_is_told(settings: Settings) -> None:

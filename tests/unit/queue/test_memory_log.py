@@ -295,7 +295,7 @@ def test_jobs_are_handed_out_oldest_first_and_come_back_in_front() -> None:
     kept.send([job(name) for name in "abcd"])
     leaving, staying = kept.work_queue(), kept.work_queue()
     assert [lease.job.lookup_id for lease in leaving.take(3, 0)] == ["a", "b", "c"]
-    assert len(staying) == 1
+    assert staying.waiting == 1
     leaving.close()
     assert [lease.job.lookup_id for lease in staying.take(9, 0)] == ["a", "b", "c", "d"]
 
@@ -328,7 +328,7 @@ def test_the_job_topic_holds_records_only_when_somebody_reads_it() -> None:
     watcher = kept.consumer("watcher", (WORKER_JOB,))
     kept.send([job("b")])
     assert [record.key for record in watcher.poll(10, 0)] == ["b"]
-    assert len(kept.work_queue()) == 2
+    assert kept.work_queue().waiting == 2
 
 
 def test_closing_the_log_ends_a_take_that_waits() -> None:

@@ -135,6 +135,11 @@ class JobLine:
         self.released: list[str] = []
         self.accepts = True
 
+    @property
+    def waiting(self) -> int:
+        """How many jobs are in line."""
+        return len(self._jobs)
+
     def offer(self, *jobs: Any) -> None:
         """Put jobs in line."""
         with self._changed:

@@ -21,12 +21,18 @@ def parts() -> dict[str, Health]:
     return {"loop": Health.of(is_up=True, stepSeconds=0.1)}
 
 
+def broken() -> Health:
+    raise ZeroDivisionError("what it looks at is gone")
+
+
 @pytest.fixture
 def port(parts: Mapping[str, Health]) -> Iterator[int]:
     metrics = Metrics()
     metrics.explain("things", "Things that were done.")
     metrics.count("things", 3)
-    management = Management(HOST, 0, {"/health": lambda: Health.whole(parts)}, metrics)
+    metrics.level("broken", lambda: 1 // 0)
+    metrics.total("broken_too", lambda: 1 // 0)
+    management = Management(HOST, 0, {"/health": lambda: Health.whole(parts), "/health/broken": broken}, metrics)
     yield management.port
     management.close()
 
@@ -59,7 +65,14 @@ def test_one_part_that_is_down_takes_the_whole_down(port: int, parts: dict[str, 
     assert body["details"]["loop"]["status"] == "UP"
 
 
-def test_figures_are_text_for_prometheus(port: int) -> None:
+def test_a_probe_that_can_not_be_asked_is_down_and_says_why(port: int) -> None:
+    status, body = document(port, "/health/broken")
+    assert (status, body["status"]) == (503, "DOWN")
+    assert body["details"] == {"error": "ZeroDivisionError: what it looks at is gone"}
+    assert document(port, "/health")[0] == 200
+
+
+def test_figures_are_text_for_prometheus_and_one_that_breaks_takes_no_other_away(port: int) -> None:
     status, kind, body = ask(port, "/prometheus")
     assert (status, kind) == (200, "text/plain; version=0.0.4; charset=utf-8")
     assert (
