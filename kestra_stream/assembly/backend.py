@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+from kestra_stream.errors import Invalid, NotFound
 from kestra_stream.plugin.context.stored_keys import StoredKeyValues
 from kestra_stream.plugin.registry import find_storage
 from kestra_stream.queue.interface import Log, WorkQueue
@@ -80,8 +81,7 @@ def open_storage(settings: StorageSettings, retries: RetrySettings | None = None
     """Open the local storage, a bucket, or the storage of a plugin that has the name.
 
     Raises:
-        NotFound: there is no storage of this type.
-        Invalid: its settings are incomplete or wrong.
+        Invalid: there is no storage of this type, or its settings are incomplete or wrong.
         Unavailable: its server does not answer.
     """
     match settings.type:
@@ -92,4 +92,13 @@ def open_storage(settings: StorageSettings, retries: RetrySettings | None = None
 
             return open_s3(settings.s3, retries) if settings.type == "s3" else open_minio(settings.minio, retries)
         case _:
-            return find_storage(settings.type)(**settings.options)
+            return _storage_of_plugin(settings)
+
+
+def _storage_of_plugin(settings: StorageSettings) -> Storage:
+    try:
+        return find_storage(settings.type)(**settings.options)
+    except NotFound as error:
+        raise Invalid(f"kestra.storage.type: {error}") from error
+    except TypeError as error:  # names that it does not take; no value is in the message
+        raise Invalid(f"kestra.storage.options: the storage `{settings.type}` does not take them: {error}") from error

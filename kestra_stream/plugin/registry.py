@@ -151,7 +151,7 @@ def find_storage(name: str, points: Sequence[EntryPoint] | None = None) -> Calla
     """
     known = {point.name: point for point in (entry_points(group=STORAGES) if points is None else points)}
     if name not in known:
-        raise NotFound(f"there is no storage `{name}`; there are {', '.join(sorted({'local', *known}))}")
+        raise NotFound(f"there is no storage `{name}`; there are {', '.join(sorted({'local', 's3', 'minio', *known}))}")
     opener = _loaded(known[name])
     if not callable(opener):
         raise BrokenPlugin(f"the storage {name} ({_origin(known[name])}) is neither a class nor a function")

@@ -3,6 +3,7 @@
 What is set later wins: the variable KESTRA_CONFIGURATION (a whole document), the file, single variables.
 """
 
+import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -16,6 +17,8 @@ from kestra_stream.settings.binding import Binder, Bound, over, placeholders
 from kestra_stream.settings.consistency import contradictions
 from kestra_stream.settings.environment import WHOLE, variables
 from kestra_stream.settings.sections import Settings
+
+_LENGTH = re.compile(r"datetime\.timedelta\((?:0|(?:days=(\d+))?(?:, )?(?:seconds=(\d+))?)\)")
 
 
 class InvalidSettings(Invalid):
@@ -90,4 +93,10 @@ def _sentence(detail: ErrorDetails) -> str:
         known = str(detail.get("ctx", {})["expected"]).replace("'", "").replace(" or ", ", ").split(", ")
         near = get_close_matches(given, known, 1)
         message = f"must be {' or '.join(known)}" + (f"; did you mean `{near[0]}`?" if near else "")
-    return message[:1].lower() + message[1:]
+    return message[:1].lower() + _LENGTH.sub(_spelled, message[1:])
+
+
+def _spelled(found: re.Match[str]) -> str:
+    """Write a length of time as people do: pydantic writes it as Python does."""
+    days, seconds = (int(number or 0) for number in found.groups())
+    return f"{days} days" if days and not seconds else f"{days * 86_400 + seconds} seconds"

@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
 _SHORT = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
+_LONGEST = timedelta(days=36_500)
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -21,7 +22,9 @@ class Section(BaseModel):
 def _duration(value: object) -> object:
     """Turn `30s`, `5m`, `500ms` into seconds; pydantic knows ISO 8601 and numbers of seconds itself."""
     found = _SHORT.fullmatch(value.strip().lower()) if isinstance(value, str) else None
-    return value if found is None else timedelta(seconds=float(found[1]) * _SECONDS[found[2]])
+    if found is None:
+        return value
+    return timedelta(seconds=min(float(found[1]) * _SECONDS[found[2]], 2 * _LONGEST.total_seconds()))
 
 
 def as_texts(value: Any) -> Any:
@@ -41,8 +44,8 @@ def as_texts(value: Any) -> Any:
     return flat
 
 
-Duration = Annotated[timedelta, BeforeValidator(_duration), Field(gt=timedelta(0))]
-"""`PT30S`, `30s`, `500ms`, or a number of seconds."""
+Duration = Annotated[timedelta, BeforeValidator(_duration), Field(gt=timedelta(0), le=_LONGEST)]
+"""`PT30S`, `30s`, `500ms`, or a number of seconds; no lock of the operating system waits for ever."""
 Properties = Annotated[Mapping[str, str], BeforeValidator(as_texts), Field(repr=False)]
 """Names and values for a client library, handed on as they are; never shown, because passwords are among them."""
 

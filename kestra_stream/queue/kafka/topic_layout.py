@@ -74,11 +74,11 @@ class TopicLayout:
         known = {topic.name for topic in TOPICS}
         if unknown := sorted(name for name in self.overrides if name.removeprefix(f"{WORKER_JOB.name}.") == name and name not in known):
             raise Invalid(f"kestra.kafka.defaults.topics names `{unknown[0]}`, but the topics are {', '.join(sorted(known))}")
-        for name in (self.prefix, *self.worker_groups):
+        settings = ("kestra.kafka.defaults.topic-prefix", *["kestra.worker.group (-g)"] * len(self.worker_groups))
+        for setting, name in zip(settings, (self.prefix, *self.worker_groups), strict=True):
             if illegal := sorted(set(name) - _LEGAL):
-                raise Invalid(
-                    f"`{name}` cannot be a part of a topic's name because of {illegal[0]!r}: letters, digits, `.`, `_` and `-` can"
-                )
+                part = f"{setting}: `{name}` cannot be a part of a topic's name"
+                raise Invalid(f"{part} because of {illegal[0]!r}: letters, digits, `.`, `_` and `-` can")
 
 
 @dataclass(frozen=True, slots=True)

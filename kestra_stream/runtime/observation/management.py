@@ -3,9 +3,11 @@
 import logging
 import sys
 from collections.abc import Callable, Mapping
+from errno import EADDRNOTAVAIL
 from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socket import gaierror
 from threading import Thread
 from typing import Any
 
@@ -43,6 +45,10 @@ class Management:
             self._server = _Port((host, port), partial(_Handler, probes, metrics))
         except (OSError, OverflowError) as error:
             reason = getattr(error, "strerror", None) or error
+            if isinstance(error, gaierror) or getattr(error, "errno", None) == EADDRNOTAVAIL:
+                raise Invalid(
+                    f"kestra.server.host: {host} is no address of this machine ({reason}); 0.0.0.0 stands for all of them"
+                ) from error
             raise Invalid(
                 f"kestra.server.port: {port} cannot be opened on {host} ({reason}); choose another one, 0 takes a free one"
             ) from error

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kestra_stream.assembly import open_storage
-from kestra_stream.errors import NotFound
+from kestra_stream.errors import Invalid, NotFound
 from kestra_stream.plugin.documentation import documentation
 from kestra_stream.plugin.flow_source import parse_flows
 from kestra_stream.plugin.registry import GROUP, STAND_INS, STORAGES, BrokenPlugin, Registry, default_registry, find_storage
@@ -162,7 +162,7 @@ def test_a_storage_is_found_by_its_entry_point(module: Module, tmp_path: Path) -
 
 
 def test_a_storage_that_is_not_there_is_met_with_those_that_are(module: Module) -> None:
-    with pytest.raises(NotFound, match="no storage `bucket`; there are folder, local"):
+    with pytest.raises(NotFound, match="no storage `bucket`; there are folder, local, minio, s3"):
         find_storage("bucket", [point("folder", "x:y", STORAGES)])
     with pytest.raises(BrokenPlugin, match="can not be loaded"):
         find_storage("folder", [point("folder", "no_such_module:y", STORAGES)])
@@ -171,7 +171,22 @@ def test_a_storage_that_is_not_there_is_met_with_those_that_are(module: Module) 
         find_storage("folder", [point("folder", "storage_wrong:VALUE", STORAGES)])
 
 
+@pytest.mark.parametrize(
+    ("kind", "options", "said"),
+    [
+        ("nowhere", {}, r"kestra\.storage\.type: there is no storage `nowhere`"),
+        ("folder", {"b": 1}, r"kestra\.storage\.options: .* take them: .*'b'"),
+    ],
+)
+def test_a_storage_of_a_plugin_that_cannot_be_opened_names_its_setting(
+    kind: str, options: dict[str, object], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kestra_stream.plugin.registry.entry_points", lambda group: [point("folder", "pathlib:PurePath.joinpath", group)])
+    with pytest.raises(Invalid, match=said):
+        open_storage(StorageSettings(type=kind, options=options))
+
+
 def test_settings_choose_the_storage(tmp_path: Path) -> None:
     assert isinstance(open_storage(StorageSettings(local=LocalStorageSettings(base_path=tmp_path))), LocalStorage)
-    with pytest.raises(NotFound, match="no storage `bucket`"):
+    with pytest.raises(Invalid, match="no storage `bucket`"):
         open_storage(StorageSettings(type="bucket", options={"name": "x"}))

@@ -246,6 +246,8 @@ def test_a_key_that_is_set_twice_is_told(file: Path) -> None:
         ("kestra: {}\n---\nkestra: {}\n", "one document"),
         ("kestra: {kafka: {defaults: {topics: {execution_inbx: {}}}}}", "did you mean `execution-inbox`?"),
         ("kestra: {time-zone: Europe/Pariss}", "Pariss"),
+        ("kestra: {storage: {cleanup: {age: 99999999999999d}}}", "kestra.storage.cleanup.age: must be less than or equal to 36500 days"),
+        ("kestra: {server: {liveness: {heartbeat-interval: P999999999D}}}", "must be less than or equal to 36500 days"),
         ("kestra: {time-zone: +0200x}", "there is no time zone"),
         ("kestra: {encryption: {secret-key: short}}", "base64 of 32 bytes"),
         ("kestra: {kafka: {client: {properties: {group.id: a}}}}", "is set by the engine"),

@@ -89,6 +89,12 @@ def test_a_probe_may_ask_for_the_head_alone(port: int) -> None:
     assert ask(port, "/health", "HEAD") == (200, "application/json", b"")
 
 
+@pytest.mark.parametrize("host", ["no-such-host.invalid", "203.0.113.1"])
+def test_a_host_that_is_not_this_machine_is_told(host: str) -> None:
+    with pytest.raises(Invalid, match=rf"kestra\.server\.host: {host} is no address of this machine"):
+        Management(host, 0, {}, Metrics())
+
+
 def test_a_port_that_is_taken_is_told() -> None:
     with socket.socket() as taken:
         taken.bind((HOST, 0))
