@@ -93,7 +93,7 @@ class Equipment:
 
     def sweep(self) -> OrphanSweep:
         """Build what finds files that nothing names any more."""
-        return OrphanSweep(self.backend.log, self.backend.storage)
+        return OrphanSweep(self.backend.log, self.backend.storage, self.table.tenants)
 
     def cleaner(self) -> Cleaner:
         """Build the part that sweeps from time to time: it belongs to the executors."""

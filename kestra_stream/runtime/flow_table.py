@@ -16,6 +16,7 @@ from kestra_stream.topics import FLOW
 logger = logging.getLogger(__name__)
 
 NEWEST = 0
+FIRST_TENANT = "main"
 
 
 def flow_key(source: FlowSource, token: str = "") -> str:
@@ -69,6 +70,12 @@ class FlowTable:
         with self._lock:
             self._read_to_the_end()
             return self._newest.get((tenant, namespace, flow_id))
+
+    def tenants(self) -> frozenset[str]:
+        """Return the tenants that have, or had, a flow; the first one always."""
+        with self._lock:
+            self._read_to_the_end()
+            return frozenset({FIRST_TENANT, *(tenant for tenant, _, _ in self._newest)})
 
     def counts(self, key: str, source: FlowSource) -> bool:
         """Whether the record of this key is the one that counts for the revision, as of now."""

@@ -12,12 +12,13 @@ needs, the repository may know.
 
 import re
 from base64 import b64decode
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
 from itertools import islice
 
+from kestra_stream.errors import InvalidUri
 from kestra_stream.models.execution_event import ExecutionEvent
 from kestra_stream.models.messages import DeadLetter
 from kestra_stream.queue.interface import Log, Record, Unreadable
@@ -26,7 +27,7 @@ from kestra_stream.runtime.claim_check import FOLDER as OUTPUTS
 from kestra_stream.runtime.oversize import FOLDER as MESSAGES
 from kestra_stream.runtime.oversize import TENANT as ENGINE
 from kestra_stream.storage.interface import LeavesUnfinished, Storage
-from kestra_stream.storage.uri import parse
+from kestra_stream.storage.uri import check_tenant, parse
 from kestra_stream.topics import TOPICS, WORKER_JOB, Topic
 
 _NAME = re.compile(rb"[0-9a-f]{32}\.json")
@@ -57,9 +58,10 @@ class _Candidate:
 
 @dataclass(slots=True)
 class _Evidence:
-    """What the log says of the candidates; those that it names are taken out of `unnamed`."""
+    """What the log says of the candidates, and of the executions that are `asked` for; those that it names are taken out of `unnamed`."""
 
     unnamed: dict[bytes, _Candidate]
+    asked: frozenset[str]
     known_from_the_start: set[str] = field(default_factory=set)
     shows_claims: bool = True
     pieces: dict[tuple[str, int, int], dict[int, str]] = field(default_factory=dict[tuple[str, int, int], dict[int, str]])
@@ -71,10 +73,10 @@ class OrphanSweep:
     Args:
         log: all of whose topics are read.
         storage: what is swept.
-        tenants: whose files.
+        tenants: whose files, as of each sweep.
     """
 
-    def __init__(self, log: Log, storage: Storage, tenants: Sequence[str] = ("main",)) -> None:
+    def __init__(self, log: Log, storage: Storage, tenants: Callable[[], Iterable[str]] = lambda: ("main",)) -> None:
         self._log = log
         self._storage = storage
         self._tenants = tenants
@@ -109,7 +111,7 @@ class OrphanSweep:
         return Swept(outputs, messages, unfinished, size)
 
     def _candidates(self, before: datetime) -> Iterator[_Candidate]:
-        for tenant in self._tenants:
+        for tenant in filter(_may_have_files, sorted(self._tenants())):
             for found in self._storage.list(tenant, "kestra:///", recursive=True):
                 names = parse(found.uri).names
                 if found.modified_at < before and len(names) > 1 and names[-2] == OUTPUTS and "executions" in names:
@@ -123,7 +125,8 @@ class OrphanSweep:
     def _unnamed(self, candidates: Sequence[_Candidate]) -> Iterator[_Candidate]:
         """Read the whole log, topics of worker groups with big records too; yield those of the candidates that no record names."""
         others = {candidate.topic for candidate in candidates if candidate.topic is not None} - set(TOPICS)
-        evidence = _Evidence({candidate.uri[-_NAME_SIZE:].encode(): candidate for candidate in candidates})
+        asked = frozenset(candidate.execution_id for candidate in candidates if candidate.execution_id is not None)
+        evidence = _Evidence({candidate.uri[-_NAME_SIZE:].encode(): candidate for candidate in candidates}, asked)
         reader = self._log.reader((*TOPICS, *others))
         try:
             for records in reader.catch_up():
@@ -141,6 +144,14 @@ class OrphanSweep:
                 yield candidate
 
 
+def _may_have_files(tenant: str) -> bool:
+    """Whether a tenant's name is one: a flow may come from anybody."""
+    try:
+        return bool(check_tenant(tenant))
+    except InvalidUri:
+        return False
+
+
 @cache
 def _topic_named(name: str) -> Topic | None:
     """Find a topic, or make that of a worker group's jobs."""
@@ -153,7 +164,7 @@ def _weigh(evidence: _Evidence, record: Record) -> None:
     """Take what a record names out of what is unnamed."""
     if record.value is None:
         return
-    if isinstance(record.value, ExecutionEvent) and record.value.sequence == 1:
+    if isinstance(record.value, ExecutionEvent) and record.value.sequence == 1 and record.value.execution_id in evidence.asked:
         evidence.known_from_the_start.add(record.value.execution_id)
     if record.payload is None:
         # a log that does not show how its records lie does not show their claims either

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from threading import Event
+from unittest.mock import patch
 
 import pytest
 
@@ -156,3 +157,29 @@ def test_a_refusal_names_the_setting_and_the_remedy(
     between.faults.plan(fault)
     with pytest.raises(kind, match=said):
         list(storage.list("main", "kestra:///"))
+
+
+def test_a_file_above_the_limit_of_one_request_is_moved_in_parts(storage: S3Storage, between: Proxy) -> None:
+    """The limit is 5 GiB; here it is 6 MiB."""
+    storage.put("main", FILE, stream(LARGE), {"who": "Ada"})
+    with patch("minio.api.MAX_PART_SIZE", 6 * 1024 * 1024):
+        storage.move("main", FILE, f"{FILE}-moved")
+    assert between.faults.count("PUT", "-moved?partNumber=") == -(-LARGE // (6 * 1024 * 1024))
+    assert storage.attributes("main", FILE) is None
+    found = storage.attributes("main", f"{FILE}-moved")
+    assert found is not None
+    assert (found.size, found.metadata) == (LARGE, {"who": "Ada"})
+    with storage.get("main", f"{FILE}-moved") as file:
+        assert_is_stream(file, 0, LARGE)
+
+
+@pytest.mark.parametrize("limit", [5 * 1024 * 1024 * 1024, 6 * 1024 * 1024], ids=["one request", "parts"])
+def test_a_move_whose_copy_fails_in_the_middle_of_its_answer_keeps_the_file(storage: S3Storage, between: Proxy, limit: int) -> None:
+    """A server answers a long copy with 200 at once, and tells the error in the body."""
+    storage.put("main", FILE, stream(LARGE))
+    for method in ("PUT", "POST"):
+        between.faults.plan(Answer(200, "InternalError"), method=method, part="-moved", times=100)
+    with patch("minio.api.MAX_PART_SIZE", limit), pytest.raises(Unavailable):
+        storage.move("main", FILE, f"{FILE}-moved")
+    with storage.get("main", FILE) as file:
+        assert_is_stream(file, 0, LARGE)

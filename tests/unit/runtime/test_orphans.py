@@ -12,6 +12,8 @@ from kestra_stream.errors import InvalidUri, Unavailable
 from kestra_stream.models.execution import TaskRun
 from kestra_stream.models.execution_event import ExecutionEvent
 from kestra_stream.models.execution_input import TaskRunEnded
+from kestra_stream.models.flow import Flow
+from kestra_stream.models.flow_source import FlowSource
 from kestra_stream.models.messages import DeadLetter
 from kestra_stream.models.state import State, StateType
 from kestra_stream.queue.interface import Outgoing, Record, Start
@@ -19,12 +21,13 @@ from kestra_stream.queue.memory import MemoryLog
 from kestra_stream.queue.serde import to_bytes
 from kestra_stream.runtime.claim_check import ClaimCheck
 from kestra_stream.runtime.cleaner import Cleaner
+from kestra_stream.runtime.flow_table import FlowTable, flow_key
 from kestra_stream.runtime.orphans import OrphanSweep, Swept
 from kestra_stream.runtime.oversize import OversizeValues
 from kestra_stream.storage.local import LocalStorage
 from kestra_stream.storage.uri import execution_folder, task_run_folder
 from kestra_stream.testing.clock import ManualClock
-from kestra_stream.topics import DEAD_LETTER, EXECUTION_EVENT, EXECUTION_INBOX, Topic
+from kestra_stream.topics import DEAD_LETTER, EXECUTION_EVENT, EXECUTION_INBOX, FLOW, Topic
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 LATER = datetime.now(UTC) + timedelta(hours=1)
@@ -198,3 +201,21 @@ def test_a_sweep_that_fails_is_made_again(storage: LocalStorage, log: MemoryLog)
     working = MemoryLog(clock.now)
     assert Cleaner(OrphanSweep(working, storage), storage, clock.now, timedelta(hours=12), timedelta(days=1)).look()
     working.close()
+
+
+def test_the_files_of_all_tenants_are_swept(log: MemoryLog, storage: LocalStorage) -> None:
+    """Those that have, or had, a flow; a name that can have no files is nobody's."""
+    table = FlowTable(log, parse_flow_source)
+    for tenant in ("acme", "../other", "gone"):
+        source = FlowSource(tenant, "company", "flow", 1, "", {}, deleted=tenant == "gone")
+        log.send([Outgoing(FLOW, flow_key(source), source)])
+    log.send([event("e1", 1)])
+    folder = task_run_folder(execution_folder("company", "flow", "e1"), "task", "run")
+    for tenant in ("main", "acme", "gone", "nobody"):
+        ClaimCheck(storage).deposit(tenant, folder, {"big": BIG})
+    assert OrphanSweep(log, storage, table.tenants).run(LATER).outputs == 3
+    assert list(storage.list("nobody", folder, recursive=True))
+
+
+def parse_flow_source(source: FlowSource) -> Flow:
+    raise AssertionError(f"nobody needs {source}")
