@@ -50,6 +50,7 @@ kestra:
 - A duration is `PT30S`, `30s`, `5m`, `500ms` or a number of seconds.
 - Any property of librdkafka passes through, but for those that the engine needs as they are: they are refused. What only one kind of
   client knows reaches that one; `message.timeout.ms` holds outside of transactions, `transaction.timeout.ms` inside.
+- `debug` among the properties (`broker,security`, `all`) shows what the client library does in the log of a server, without secrets.
 - A key that does nothing beside the others (those of S3 with another storage, of Kafka without `kestra.queue.type: kafka`) is told at the
   start.
 - All faults are told at once, each with its file, line and column. Values of `properties` and secrets are never shown.

@@ -26,7 +26,7 @@ from kestra_stream.cli.exit_codes import OK
 from kestra_stream.errors import Unavailable
 from kestra_stream.runtime.lifecycle import Crashed
 from kestra_stream.runtime.observation.management import Management
-from kestra_stream.settings import Settings, load_settings, without_effect
+from kestra_stream.settings import Settings, is_debugged, load_settings, without_effect
 
 logger = logging.getLogger("kestra_stream.server")
 _LOOK = 0.25
@@ -115,6 +115,8 @@ def serve(component: str, config: Path | None, wishes: Wishes, environ: Mapping[
     settings = wishes.over(load_settings(config, os.environ if environ is None else environ))
     for warning in without_effect(settings):
         logger.warning("%s", warning)
+    if is_debugged(settings):
+        logging.getLogger("kestra_stream.kafka").setLevel(logging.DEBUG)
     stops = Stops()
     stops.listen()
     try:

@@ -1,6 +1,6 @@
 """Settings: nested, one class for each room, read once at the door (the CLI) and handed on."""
 
-from kestra_stream.settings.consistency import without_effect
+from kestra_stream.settings.consistency import is_debugged, without_effect
 from kestra_stream.settings.kafka import KafkaSettings, KafkaTopics, TopicSettings
 from kestra_stream.settings.loading import load_settings
 from kestra_stream.settings.section import Section
@@ -45,6 +45,7 @@ __all__ = [
     "TopicSettings",
     "VariableSettings",
     "WorkerSettings",
+    "is_debugged",
     "load_settings",
     "without_effect",
 ]

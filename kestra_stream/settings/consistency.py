@@ -1,6 +1,6 @@
 """What settings must not say together, and what they say in vain."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from kestra_stream.settings.keys import written
 from kestra_stream.settings.section import Section
@@ -72,9 +72,7 @@ def contradictions(settings: Settings) -> Iterator[tuple[Path, str, Path]]:
 
 
 def _refused(settings: Settings) -> Iterator[tuple[Path, str, Path]]:
-    kafka = settings.kafka
-    groups = (kafka.client.properties, kafka.defaults.consumer.properties, kafka.defaults.producer.properties)
-    for path, properties in zip(_PROPERTIES, groups, strict=True):
+    for path, properties in zip(_PROPERTIES, _groups(settings), strict=True):
         for name in properties:
             where = ("kafka", *path, "properties", name)
             if name in _OURS:
@@ -96,6 +94,16 @@ def _numbers(settings: Settings) -> Iterator[tuple[Path, str, Path]]:
     if most.isdecimal() and kafka.message_bytes > int(most):
         message = f"is more than the client sends ({_MOST_BYTES}: {most}): raise kestra.kafka.client.properties.{_MOST_BYTES}, too"
         yield ("kafka", "message_bytes"), message, ("kafka", "message_bytes")
+
+
+def is_debugged(settings: Settings) -> bool:
+    """Whether the client library is asked to say all that it does."""
+    return settings.queue.type == "kafka" and any(properties.get("debug") for properties in _groups(settings))
+
+
+def _groups(settings: Settings) -> tuple[Mapping[str, str], ...]:
+    kafka = settings.kafka
+    return kafka.client.properties, kafka.defaults.consumer.properties, kafka.defaults.producer.properties
 
 
 def without_effect(settings: Settings) -> Iterator[str]:

@@ -29,7 +29,12 @@ class Seldom(logging.Filter):
         self._told: dict[str, tuple[float, int]] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether a line passes; one that does is made shorter, and tells how many were held back since the last one like it."""
+        """Whether a line passes; one that does is made shorter, and tells how many were held back since the last one like it.
+
+        Whoever asks for all that the library does gets all.
+        """
+        if record.levelno <= logging.DEBUG:
+            return True
         text = _PLACE.sub("", _WHO_AND_WHEN.sub("", record.getMessage())).rstrip()
         if text.startswith(_CONNECTION):
             # the client connects again by itself: what can not be done meanwhile is told by whoever waits for it

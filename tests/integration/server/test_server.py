@@ -68,6 +68,22 @@ def test_a_broker_that_is_away_is_waited_for_and_told(tmp_path: Path) -> None:
     assert "given up after kestra.kafka.client.start-timeout (7 s)" in errors.splitlines()[-1]
 
 
+def test_debug_shows_what_the_client_library_does_and_no_secret(kafka: Broker, tmp_path: Path) -> None:
+    """The broker knows no passwords; the clients that are made only to look at the properties say nothing."""
+    more = {
+        "SECURITY_PROTOCOL": "SASL_PLAINTEXT",
+        "SASL_MECHANISM": "PLAIN",
+        "SASL_USERNAME": "me",
+        "SASL_PASSWORD": SECRET,
+        "DEBUG": "all",
+    }
+    told = {f"KESTRA_KAFKA_CLIENT_PROPERTIES_{name}": value for name, value in more.items()}
+    errors = refused({**variables(kafka, "none_", tmp_path), **told}, tmp_path, 2)
+    assert "DEBUG kestra_stream.kafka.admin: " in errors
+    assert "sasl.password = [redacted]" in errors
+    assert "127.0.0.1:0" not in errors
+
+
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [

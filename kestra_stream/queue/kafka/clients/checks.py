@@ -1,5 +1,6 @@
 """Whether the client library takes the properties of the settings: asked before anything is done with them."""
 
+import logging
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -9,14 +10,12 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 
 from kestra_stream.errors import Invalid
-from kestra_stream.queue.kafka.clients.voice import voice
 from kestra_stream.queue.kafka.connection import Connection
 
 _CLIENT, _DEFAULTS = "kestra.kafka.client.properties", "kestra.kafka.defaults"
-# Nobody is spoken to, and little is said: the clients are only made.
+# Nobody is spoken to, and nothing is said, whatever `debug` asks for: the clients are only made.
 _MUTE: Mapping[str, Any] = {"bootstrap.servers": "127.0.0.1:0", "log_level": 0}
 _FAILED = re.compile(r"^Failed to create (consumer|producer|admin client): ")
-logger = voice("kestra_stream.kafka.check")
 
 
 def check_properties(connection: Connection) -> None:
@@ -49,9 +48,15 @@ def _of_producers(connection: Connection) -> Iterator[str]:
     yield from _fault(Producer, connection.transactional("check"))
 
 
+def _mute() -> logging.Logger:
+    logger = logging.getLogger("kestra_stream.kafka.check")
+    logger.setLevel(logging.CRITICAL)
+    return logger
+
+
 def _fault(kind: Any, properties: Mapping[str, Any]) -> Iterator[str]:
     try:
-        client = kind({**properties, **_MUTE}, logger=logger)
+        client = kind({**properties, **_MUTE}, logger=_mute())
     except (KafkaException, ValueError, TypeError) as error:
         first = error.args[0] if error.args else error
         yield _FAILED.sub("", first.str() if isinstance(first, KafkaError) else str(first))

@@ -49,3 +49,8 @@ def test_another_broker_and_another_trouble_are_told_at_once() -> None:
 def test_what_is_remembered_is_bounded() -> None:
     ear = Ear()
     assert all(ear.hear(f"trouble with {'x' * number}") for number in range(2_000))
+
+
+def test_who_asks_for_all_that_a_library_does_gets_all() -> None:
+    ear = Ear()
+    assert [ear.hear("SEND [rdkafka#producer-1]: a request", logging.DEBUG) for _ in range(3)].count(None) == 0
