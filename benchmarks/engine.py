@@ -16,7 +16,7 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.report import Figure, run
-from kestra_stream.assembly import Standalone
+from kestra_stream.assembly.standalone import Standalone
 from kestra_stream.cli.follow.follower import Follower
 from kestra_stream.models.flow import Flow
 from kestra_stream.models.flow_source import FlowSource

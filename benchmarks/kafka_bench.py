@@ -14,7 +14,7 @@ import psutil
 import yaml
 from confluent_kafka import Consumer, TopicPartition
 
-from kestra_stream.assembly import open_backend
+from kestra_stream.assembly.backend import open_backend
 from kestra_stream.assembly.equipment import Equipment
 from kestra_stream.models.execution import Execution
 from kestra_stream.models.execution_input import Create

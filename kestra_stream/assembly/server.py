@@ -15,6 +15,7 @@ import logging
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 
+from kestra_stream.assembly.components import Components
 from kestra_stream.assembly.equipment import Equipment
 from kestra_stream.executor.processor import Executor
 from kestra_stream.runtime.identity import new_id
@@ -52,14 +53,15 @@ class Server:
     def __init__(self, component: Component, equipment: Equipment) -> None:
         self.component = component
         self.equipment = equipment
+        self._components = Components(equipment)
         self.id = new_id()
         self.executor: Executor | None = None
         self.worker: Worker | None = None
-        self.loops: Mapping[str, Loop] = {processor.group: equipment.loop(processor) for processor in self._processors()}
+        self.loops: Mapping[str, Loop] = {processor.group: self._components.loop(processor) for processor in self._processors()}
         if component in {Component.WORKER, Component.STANDALONE}:
-            self.worker = equipment.worker(self.id)
+            self.worker = self._components.worker(self.id)
         is_told_of = self.worker is not None or equipment.backend.family == "memory"
-        self._heartbeat = None if is_told_of else equipment.heartbeat(self.id, component.upper())
+        self._heartbeat = None if is_told_of else self._components.heartbeat(self.id, component.upper())
         self._lifecycle = Lifecycle(self._parts())
         self._collector = gc.get_threshold()
         self.is_draining = False
@@ -114,17 +116,17 @@ class Server:
             raise Crashed("the worker", self.worker.error)
 
     def _processors(self) -> Iterator[Processor]:
-        equipment, component = self.equipment, self.component
+        components, component = self._components, self.component
         if component in {Component.EXECUTOR, Component.STANDALONE}:
-            self.executor = equipment.executor()
+            self.executor = components.executor()
             yield self.executor
         if component in {Component.LIMITER, Component.STANDALONE}:
-            yield equipment.limiter()
-            yield equipment.flow_limits()
+            yield components.limiter()
+            yield components.flow_limits()
         if component in {Component.EXECUTOR, Component.STANDALONE}:
-            yield equipment.liveness()
-        if component is Component.STANDALONE and equipment.backend.has_repository:
-            yield equipment.indexer()
+            yield components.liveness()
+        if component is Component.STANDALONE and self.equipment.backend.has_repository:
+            yield components.indexer()
 
     def _parts(self) -> Mapping[str, Part]:
         if not self.loops:
@@ -133,5 +135,5 @@ class Server:
             return {"the executor": LoopGroup(tuple(self.loops.values()))}
         parts: dict[str, Part] = {f"the loop `{group}`": loop for group, loop in self.loops.items()}
         if self.executor is not None and self.equipment.settings.storage.cleanup.enabled:
-            parts["the cleaner"] = self.equipment.cleaner()
+            parts["the cleaner"] = self._components.cleaner()
         return parts

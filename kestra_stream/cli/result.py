@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import orjson
 
-from kestra_stream.cli.client import Client
+from kestra_stream.cli.engine.client import Client
 from kestra_stream.cli.follow.followed import Followed
 from kestra_stream.cli.follow.follower import Follower
 from kestra_stream.cli.terminal.output import json_text, write_out

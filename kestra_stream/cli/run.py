@@ -10,7 +10,8 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from kestra_stream.cli.client import Client, embedded, engine_settings, names_engine, remote
+from kestra_stream.cli.engine.client import Client, remote
+from kestra_stream.cli.engine.elsewhere import engine_settings, names_engine
 from kestra_stream.cli.given import given_inputs, given_labels, given_timeout
 from kestra_stream.cli.interrupts import Interrupts
 from kestra_stream.cli.result import print_document, print_refusal, summary_lines
@@ -92,6 +93,8 @@ def _client(request: Request) -> AbstractContextManager[Client]:
     if _is_elsewhere(request):
         return remote(request.config, keeps=keeps)
     storage = StorageSettings(local=LocalStorageSettings(base_path=_writable(request.storage)))
+    from kestra_stream.cli.engine.embedded import embedded  # noqa: PLC0415 - loads all components, which a client does without
+
     return embedded(Settings(storage=storage, encryption=_encryption()), keeps=keeps)
 
 

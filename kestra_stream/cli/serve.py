@@ -19,7 +19,9 @@ from pathlib import Path
 from threading import Thread
 from types import FrameType
 
-from kestra_stream.assembly import Component, Equipment, Server, clock_of, open_backend
+from kestra_stream.assembly.backend import clock_of, open_backend
+from kestra_stream.assembly.equipment import Equipment
+from kestra_stream.assembly.server import Component, Server
 from kestra_stream.assembly.starting import prepare
 from kestra_stream.assembly.watch import Watch
 from kestra_stream.cli.exit_codes import OK

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kestra_stream.cli import exit_codes
-from kestra_stream.cli.client import Client
+from kestra_stream.cli.engine.client import Client
 from kestra_stream.cli.follow.followed import Followed
 from kestra_stream.cli.interrupts import Interrupts
 from kestra_stream.cli.terminal.picture import execution_name

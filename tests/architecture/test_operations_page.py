@@ -2,7 +2,9 @@
 
 import re
 
-from kestra_stream.assembly import Component, Equipment, Server, open_backend
+from kestra_stream.assembly.backend import open_backend
+from kestra_stream.assembly.equipment import Equipment
+from kestra_stream.assembly.server import Component, Server
 from kestra_stream.assembly.watch import Watch
 from kestra_stream.runtime.clock import LogClock, SystemClock
 from kestra_stream.runtime.observation.figures import FIGURES

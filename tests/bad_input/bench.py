@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import psutil
 from pydantic import SecretStr
 
-from kestra_stream.assembly import Standalone
+from kestra_stream.assembly.standalone import Standalone
 from kestra_stream.cli.follow.follower import Follower
 from kestra_stream.models.execution import Execution, TaskRun
 from kestra_stream.models.flow_source import FlowSource

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from kestra_stream.assembly import Standalone
-from kestra_stream.cli.client import client_of
+from kestra_stream.assembly.standalone import Standalone
+from kestra_stream.cli.engine.embedded import client_of
 from kestra_stream.cli.follow.follower import Follower
 from kestra_stream.cli.interrupts import Interrupts
 from kestra_stream.cli.session import Session, Terms

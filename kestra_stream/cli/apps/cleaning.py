@@ -7,7 +7,8 @@ from pathlib import Path
 
 import typer
 
-from kestra_stream.assembly import Equipment, clock_of, open_backend
+from kestra_stream.assembly.backend import clock_of, open_backend
+from kestra_stream.assembly.equipment import Equipment
 from kestra_stream.cli.exit_codes import OK
 from kestra_stream.cli.terminal.output import json_text, table_or_json, write_out
 from kestra_stream.errors import Invalid

@@ -33,7 +33,7 @@ def list_(
 
     Example: kestra-stream dead-letter list -c engine.yaml --since PT1H --state open
     """
-    from kestra_stream.cli.client import remote_log  # noqa: PLC0415 - loads the engine
+    from kestra_stream.cli.engine.elsewhere import remote_log  # noqa: PLC0415 - loads the engine
     from kestra_stream.cli.letters.commands import Wanted, list_letters  # noqa: PLC0415
 
     wanted = Wanted(topic=topic, since=since, until=until, error=error, state=state)
@@ -47,7 +47,7 @@ def show(name: Id, config: Config = None, output: Output = "table") -> None:
 
     Example: kestra-stream dead-letter show execution_inbox/3/1234 -c engine.yaml
     """
-    from kestra_stream.cli.client import remote_log  # noqa: PLC0415 - loads the engine
+    from kestra_stream.cli.engine.elsewhere import remote_log  # noqa: PLC0415 - loads the engine
     from kestra_stream.cli.letters.commands import show_letter  # noqa: PLC0415
 
     with remote_log(config) as log:
@@ -69,7 +69,7 @@ def edit(
 
     Example: kestra-stream dead-letter edit execution_inbox/3/1234 mended.json -c engine.yaml
     """
-    from kestra_stream.cli.client import remote_log  # noqa: PLC0415 - loads the engine
+    from kestra_stream.cli.engine.elsewhere import remote_log  # noqa: PLC0415 - loads the engine
     from kestra_stream.cli.letters.commands import Edit, edit_letter  # noqa: PLC0415
 
     with remote_log(config) as log:
@@ -90,7 +90,7 @@ def redrive(
 
     Example: kestra-stream dead-letter redrive all --topic execution_inbox --since PT1H -c engine.yaml
     """
-    from kestra_stream.cli.client import remote_log  # noqa: PLC0415 - loads the engine
+    from kestra_stream.cli.engine.elsewhere import remote_log  # noqa: PLC0415 - loads the engine
     from kestra_stream.cli.letters.commands import Wanted, redrive_letters  # noqa: PLC0415
 
     wanted = Wanted(tuple(names), topic, since, until, error)
@@ -112,7 +112,7 @@ def discard(
 
     Example: kestra-stream dead-letter discard all --topic log --until 2030-01-31T12:00:00Z -c engine.yaml
     """
-    from kestra_stream.cli.client import remote_log  # noqa: PLC0415 - loads the engine
+    from kestra_stream.cli.engine.elsewhere import remote_log  # noqa: PLC0415 - loads the engine
     from kestra_stream.cli.letters.commands import Wanted, discard_letters  # noqa: PLC0415
 
     wanted = Wanted(tuple(names), topic, since, until, error)

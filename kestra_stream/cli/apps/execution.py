@@ -46,7 +46,7 @@ def start(  # noqa: PLR0913, PLR0917 - a command has the options that people wan
 
     Example: kestra-stream execution start company.team.hello -c engine.yaml -i name=Ada --wait
     """
-    from kestra_stream.cli.client import remote  # noqa: PLC0415 - loads the engine
+    from kestra_stream.cli.engine.client import remote  # noqa: PLC0415 - loads the engine
     from kestra_stream.cli.execution.following import Wish  # noqa: PLC0415
     from kestra_stream.cli.execution.following import start as start_it  # noqa: PLC0415
     from kestra_stream.cli.run import terms_of  # noqa: PLC0415
@@ -75,7 +75,7 @@ def follow(
 
     Example: kestra-stream execution follow 0353tfcvk9L12jT6ahqQLn -c engine.yaml
     """
-    from kestra_stream.cli.client import remote  # noqa: PLC0415 - loads the engine
+    from kestra_stream.cli.engine.client import remote  # noqa: PLC0415 - loads the engine
     from kestra_stream.cli.execution.following import follow as follow_it  # noqa: PLC0415
     from kestra_stream.cli.run import terms_of  # noqa: PLC0415
 
@@ -155,7 +155,7 @@ def history(
 
     Example: kestra-stream execution history 0353tfcvk9L12jT6ahqQLn -c engine.yaml --at 2030-01-31T10:00Z -o json
     """
-    from kestra_stream.cli.client import remote_log  # noqa: PLC0415 - loads the engine
+    from kestra_stream.cli.engine.elsewhere import remote_log  # noqa: PLC0415 - loads the engine
     from kestra_stream.cli.execution.told import tell_history, wanted_moment  # noqa: PLC0415
 
     wanted = wanted_moment(seq, at, output)
@@ -164,7 +164,7 @@ def history(
 
 
 def _order(name: str, execution_id: str, config: Path | None, patience: float, output: str, **details: object) -> NoReturn:
-    from kestra_stream.cli.client import remote  # noqa: PLC0415 - loads the engine
+    from kestra_stream.cli.engine.client import remote  # noqa: PLC0415 - loads the engine
     from kestra_stream.cli.execution.orders import ORDERS  # noqa: PLC0415
     from kestra_stream.cli.execution.told import tell_answer  # noqa: PLC0415
     from kestra_stream.cli.terminal.output import table_or_json  # noqa: PLC0415

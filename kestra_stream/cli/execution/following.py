@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from kestra_stream.cli.client import Client
+from kestra_stream.cli.engine.client import Client
 from kestra_stream.cli.execution.orders import Answer, reach, started
 from kestra_stream.cli.execution.told import tell_answer
 from kestra_stream.cli.given import given_inputs, given_labels

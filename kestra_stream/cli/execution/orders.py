@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from kestra_stream.cli.client import Client
+from kestra_stream.cli.engine.client import Client
 from kestra_stream.cli.follow.followed import Followed
 from kestra_stream.cli.given import given_values
 from kestra_stream.errors import NotFound

@@ -10,9 +10,12 @@ import orjson
 import pytest
 import yaml
 
-from kestra_stream.assembly import Component, Equipment, Server, open_backend
+from kestra_stream.assembly.backend import open_backend
+from kestra_stream.assembly.equipment import Equipment
+from kestra_stream.assembly.server import Component, Server
 from kestra_stream.assembly.topics import prepare_topics
-from kestra_stream.cli.client import remote, remote_log
+from kestra_stream.cli.engine.client import remote
+from kestra_stream.cli.engine.elsewhere import remote_log
 from kestra_stream.cli.execution import orders
 from kestra_stream.cli.execution.following import Wish, follow, start
 from kestra_stream.cli.execution.told import tell_history

@@ -14,7 +14,9 @@ from uuid import uuid4
 import pytest
 import yaml
 
-from kestra_stream.assembly import Component, Equipment, Server, open_backend
+from kestra_stream.assembly.backend import open_backend
+from kestra_stream.assembly.equipment import Equipment
+from kestra_stream.assembly.server import Component, Server
 from kestra_stream.assembly.topics import prepare_topics
 from kestra_stream.cli import main
 from kestra_stream.runtime.clock import SystemClock

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from kestra_stream.cli.client import remote
+from kestra_stream.cli.engine.client import remote
 from kestra_stream.models import execution_input as i
 from kestra_stream.models.execution import Execution
 from kestra_stream.models.execution_input import ExecutionInput

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kestra_stream.cli.client import Client, remote
+from kestra_stream.cli.engine.client import Client, remote
 from kestra_stream.models.flow_source import FlowSource
 from tests.integration.faults.histories import Histories, histories
 from tests.integration.faults.site import Member, Site, is_ready

@@ -7,7 +7,11 @@ from pathlib import Path
 from threading import Event, Lock
 from typing import Any
 
-from kestra_stream.assembly import Component, Equipment, Server, door_of, open_backend
+from kestra_stream.assembly.backend import open_backend
+from kestra_stream.assembly.components import Components
+from kestra_stream.assembly.door import door_of
+from kestra_stream.assembly.equipment import Equipment
+from kestra_stream.assembly.server import Component, Server
 from kestra_stream.assembly.topics import prepare_topics
 from kestra_stream.executor.liveness import Liveness
 from kestra_stream.indexer.processor import Indexer
@@ -126,7 +130,7 @@ class KafkaEngine:
         self.worker._runner = self.runner  # noqa: SLF001 - jobs of held tasks wait
         self.repository = memory_repository()
         self.projections = CountingIndexer(self.repository)
-        self.indexer = self.equipment.loop(self.projections)
+        self.indexer = Components(self.equipment).loop(self.projections)
         self.client = self._equipped(settings)
         self.door = replace(door_of(self.client), executions=self.repository.executions)
         self.conductor = Conductor(self.clock, self._is_quiet, self._next_timer, self._wake)

@@ -17,7 +17,9 @@ import pytest
 from confluent_kafka import Consumer
 from confluent_kafka.admin import ConfigResource, ResourceType
 
-from kestra_stream.assembly import Component, Equipment, Server, open_backend
+from kestra_stream.assembly.backend import open_backend
+from kestra_stream.assembly.equipment import Equipment
+from kestra_stream.assembly.server import Component, Server
 from kestra_stream.assembly.starting import prepare
 from kestra_stream.assembly.watch import Watch
 from kestra_stream.cli import main

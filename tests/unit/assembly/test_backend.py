@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
-from kestra_stream.assembly import open_backend
+from kestra_stream.assembly.backend import open_backend
 from kestra_stream.models.execution import Execution
 from kestra_stream.models.execution_event import ExecutionEvent
 from kestra_stream.models.state import S, State

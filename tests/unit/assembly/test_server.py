@@ -9,7 +9,10 @@ from typing import ClassVar
 
 import pytest
 
-from kestra_stream.assembly import Component, Equipment, Server, door_of, open_backend
+from kestra_stream.assembly.backend import open_backend
+from kestra_stream.assembly.door import door_of
+from kestra_stream.assembly.equipment import Equipment
+from kestra_stream.assembly.server import Component, Server
 from kestra_stream.assembly.watch import Watch
 from kestra_stream.errors import Invalid
 from kestra_stream.models.execution_input import TaskRunEnded

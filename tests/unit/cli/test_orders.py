@@ -9,8 +9,9 @@ from time import monotonic
 import orjson
 import pytest
 
-from kestra_stream.assembly import Standalone
-from kestra_stream.cli.client import Client, FollowedExecutions, client_of
+from kestra_stream.assembly.standalone import Standalone
+from kestra_stream.cli.engine.client import Client, FollowedExecutions
+from kestra_stream.cli.engine.embedded import client_of
 from kestra_stream.cli.execution import orders
 from kestra_stream.cli.execution.following import Wish, follow, start
 from kestra_stream.cli.execution.told import tell_answer, tell_history

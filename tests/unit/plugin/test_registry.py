@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kestra_stream.assembly import open_storage
+from kestra_stream.assembly.backend import open_storage
 from kestra_stream.errors import Invalid, NotFound
 from kestra_stream.plugin.documentation import documentation
 from kestra_stream.plugin.flow_source import parse_flows

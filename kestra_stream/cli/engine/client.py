@@ -1,23 +1,21 @@
 """Client: what a command of the log works with. An engine of its own in this process and one far away look the same to it."""
 
-import os
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from kestra_stream.assembly import Equipment, Standalone, clock_of, door_of, open_backend
+from kestra_stream.assembly.backend import clock_of, open_backend
+from kestra_stream.assembly.door import door_of
+from kestra_stream.assembly.equipment import Equipment
+from kestra_stream.cli.engine.elsewhere import engine_settings
 from kestra_stream.cli.follow.follower import Follower
-from kestra_stream.errors import Invalid
 from kestra_stream.models.execution import Execution, TaskRun
-from kestra_stream.queue.interface import Log
-from kestra_stream.settings import Settings, load_settings
-from kestra_stream.settings.environment import WHOLE
+from kestra_stream.settings import Settings
 from kestra_stream.webserver.services import Door, ExecutionService, FlowService
 
 PATIENCE = 10.0
-_ENGINE = (WHOLE, "KESTRA_QUEUE_TYPE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,27 +55,6 @@ class FollowedExecutions:
         return () if known is None else known.folded.listed()
 
 
-def client_of(engine: Standalone, follower: Follower) -> Client:
-    """Return the client of an engine in this process."""
-    door = replace(engine.door, executions=FollowedExecutions(follower))
-    services = FlowService(door), ExecutionService(door)
-    place_of = place_in(engine.settings)
-    return Client(door, follower, *services, engine.clock.now, place_of, engine.check)
-
-
-@contextmanager
-def embedded(settings: Settings, *, keeps: bool) -> Generator[Client, None, None]:
-    """Run an engine in this process for as long as the block lasts."""
-    engine = Standalone(settings)
-    follower = Follower(engine.backend.log, keeps=keeps)
-    engine.start()
-    try:
-        yield client_of(engine, follower)
-    finally:
-        follower.close()
-        engine.stop(drain=0.0)
-
-
 @contextmanager
 def remote(config: Path | None, *, keeps: bool) -> Generator[Client, None, None]:
     """Be a client of the log that the settings name; the engine works elsewhere.
@@ -100,39 +77,6 @@ def remote(config: Path | None, *, keeps: bool) -> Generator[Client, None, None]
             equipment.table.close()
     finally:
         backend.log.close()
-
-
-@contextmanager
-def remote_log(config: Path | None) -> Generator[Log, None, None]:
-    """Give the log that the settings name. Raises Invalid as `remote` does."""
-    settings = engine_settings(config)
-    backend = open_backend(settings, clock_of(settings))
-    try:
-        yield backend.log
-    finally:
-        backend.log.close()
-
-
-def engine_settings(config: Path | None) -> Settings:
-    """Return the settings of an engine that others can speak to.
-
-    Raises:
-        Invalid: they are wrong, or name a log that is gone with its process.
-    """
-    settings = load_settings(config, os.environ)
-    if settings.queue.type != "memory":
-        return settings
-    if config is None and not names_engine(os.environ):
-        raise Invalid("no engine is named: give the file of its settings by -c FILE, or in the variable KESTRA_CONFIGURATION_PATH")
-    raise Invalid(
-        f"{config or 'the environment'}: kestra.queue.type is `memory`, a log that is gone with its process: "
-        "there is no engine to speak to. Set it to `kafka` and name the brokers under kestra.kafka.client.properties"
-    )
-
-
-def names_engine(environ: Mapping[str, str]) -> bool:
-    """Whether the environment says itself which log is meant."""
-    return any(environ.get(name) for name in _ENGINE)
 
 
 def place_in(settings: Settings) -> Callable[[str, str], str]:
