@@ -24,10 +24,10 @@ from kestra_stream.queue.kafka.cluster import Cluster, Place
 from kestra_stream.queue.kafka.errors import ended, is_unreleased, wants_a_new_client
 from kestra_stream.queue.kafka.group.claims import Claims
 from kestra_stream.queue.kafka.group.client import GroupClient
+from kestra_stream.queue.kafka.group.intake import Intake, place_of
 from kestra_stream.queue.kafka.group.membership import newer
 from kestra_stream.queue.kafka.group.positions import Positions
 from kestra_stream.queue.kafka.group.protocol import GroupProtocol
-from kestra_stream.queue.kafka.reader import at_once
 from kestra_stream.queue.kafka.state.changelog import Changelog
 from kestra_stream.queue.kafka.state.no_changelog import NoChangelog
 from kestra_stream.queue.kafka.state.replay import GivenUp
@@ -95,13 +95,12 @@ class KafkaMember:
         self._changes: deque[tuple[str, set[Place]]] = deque()
         self._owned: set[Place] = set()
         self._positions = Positions()
-        self._held: list[Any] = []
         self._metadata = b""
         self._transactor = Transactor(cluster, f"{cluster.connection.prefix}{group}", self._is_given_up)
         self._claims = Claims(cluster, group, self._transactor.id, lambda: self._client.consumer, self._is_given_up)
-        self._seeks: dict[Place, int] = {}
         self._patient_until = time.monotonic() + _PATIENCE
         self._client = GroupClient(cluster, protocol, group, list(self._topics), self._came, self._revoked, self._went)
+        self._intake = Intake(self._client)
         cluster.opened(self)
 
     # -- polling -------------------------------------------------------------------------------------------------------
@@ -120,25 +119,17 @@ class KafkaMember:
 
     def _poll_once(self, most: int, timeout: float) -> Sequence[Record]:
         self._serve_losses()
-        self._go_back()
-        messages = list(self._held)
-        if len(messages) < most:
-            messages.extend(at_once(self._client.consumer, most - len(messages), 0.0 if messages else timeout))
-        self._held = [message for message in messages if message.error() is None]
-        self._drop_stale()
-        for message in messages:
-            self._mind(message)  # it may raise, but what came with it is kept
+        for message in self._intake.fetch(most, timeout):
+            self._mind(message)  # it may raise, but what came with it is held
         if self._changelog.is_damaged:
             self._begin_anew()
         self._serve_changes()
-        self._drop_stale()
-        records = self._taken([message for message in self._held[:most] if _place(message) in self._owned])
-        self._held = self._held[most:]  # only now: a value that lies in a storage that is away is asked for again
+        if self._changes:
+            return ()  # what has come waits until it is known whose it is: nobody reads it again
+        messages = self._intake.next(most)
+        records = self._taken(messages)
+        self._intake.taken(len(messages))  # only now: a value that lies in a storage that is away is asked for again
         return records
-
-    def _drop_stale(self) -> None:
-        """Drop what was read of partitions that are about to be read again from further back."""
-        self._held = [message for message in self._held if _place(message) not in self._seeks]
 
     def _mind(self, message: Any) -> None:
         """Do what an error takes that came in place of a record."""
@@ -161,22 +152,12 @@ class KafkaMember:
         self._client.join_anew()
         self._changes.clear()
         self._changes.append(("went", set(self._owned)))
-        self._seeks.clear()
-
-    def _go_back(self) -> None:
-        """Go to where uncommitted polls began.
-
-        Raises:
-            Unavailable: the client does not do it now; the next poll tries again.
-        """
-        for place, offset in tuple(self._seeks.items()):
-            if self._client.seek(place, offset):
-                del self._seeks[place]
+        self._intake.clear()
 
     def _taken(self, messages: Sequence[Any]) -> Sequence[Record]:
         records = self._cluster.encoding.records(self._topics, messages)
         for message in messages:
-            self._positions.polled(_place(message), message.offset())
+            self._positions.polled(place_of(message), message.offset())
         return records
 
     # -- rebalance -----------------------------------------------------------------------------------------------------
@@ -195,7 +176,7 @@ class KafkaMember:
     def _went(self, consumer: Any, places: Sequence[TopicPartition]) -> None:
         del consumer
         went = {(place.topic, place.partition) for place in places}
-        self._seeks = {place: offset for place, offset in self._seeks.items() if place not in went}
+        self._intake.forget(went)
         for change, places_of_change in self._changes:
             if change != "went":
                 places_of_change.difference_update(went)  # it came and went before anybody heard of it
@@ -232,9 +213,6 @@ class KafkaMember:
         went = places & self._owned
         self._owned -= went
         self._positions.forget(went)
-        for place in went:
-            self._seeks.pop(place, None)
-        self._held = [message for message in self._held if _place(message) not in went]
         self._changelog.forget({number for _, number in went})
         if went and self._listener is not None:
             self._listener.revoked(self._named(went))
@@ -249,7 +227,7 @@ class KafkaMember:
         self._claims.take(offsets)
         self._positions.begin(offsets)
         if again:
-            self._seeks.update(offsets)
+            self._intake.go_back(offsets)
         self._owned |= came
         if self._listener is not None:
             self._listener.assigned(self._named(came), state)
@@ -292,8 +270,7 @@ class KafkaMember:
 
     def rewind(self) -> None:
         """Forget the uncommitted polls."""
-        self._seeks.update(self._positions.rewind())
-        self._drop_stale()
+        self._intake.go_back(self._positions.rewind())
 
     # -- life ----------------------------------------------------------------------------------------------------------
 
@@ -323,7 +300,3 @@ class KafkaMember:
 
     def _is_given_up(self) -> bool:
         return self._closed or self._woken.is_set() or self._cluster.closed.is_set()
-
-
-def _place(message: Any) -> Place:
-    return message.topic(), message.partition()

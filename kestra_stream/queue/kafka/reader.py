@@ -79,6 +79,9 @@ class KafkaReader:
             found = self._consumer.offsets_for_times([TopicPartition(*place, moment) for place in places], _PATIENCE)
         except KafkaException as error:
             raise told(error.args[0], "the beginning is not known") from error
+        for place in found:
+            if place.error is not None:
+                raise told(place.error, f"the beginning of {place.topic}/{place.partition} is not known")
         # there is nothing so late yet: what comes from now on
         return [
             TopicPartition(place.topic, place.partition, ends[place.topic, place.partition] if place.offset == OFFSET_END else place.offset)

@@ -152,6 +152,8 @@ class Transactor:
         One that the broker has ended, because it took too long, looks as if another had this producer's name: nobody has.
         """
         if error.txn_requires_abort() and self._abort():
+            if self._undelivered:
+                self._producer = None  # its numbers have gaps: its next transaction would be aborted for them
             return self._reason(error, wanted)
         self._producer = None
         reason = told(error, "the transaction has failed", self._needs)

@@ -89,3 +89,25 @@ def test_a_broker_that_is_away_is_waited_for(way: str, seconds: float, kafka_clu
             for member in members:
                 until(partial(is_ready, member))
         assert [member.end() for member in members] == [0, 0, 0]
+
+
+def test_of_three_brokers_one_may_die(kafka_cluster: ClusterMaker, tmp_path: Path) -> None:
+    """Each in turn, so that whatever it led or coordinated was led by one that died; the topics have three copies, two must have a record."""
+    cluster = kafka_cluster(brokers=3, jvm=("-Xms64m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"))
+    with Site(tmp_path, cluster.broker.client) as site:
+        members = site.start("executor", "limiter", "worker -t 16")
+        with remote(site.config, keeps=False) as client, histories(client.door.log) as seen:
+            ids: list[str] = []
+            for node in (1, 2, 3):
+                fresh = begin(client, 60)
+                ids.extend(fresh)
+                seen.wait(fresh, 10)
+                cluster.kill(node)
+                seen.wait(fresh)
+                for member in members:
+                    until(partial(is_ready, member))
+                cluster.start(node)
+                cluster.wait_for(3)
+            finish(seen, ids)
+        site.check()
+        assert [member.end() for member in members] == [0, 0, 0]

@@ -15,6 +15,8 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
+from confluent_kafka import TopicPartition as ClientPartition
+
 from kestra_stream.queue.interface import Outgoing, Record, State, StateChange, TopicPartition, Transaction
 from kestra_stream.queue.kafka import Connection, KafkaLog
 from kestra_stream.queue.kafka.member import KafkaMember
@@ -128,12 +130,19 @@ class StandingStill(Transactor):
 
     stands_at = ""
 
+    def _send_offsets(self, offsets: Sequence[ClientPartition], member: Any) -> None:
+        self._stand("offsets")
+        super()._send_offsets(offsets, member)
+
     def _again(self, request: Callable[[float], None], action: str) -> None:
+        self._stand(action)
+        super()._again(request, action)
+
+    def _stand(self, action: str) -> None:
         if action == self.stands_at:
             self._producer.flush(5)
             say("stopped")
             Event().wait()
-        super()._again(request, action)
 
 
 def say(word: str) -> None:

@@ -1,0 +1,69 @@
+"""What a member is given before it may take it: refused, asked again, and read from where it was committed, every record once."""
+
+from collections import deque
+from collections.abc import Iterator, Mapping
+
+import pytest
+
+from kestra_stream.errors import Fenced, KestraError, Unavailable
+from kestra_stream.queue.interface import Outgoing, Transaction
+from kestra_stream.queue.kafka import Connection, KafkaLog
+from kestra_stream.queue.kafka.group.claims import Claims
+from kestra_stream.testing.contracts.wire import Wire
+from tests.integration.queue.crowd import wait_until
+from tests.services.broker import Broker
+
+NUMBERS = [str(number) for number in range(60)]
+
+
+@pytest.fixture
+def wire(kafka: Broker, prefix: str) -> Iterator[Wire]:
+    log = KafkaLog(Connection({**kafka.client, "group.protocol": "classic"}, prefix=prefix, creates=True))
+    wire = Wire(log, 60)
+    yield wire
+    wire.close()
+    log.close()
+
+
+@pytest.mark.parametrize("refusal", [Fenced("a rebalance is under way"), Unavailable("no answer")])
+@pytest.mark.parametrize("others", [0, 1])
+def test_what_came_before_a_partition_could_be_taken_is_read_once_and_in_order(
+    refusal: KestraError, others: int, wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a second member the first one goes on with what it has while the rest, which comes later, is refused to it."""
+    topic, group = wire.topic(2), wire.group()
+    keys = [f"key-{number}" for number in range(8)]
+    crowd = [wire.join(group, topic) for _ in range(others)]
+    for consumer in crowd:
+        consumer.poll(1, 1.0)
+    refusals = deque([refusal] * 4)
+    take = Claims.take
+
+    def hesitating(claims: Claims, offsets: Mapping[tuple[str, int], int]) -> None:
+        if refusals:
+            raise refusals.popleft()
+        take(claims, offsets)
+
+    monkeypatch.setattr(Claims, "take", hesitating)
+    crowd.append(wire.join(group, topic))
+    wire.log.send([Outgoing(topic, key, number) for number in NUMBERS for key in keys])
+    found: dict[str, list[str]] = {key: [] for key in keys}
+
+    def all_came() -> bool:
+        for consumer in crowd:
+            try:
+                records = consumer.poll(7, 0.1)
+                if records:
+                    consumer.commit(Transaction())
+            except Fenced:
+                continue  # what was polled is void: it comes again
+            except Unavailable:
+                consumer.rewind()
+                continue
+            for record in records:
+                found[record.key].append(record.value)
+        return sum(map(len, found.values())) >= len(NUMBERS) * len(keys)
+
+    wait_until(all_came, 60, "all records")
+    assert not refusals
+    assert found == dict.fromkeys(keys, NUMBERS)
