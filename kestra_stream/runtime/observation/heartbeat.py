@@ -6,7 +6,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from threading import Event, Thread
 
-from kestra_stream.errors import Retryable
+from kestra_stream.errors import KestraError, Retryable
 from kestra_stream.models.messages import ServiceHeartbeat, ServiceState
 from kestra_stream.queue.interface import Log, Outgoing
 from kestra_stream.topics import SERVICE
@@ -45,19 +45,22 @@ class Heartbeat:
             self._thread.join(_LAST)
 
     def _run(self) -> None:
+        told = ""
         while not self._stopping.wait(self._interval.total_seconds()):
             try:
                 self.beat()
-            except Retryable as error:
-                logger.debug("A heartbeat was not sent: %s", error)
-        with suppress(Retryable):
+            except KestraError as error:
+                is_new = not isinstance(error, Retryable) and str(error) != told
+                logger.log(logging.WARNING if is_new else logging.DEBUG, "A heartbeat was not sent, the next one follows: %s", error)
+                told = str(error)
+        with suppress(KestraError):
             self.beat(ServiceState.TERMINATED)
 
     def beat(self, state: ServiceState = ServiceState.RUNNING) -> None:
         """Tell once.
 
         Raises:
-            Retryable: the log does not take it now.
+            KestraError: the log does not take it.
         """
         beat = ServiceHeartbeat(self._service_id, self._service_type, state, self._now())
         self._log.send((Outgoing(SERVICE, self._service_id, beat),))
