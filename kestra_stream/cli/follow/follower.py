@@ -14,6 +14,7 @@ from kestra_stream.topics import EXECUTION_EVENT, LOG, METRIC
 
 _LONGEST_REASON = 300
 _MOST = 2_000
+_PATIENT_POLLS = 10
 
 
 class Follower:
@@ -43,6 +44,8 @@ class Follower:
         self._waiting: dict[str, None] = {}
         self._paused: dict[str, None] = {}
         self._overtaken: dict[str, None] = {}
+        self._early: list[tuple[int, LogEntry]] = []
+        self._polls = 0
 
     def follow(self, execution_id: str) -> None:
         """Follow this execution, and from now on only those that were named."""
@@ -54,12 +57,28 @@ class Follower:
         self._take_all(messages)
 
     def poll(self, timeout: float) -> list[LogEntry]:
-        """Take in what has happened; return the new log lines."""
-        return self._sifted(self._reader.poll(_MOST, timeout))
+        """Take in what has happened; return the new log lines.
+
+        A line may come before the event of its task run, which names the value of its loop: it waits for some polls.
+        """
+        self._polls += 1
+        self._early += [(self._polls, line) for line in self._sifted(self._reader.poll(_MOST, timeout))]
+        early = [(since, line) for since, line in self._early if since > self._polls - _PATIENT_POLLS and not self._is_known(line)]
+        waiting = {id(line) for _, line in early}
+        lines = [line for _, line in self._early if id(line) not in waiting]
+        self._early = early
+        return lines
 
     def catch_up(self) -> list[LogEntry]:
         """Take in all that has happened until now; return the new log lines."""
-        return [line for records in self._reader.catch_up() for line in self._sifted(records)]
+        early, self._early = self._early, []
+        lines = [line for _, line in early]
+        return [*lines, *(line for records in self._reader.catch_up() for line in self._sifted(records))]
+
+    def _is_known(self, line: LogEntry) -> bool:
+        """Whether the task run that has written a line has been told of."""
+        known = self.executions.get(line.execution_id)
+        return line.task_run_id is None or (known is not None and line.task_run_id in known.runs)
 
     def _sifted(self, records: Sequence[Record]) -> list[LogEntry]:
         messages = [record.value for record in records if isinstance(record.value, ExecutionEvent | LogEntry | MetricEntry)]
