@@ -9,13 +9,26 @@ from kestra_stream.models.execution_input import ExecutionInput
 from kestra_stream.models.messages import KillRequest, LimiterInput, WorkerJob
 from kestra_stream.models.records import LogEntry
 
+Fallback = Literal["WAIT", "FAIL", "CANCEL"]
+
 
 @dataclass(frozen=True, slots=True)
 class Offer:
     """Offer a job (a task run's attempt, or a look-up) to the workers; `fallback` is what happens when none of its group lives."""
 
     job: WorkerJob
-    fallback: Literal["WAIT", "FAIL", "CANCEL"] = "WAIT"
+    fallback: Fallback = "WAIT"
+
+
+@dataclass(frozen=True, slots=True)
+class AskWorkers:
+    """Tell a dispatch that waits that it goes to nobody, if no worker of its group lives any more."""
+
+    execution_id: str
+    task_run_id: str
+    epoch: int
+    group: str
+    fallback: Fallback
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,4 +87,4 @@ class Forget:
     """Nothing can happen to this execution any more: drop its live state."""
 
 
-Command = Offer | Tell | StopJobs | AskLimiter | Publish | WriteLog | SetTimer | CancelTimer | Forget
+Command = Offer | AskWorkers | Tell | StopJobs | AskLimiter | Publish | WriteLog | SetTimer | CancelTimer | Forget

@@ -121,12 +121,12 @@ def timer_fired(step: Step, message: i.TimerFired) -> None:
             pauses.pause_is_over(step, timer)
         case TimerKind.LOOP:
             flowables.next_round(step, timer.subject)
-        case TimerKind.SLA:
+        case TimerKind.SLA | TimerKind.TIMEOUT:
             deadlines.deadline_passed(step, timer)
-        case TimerKind.TIMEOUT:
-            deadlines.timed_out(step, timer.subject)
         case TimerKind.KILL_GRACE:
             kill.give_up(step)
+        case TimerKind.GROUP:
+            dispatch.look_for_workers(step)
         case _:
             assert_never(timer.kind)
 

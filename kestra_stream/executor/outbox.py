@@ -55,14 +55,15 @@ class Outbox:
                 self.publish(event)
             case c.Offer():
                 self._offer(command)
+            case c.AskWorkers():
+                self._ask_workers(command)
             case c.Tell(execution_id=receiver, input=message):
                 self.tell(receiver, message)
             case c.WriteLog(entry=entry):
                 self._records.append(Outgoing(LOG, entry.execution_id, entry))
-            case c.SetTimer(timer_id=timer_id, at=at):
-                self.timers.append(((execution_id, timer_id), at))
-            case c.CancelTimer(timer_id=timer_id):
-                self.timers.append(((execution_id, timer_id), None))
+            case c.SetTimer() | c.CancelTimer():
+                at = command.at if isinstance(command, c.SetTimer) else None
+                self.timers.append(((execution_id, command.timer_id), at))
             case c.StopJobs(request=request):
                 self._records.append(Outgoing(KILL, request.execution_id, request))
             case c.AskLimiter(request=request):
@@ -77,17 +78,15 @@ class Outbox:
         job = offer.job
         if not isinstance(job, TaskJob):
             self._records.append(Outgoing(WORKER_JOB, job.execution_id, job))
-        elif (refusal := self._refusal(job, offer.fallback)) is not None:
-            self.tell(job.execution_id, refusal)
-        else:
+        elif offer.fallback == "WAIT" or job.worker_group is None or self._has_worker(job.worker_group):
             self._records.append(Outgoing(WORKER_JOB, job.task_run_id, job))
+        else:
+            self.tell(job.execution_id, _refusal(job.task_run_id, job.epoch, job.worker_group, offer.fallback))
 
-    def _refusal(self, job: TaskJob, fallback: str) -> NoWorker | None:
-        group = job.worker_group
-        if fallback == "WAIT" or group is None or self._has_worker(group):
-            return None
-        error = f"worker group `{group}` has no worker, and its fallback is {fallback}"
-        return NoWorker(job.task_run_id, job.epoch, S.CANCELLED if fallback == "CANCEL" else S.FAILED, error)
+    def _ask_workers(self, asked: c.AskWorkers) -> None:
+        """Tell a run that waits for a group whose last worker has gone since the job was sent."""
+        if not self._has_worker(asked.group):
+            self.tell(asked.execution_id, _refusal(asked.task_run_id, asked.epoch, asked.group, asked.fallback))
 
     def tell(self, execution_id: str, message: ExecutionInput) -> None:
         """Send an input to an execution."""
@@ -112,3 +111,8 @@ class Outbox:
     def transaction(self) -> Transaction:
         """Return all that was collected."""
         return Transaction(self._records, self._state)
+
+
+def _refusal(task_run_id: str, epoch: int, group: str, fallback: c.Fallback) -> NoWorker:
+    error = f"worker group `{group}` has no worker, and its fallback is {fallback}"
+    return NoWorker(task_run_id, epoch, S.CANCELLED if fallback == "CANCEL" else S.FAILED, error)

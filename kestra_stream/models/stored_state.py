@@ -54,6 +54,7 @@ class TimerKind(StrEnum):
     SLA = "sla"
     KILL_GRACE = "kill_grace"
     TIMEOUT = "timeout"
+    GROUP = "group"
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,7 +88,7 @@ class Worker:
     @property
     def is_taking(self) -> bool:
         """Whether it takes jobs now."""
-        return self.error is None and not self._stopping.is_set() and self._ear.is_open
+        return self.error is None and not self._stopping.is_set() and self._ear.has_caught_up
 
     def start(self) -> None:
         """Take jobs from now on."""
@@ -221,7 +221,8 @@ class Worker:
 
     def _take_jobs(self) -> None:
         while not self._stopping.is_set():
-            free = 0 if self.outbox.is_full else self._slots.wait_free(_TAKE_SECONDS)
+            is_held = self.outbox.is_full or not self._ear.has_caught_up
+            free = 0 if is_held else self._slots.wait_free(_TAKE_SECONDS)
             leases = [lease for lease in _leased(self._queue, free) if not self._bury(lease)]
             if not leases:
                 self._stopping.wait(self.limits.tick)

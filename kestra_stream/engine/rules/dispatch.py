@@ -1,8 +1,20 @@
-"""Dispatch: a created task run becomes a worker's job, an open flowable, a child execution or an immediate result."""
+"""Dispatch: a created task run becomes a worker's job, an open flowable, a child execution or an immediate result.
+
+A job whose worker group has lost its last worker while it waits ends as the group's `fallback` says:
+
+offered ──> waits ── look ── look ── ... ──> begun
+                               └─ no worker of the group lives any more ──> `NoWorker`, where the state is checked
+
+That is first asked when the job is sent; while it waits the execution is woken from time to time, and whoever executes the commands
+knows which groups have workers.
+"""
+
+from datetime import timedelta
 
 from kestra_stream.engine import commands as c
 from kestra_stream.engine.context import pruned, render
 from kestra_stream.engine.draft.runs import put
+from kestra_stream.engine.draft.timers import set_timer
 from kestra_stream.engine.plan import Node
 from kestra_stream.engine.rules import deadlines, flowables, pauses, subflows, updates
 from kestra_stream.engine.rules.outcomes import end, fail
@@ -13,7 +25,11 @@ from kestra_stream.models import behaviour as b
 from kestra_stream.models.execution import TaskRun
 from kestra_stream.models.messages import TaskJob
 from kestra_stream.models.state import CREATED_LIKE, S
-from kestra_stream.models.stored_state import Phase
+from kestra_stream.models.stored_state import Phase, TimerKind
+from kestra_stream.models.task import WorkerGroup
+
+LOOK = timedelta(seconds=10)
+_GROUPS = "groups"
 
 
 def dispatch(step: Step, run_id: str) -> None:
@@ -69,7 +85,7 @@ def offer(step: Step, node: Node, run: TaskRun, work: b.Run) -> None:
     """Offer the next attempt of a run to the workers, under a new epoch."""
     task, head = node.task, step.execution
     assert task is not None  # noqa: S101 - the root has no runs
-    group = task.worker_group or step.plan.flow.worker_group
+    group = group_of(step, run)
     job = TaskJob(
         execution_id=head.id,
         namespace=head.namespace,
@@ -92,6 +108,31 @@ def offer(step: Step, node: Node, run: TaskRun, work: b.Run) -> None:
     step.offered.append((run.id, run.epoch + 1))
     put(step, run.dispatched())
     step.command(c.Offer(job, group.fallback if group is not None else "WAIT"))
+    watch_group(step, group)
+
+
+def group_of(step: Step, run: TaskRun) -> WorkerGroup | None:
+    """Return the worker group that runs a task: its own, else that of the flow."""
+    task = step.node(run).task
+    return (task.worker_group if task is not None else None) or step.plan.flow.worker_group
+
+
+def watch_group(step: Step, group: WorkerGroup | None) -> None:
+    """A job was sent to a group: look after it, if not waiting is what happens when nobody serves it."""
+    if group is not None and group.fallback != "WAIT" and _GROUPS not in step.timers:
+        set_timer(step, _GROUPS, step.now + LOOK, TimerKind.GROUP, "")
+
+
+def look_for_workers(step: Step) -> None:
+    """Ask for all runs that wait for a worker whether there is one."""
+    for run_id in sorted(step.open_runs):
+        run = step.task_runs[run_id]
+        if not run.sent or run.state.current not in CREATED_LIKE:
+            continue
+        group = group_of(step, run)
+        if group is not None and group.fallback != "WAIT":
+            step.command(c.AskWorkers(step.execution.id, run.id, run.epoch, group.key, group.fallback))
+            watch_group(step, group)
 
 
 def _stop_at_breakpoint(step: Step, run: TaskRun) -> None:

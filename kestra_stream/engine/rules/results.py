@@ -9,6 +9,7 @@ A dispatch has an epoch. A report counts when its epoch is the run's newest, the
 from dataclasses import replace
 from datetime import datetime
 
+from kestra_stream.engine.draft.jobs import stop_job
 from kestra_stream.engine.draft.runs import drop, put, put_with_outputs
 from kestra_stream.engine.rules import retries
 from kestra_stream.engine.rules.outcomes import cancel_execution, end, fail
@@ -103,6 +104,7 @@ def no_worker(step: Step, message: NoWorker) -> None:
     run = awaited(step, message.task_run_id, message.epoch)
     if run is None or run.state.current not in CREATED_LIKE:
         return
+    stop_job(step, run)  # it may lie in the line of its group, for a worker that comes later
     if message.state is S.CANCELLED:
         step.log(Level.WARN, message.error, run)
         end(step, run, S.CANCELLED)

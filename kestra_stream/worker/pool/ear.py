@@ -2,11 +2,11 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from threading import Event
 
 from kestra_stream.errors import Retryable
-from kestra_stream.queue.interface import EPHEMERAL, Consumer, Log, Record, Transaction
+from kestra_stream.queue.interface import Log, Reader, Record
 from kestra_stream.topics import KILL
 
 logger = logging.getLogger(__name__)
@@ -23,6 +23,9 @@ class Ear:
         take: takes a record in.
         beat: called every `heartbeat` seconds.
         stopped: what ends it, with `wake`.
+
+    Attributes:
+        has_caught_up: it has heard all that was said before: of a job that has waited for long, too, that nobody wants it any more.
     """
 
     def __init__(
@@ -32,39 +35,38 @@ class Ear:
         self._take, self._beat = take, beat
         self._heartbeat = heartbeat
         self._stopped = stopped
-        self._consumer: Consumer | None = None
-
-    @property
-    def is_open(self) -> bool:
-        """Whether it has begun to listen."""
-        return self._consumer is not None
+        self._reader: Reader | None = None
+        self.has_caught_up = False
 
     def wake(self) -> None:
         """End the wait that is under way."""
-        if self._consumer is not None:
-            self._consumer.wake()
+        if self._reader is not None:
+            self._reader.wake()
 
     def listen(self) -> None:
         """Hear of all requests until it is stopped."""
-        self._consumer = consumer = self._log.consumer(f"{EPHEMERAL}worker-{self._worker_id}", (KILL,))
+        self._reader = reader = self._log.reader((KILL,))
         next_beat = 0.0
         try:
             while not self._stopped.is_set():
                 if time.monotonic() >= next_beat:
                     next_beat = time.monotonic() + self._heartbeat
                     self._beat()
-                self._hear(consumer)
+                self._hear(reader)
         finally:
-            consumer.close()
+            reader.close()
 
-    def _hear(self, consumer: Consumer) -> None:
+    def _hear(self, reader: Reader) -> None:
         try:
-            records = consumer.poll(500, _LISTEN_SECONDS)
+            if not self.has_caught_up:
+                for records in reader.catch_up():
+                    self._take_all(records)
+                self.has_caught_up = True
+            self._take_all(reader.poll(500, _LISTEN_SECONDS))
         except Retryable as error:
             logger.warning("The worker %s does not hear of kills: %s", self._worker_id, error)
             self._stopped.wait(_PAUSE)
-            return
+
+    def _take_all(self, records: Sequence[Record]) -> None:
         for record in records:
             self._take(record)
-        if records:
-            consumer.commit(Transaction())

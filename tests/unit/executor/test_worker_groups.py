@@ -4,12 +4,14 @@ from collections.abc import Sequence
 
 import pytest
 
+from kestra_stream.engine.rules.dispatch import LOOK
 from kestra_stream.models import execution_input as i
 from kestra_stream.models.messages import ServiceHeartbeat, ServiceState
 from kestra_stream.models.state import S, StateType
 from kestra_stream.queue.interface import Lease, Outgoing
 from kestra_stream.testing.driver import Driver
-from kestra_stream.topics import SERVICE
+from kestra_stream.topics import KILL, SERVICE
+from kestra_stream.worker.pool.kills import Kills
 
 FLOW = """
 id: grouped
@@ -67,6 +69,43 @@ def test_without_a_worker_the_run_ends_as_the_fallback_says(fallback: str, ends:
     execution_id = run(driven)
     assert states(driven, execution_id) == {"first": ends, "": ends}
     assert not jobs(driven)
+
+
+@pytest.mark.parametrize("service", [ServiceState.TERMINATING, ServiceState.TERMINATED])
+@pytest.mark.parametrize(("fallback", "ends"), [("FAIL", S.FAILED), ("CANCEL", S.CANCELLED)])
+def test_a_job_whose_group_loses_its_last_worker_while_it_waits_ends_as_the_fallback_says(
+    fallback: str, ends: StateType, service: ServiceState
+) -> None:
+    driven = driver(fallback, ServiceState.RUNNING)
+    execution_id = run(driven)
+    driven.settle(wait=LOOK)
+    assert states(driven, execution_id)["first"] is S.CREATED
+    beat(driven, service)
+    driven.settle(wait=LOOK)
+    assert states(driven, execution_id) == {"first": ends, "": ends}
+    (lease,) = jobs(driven)
+    kills = Kills()
+    for record in driven.log.consumer("", (KILL,)).poll(10, 0):
+        kills.remember(record.value)
+    assert kills.covers(lease.job)  # a worker that comes later does not run it
+
+
+def test_a_job_that_has_begun_is_not_asked_for_any_more() -> None:
+    driven = driver("FAIL", ServiceState.RUNNING)
+    execution_id = run(driven)
+    (lease,) = jobs(driven)
+    driven.tell(execution_id, i.TaskRunStarted(lease.job.task_run_id, lease.job.epoch, "a worker", driven.clock.now()))
+    beat(driven, ServiceState.TERMINATED)
+    driven.settle(wait=3 * LOOK)
+    assert states(driven, execution_id)["first"] is S.RUNNING
+
+
+def test_who_waits_for_a_worker_goes_on_waiting() -> None:
+    driven = driver("WAIT", ServiceState.RUNNING)
+    execution_id = run(driven)
+    beat(driven, ServiceState.TERMINATED)
+    driven.settle(wait=3 * LOOK)
+    assert states(driven, execution_id)["first"] is S.CREATED
 
 
 @pytest.mark.parametrize("worker", [None, ServiceState.TERMINATED])

@@ -17,7 +17,7 @@ from kestra_stream.models.records import LogEntry
 from kestra_stream.models.task import Task
 from kestra_stream.plugin.api import EngineAccess, Outputs, RunContext, RunnableTask
 from kestra_stream.plugin.context.services import Services
-from kestra_stream.queue.interface import Consumer, Lease, Outgoing, Reader, RebalanceListener, Record, Start, Transaction
+from kestra_stream.queue.interface import Consumer, Lease, Outgoing, Reader, RebalanceListener, Record, Start
 from kestra_stream.storage.interface import FileAttributes
 from kestra_stream.topics import KILL, Topic
 
@@ -29,7 +29,7 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-class KillConsumer:
+class KillReader:
     """Reads what was sent to one topic."""
 
     def __init__(self, log: "KeptLog") -> None:
@@ -46,11 +46,9 @@ class KillConsumer:
             self._next += len(found)
             return found
 
-    def commit(self, transaction: Transaction) -> None:
-        """Nothing to keep."""
-
-    def rewind(self) -> None:
-        """Nothing to do."""
+    def catch_up(self) -> Iterator[Sequence[Record]]:
+        """Return what was sent so far."""
+        yield self.poll(0, 0.0)
 
     def wake(self) -> None:
         """Return from a poll."""
@@ -90,12 +88,12 @@ class KeptLog:
     def consumer(
         self, group: str, topics: Sequence[Topic], listener: RebalanceListener | None = None, state: Topic | None = None
     ) -> Consumer:
-        """A reader of kill requests."""
-        return KillConsumer(self)
+        """A worker is in no group of the log."""
+        raise AssertionError(f"a worker joins {group} for {topics}, {listener}, {state}")
 
     def reader(self, topics: Sequence[Topic], start: Start | datetime = Start.OLDEST, key: str | None = None) -> Reader:
-        """A worker reads as a member only."""
-        raise AssertionError(f"a worker reads {topics}, {start}, {key}")
+        """A reader of kill requests."""
+        return KillReader(self)
 
     def close(self) -> None:
         """Stop."""
