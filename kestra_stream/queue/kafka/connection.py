@@ -86,10 +86,16 @@ class Connection:
         """Return the name of a topic on the broker."""
         return f"{self.prefix}{topic.name}"
 
-    def consumer(self, group: str, **more: Any) -> dict[str, Any]:
-        """Return the configuration of a consumer that reads for itself; what it says in `more` nobody else decides."""
+    def consumer(self, group: str, ours: Mapping[str, Any] | None = None, /, **more: Any) -> dict[str, Any]:
+        """Return the configuration of a consumer that reads for itself.
+
+        Args:
+            group: that it is in, without the prefix.
+            ours: what it would like, unless a person has set it.
+            more: what nobody else decides.
+        """
         given = {name: value for name, value in self._consuming().items() if name not in _OF_MEMBERS}
-        return {**_ALL, **_CONSUMER, **given, **more, "group.id": f"{self.prefix}{group}"}
+        return {**_ALL, **_CONSUMER, **(ours or {}), **given, **more, "group.id": f"{self.prefix}{group}"}
 
     def member(self, group: str, *, has_one_topic: bool, is_classic: bool) -> dict[str, Any]:
         """Return the configuration of a member of a group.

@@ -22,7 +22,8 @@ from kestra_stream.topics import WORKER_TALK, job_topic
 LEASE_SECONDS = 10.0
 TRIM_SECONDS = 60.0
 # Members that come and go are noticed by heartbeats: the more often, the shorter a partition is without an owner.
-_MEMBER: Mapping[str, Any] = {"heartbeat.interval.ms": 300, "partition.assignment.strategy": "cooperative-sticky"}
+_OURS: Mapping[str, Any] = {"heartbeat.interval.ms": 300, **BRIEF}
+_STRATEGY: Mapping[str, Any] = {"partition.assignment.strategy": "cooperative-sticky"}
 _STALE_SECONDS = 3.0
 _HAND_BACK_SECONDS = 2.0
 _GUEST_SECONDS = 0.25
@@ -68,7 +69,7 @@ class KafkaWorkQueue:
         self._exchange = Exchange(self._member, self._own, self._guests, monotonic, self._talk.say)
         hand_back = min(_HAND_BACK_SECONDS, lease_seconds)
         self._trimmer = Trimmer(connection.admin(), trim_seconds)
-        properties = connection.consumer(topic.name, **_MEMBER, **BRIEF)
+        properties = connection.consumer(topic.name, _OURS, **_STRATEGY)
         self._owner = Owner(properties, name, self._own, self._exchange.look, self._trimmer.committed, hand_back)
         self._asked_around = False
         self._talk.start()

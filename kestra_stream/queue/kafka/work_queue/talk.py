@@ -64,7 +64,7 @@ class Talk:
         self._topic_needs = {name: Needs(topic, name) for name in ("Read", "Write")}
         mouth = {**connection.producer(), **_MOUTH, "error_cb": _note, "delivery.report.only.error": True, "on_delivery": self._undelivered}
         self._producer = Producer(mouth, logger=logger)
-        self._consumer = Consumer({**connection.consumer(f"{topic}-{member}", **BRIEF), "error_cb": _note}, logger=logger)
+        self._consumer = Consumer({**connection.consumer(f"{topic}-{member}", BRIEF), "error_cb": _note}, logger=logger)
         self._partitions = 0
         self._stopped = Event()
         self._thread = Thread(target=self._listen, name=f"work-queue-{member}-talk", daemon=True)

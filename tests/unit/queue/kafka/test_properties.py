@@ -128,6 +128,14 @@ def test_what_is_set_for_one_kind_of_client_wins_and_reaches_no_other() -> None:
     assert {kind: configuration["client.id"] for kind, configuration in made.items()} == {**reads, **writes, "admin": "all"}
 
 
+def test_what_is_set_wins_over_what_a_consumer_would_like_and_not_over_what_it_needs() -> None:
+    made = connection(CLIENT, {"heartbeat.interval.ms": "2000"})
+    liked, needed = {"heartbeat.interval.ms": 300, "fetch.queue.backoff.ms": 10}, {"partition.assignment.strategy": "range"}
+    found = made.consumer("group", liked, **needed)
+    assert (found["heartbeat.interval.ms"], found["fetch.queue.backoff.ms"]) == ("2000", 10)
+    assert found["partition.assignment.strategy"] == "range"
+
+
 @pytest.mark.parametrize("name", OURS)
 @pytest.mark.parametrize("where", [CLIENT, CONSUMER, PRODUCER])
 def test_a_property_of_the_engine_is_refused(where: str, name: str) -> None:
