@@ -30,6 +30,7 @@ Place = tuple[str, int]
 """Name of a topic on the broker, and a partition."""
 PATIENCE = 30.0
 _END = OffsetSpec.latest()  # type: ignore[no-untyped-call]  # the library has no types here
+_BEGINNING = OffsetSpec.earliest()  # type: ignore[no-untyped-call]  # as above
 _REQUEST = 5.0
 _ANSWER = 0.8
 _ANSWER_COUNTS = 2.0
@@ -153,20 +154,32 @@ class Cluster:
         Raises:
             Unavailable: no broker answers.
         """
+        return self._offsets(places, _END, "end")
+
+    def beginnings(self, places: Iterable[Place]) -> Mapping[Place, int]:
+        """Return the oldest offset of each partition. A client that is told to look for it by itself may take half a second to begin.
+
+        Raises:
+            Unavailable: no broker answers.
+        """
+        return self._offsets(places, _BEGINNING, "beginning")
+
+    def _offsets(self, places: Iterable[Place], kind: Any, name: str) -> Mapping[Place, int]:
         wanted, found = set(places), dict[Place, int]()
         deadline = time.monotonic() + PATIENCE
         while wanted:
-            found |= self._ends_now(wanted, is_last=time.monotonic() > deadline or self.closed.is_set())
+            is_last = time.monotonic() > deadline or self.closed.is_set()
+            found |= self._offsets_now(dict.fromkeys(wanted, kind), name, is_last=is_last)
             wanted -= found.keys()
             if wanted:
                 self.closed.wait(0.05)
-                self._refresh({name for name, _ in wanted}, _REQUEST)
+                self._refresh({topic for topic, _ in wanted}, _REQUEST)
         return found
 
-    def _ends_now(self, wanted: Iterable[Place], *, is_last: bool) -> Mapping[Place, int]:
+    def _offsets_now(self, wanted: Mapping[Place, Any], name: str, *, is_last: bool) -> Mapping[Place, int]:
         """Ask once; what is not there yet is left out, unless this is the last try."""
         found: dict[Place, int] = {}
-        asked = {TopicPartition(*place): _END for place in wanted}
+        asked = {TopicPartition(*place): kind for place, kind in wanted.items()}
         answers = self._admin.list_offsets(asked, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=_REQUEST)
         for place, answer in answers.items():
             try:
@@ -175,13 +188,13 @@ class Cluster:
                 if end >= 0:
                     found[place.topic, place.partition] = end
                 elif is_last:
-                    raise Unavailable(f"the end of {place.topic}/{place.partition} is not known: its leader does not answer")
+                    raise Unavailable(f"the {name} of {place.topic}/{place.partition} is not known: its leader does not answer")
             except TimeoutError as error:
                 if is_last:
-                    raise Unavailable(f"the end of {place.topic} is not known: no broker answers") from error
+                    raise Unavailable(f"the {name} of {place.topic} is not known: no broker answers") from error
             except KafkaException as error:
                 if is_last or error.args[0].code() not in NOT_READY:
-                    raise told(error.args[0], f"the end of {place.topic} is not known", Needs(place.topic, "Describe")) from error
+                    raise told(error.args[0], f"the {name} of {place.topic} is not known", Needs(place.topic, "Describe")) from error
         return found
 
     def close(self) -> None:

@@ -8,7 +8,7 @@ from threading import Event
 from typing import Any
 from uuid import uuid4
 
-from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, TopicPartition
 
 from kestra_stream.errors import KestraError, Unavailable
 from kestra_stream.queue.interface import Record, Start, Transaction
@@ -66,11 +66,11 @@ class KafkaReader:
         if added := [place for place in found if place not in self._places]:
             logger.info("partitions were added, and are read as well: %s", ", ".join(f"{name}/{number}" for name, number in added))
             self._places += added
-            self._consumer.incremental_assign([TopicPartition(*place, OFFSET_BEGINNING) for place in added])
+            self._consumer.incremental_assign([TopicPartition(*place, 0) for place in added])
 
     def _beginning(self, places: Sequence[Place], start: Start | datetime) -> list[TopicPartition]:
         if start is Start.OLDEST:
-            return [TopicPartition(*place, OFFSET_BEGINNING) for place in places]
+            return [TopicPartition(*place, first) for place, first in self._cluster.beginnings(places).items()]
         ends = self._cluster.ends(places)
         if start is Start.NEWEST:
             return [TopicPartition(*place, end) for place, end in ends.items()]

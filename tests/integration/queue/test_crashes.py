@@ -3,6 +3,7 @@
 import signal
 from functools import partial
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -69,6 +70,21 @@ def test_processes_that_are_killed_at_random_lose_and_double_nothing(kafka: Brok
                 wait_until(partial(counted.has_sent, 100 * (victim + 1)), 60, "some records")
                 counted.start()
                 counted.counters[victim].kill()
+        counted.check()
+
+
+def test_processes_that_die_in_their_first_transactions_while_records_pour_in_lose_and_double_nothing(
+    kafka: Broker, prefix: str, tmp_path: Path
+) -> None:
+    """One after the other takes its share over, gets so far, and is killed; what it has left open would hold its heirs up for minutes."""
+    with crowd(kafka, tmp_path, prefix, 2, **CLASSIC, **{"transaction.timeout.ms": 600_000}) as counted:
+        counted.start().wait_for("joined")
+        for stands_at in ("produced", "offsets", "offsets", "produced"):
+            dead = counted.start(stands_at=stands_at)
+            while "stopped" not in dead.text():
+                counted.send(1)
+                Event().wait(0.05)
+            dead.kill()
         counted.check()
 
 

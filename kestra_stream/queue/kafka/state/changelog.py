@@ -19,7 +19,7 @@ from kestra_stream.queue.kafka.partitioner import partition_of
 from kestra_stream.queue.kafka.state.local_copy import Change, LocalCopy
 from kestra_stream.queue.kafka.state.part_names import PartNames
 from kestra_stream.queue.kafka.state.parts import PartReader, StateOnDisk, key_of
-from kestra_stream.queue.kafka.state.replay import Contents, Replay
+from kestra_stream.queue.kafka.state.replay import Contents, GivenUp, Replay
 from kestra_stream.queue.serde import HEADERS, to_bytes
 from kestra_stream.topics import Topic
 
@@ -155,7 +155,7 @@ class Changelog:
         places = {number: self._copies[number].position for number in ends}
         replay = Replay(self._cluster, self._reader, places, ends, given_up)
         batches = replay.batches(stalled)
-        state = self._restored_to_memory(ends, batches) if self._folder is None else self._restored_to_disk(ends, batches)
+        state = self._restored_to_memory(ends, batches, given_up) if self._folder is None else self._restored_to_disk(ends, batches)
         told = "%s: the state beside partitions %s is restored: %d records in %.1f s"
         logger.info(told, self._name, ", ".join(map(str, sorted(numbers))), replay.records, time.monotonic() - began)
         return state
@@ -172,7 +172,7 @@ class Changelog:
             if number in ends and isinstance(copy, LocalCopy)
         }
 
-    def _restored_to_memory(self, ends: Mapping[int, int], batches: Iterable[tuple[int, Contents]]) -> State:
+    def _restored_to_memory(self, ends: Mapping[int, int], batches: Iterable[tuple[int, Contents]], given_up: Callable[[], bool]) -> State:
         found: dict[int, dict[tuple[str, str], bytes]] = {number: {} for number in ends}
         for number, changes in batches:
             newest = found[number]
@@ -183,6 +183,8 @@ class Changelog:
                     newest[names] = content
         state: dict[int, dict[str, dict[str, Any]]] = {number: {} for number in ends}
         for number, newest in found.items():
+            if given_up():
+                raise GivenUp(f"the state on {self._name} is not taken over, since this process ends")
             owners = state[number]
             for (owner, part), content in newest.items():
                 for value in self._reader.value(owner, part, content):

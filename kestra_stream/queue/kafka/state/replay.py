@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from kestra_stream.errors import InvalidUri, NotFound, Unavailable
 from kestra_stream.queue.kafka.cluster import Cluster
@@ -14,8 +14,11 @@ from kestra_stream.queue.kafka.errors import Needs, ended, told
 from kestra_stream.queue.kafka.reader import at_once
 from kestra_stream.queue.kafka.state.parts import PartReader
 
-logger = logging.getLogger("kestra_stream.kafka.client")
+logger = logging.getLogger(__name__)
+client_logger = logging.getLogger("kestra_stream.kafka.client")
 
+# At the end lies the mark of a transaction, which nobody is given: the place is told by a fetch that finds nothing, and waits so long.
+_PROPERTIES: Mapping[str, Any] = {"enable.partition.eof": True, "fetch.wait.max.ms": 20}
 _BATCH = 10_000
 _SLICE = 0.2
 _STALLED = 0.4
@@ -63,11 +66,12 @@ class Replay:
         """
         if not self._left:
             return
-        configuration = self._cluster.connection.consumer(f"restore-{uuid4().hex}", **{"enable.partition.eof": True})
-        consumer = Consumer(configuration, logger=logger)
+        most = sum(end - self._places[number] for number, end in self._left.items())
+        logger.info("%s: up to %d records of state are read", self._reader.name, most)
+        configuration = self._cluster.connection.consumer(f"restore-{uuid4().hex}", **_PROPERTIES)
+        consumer = Consumer(configuration, logger=client_logger)
         try:
-            begin = [TopicPartition(self._reader.name, number, self._places[number] or OFFSET_BEGINNING) for number in self._left]
-            consumer.assign(begin)
+            consumer.assign([TopicPartition(self._reader.name, number, self._places[number]) for number in self._left])
             yield from self._read(consumer, stalled)
         except KafkaException as error:
             raise told(error.args[0], f"the state on {self._reader.name} can not be read", Needs(self._reader.name)) from error
