@@ -4,11 +4,17 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 import pytest
+from confluent_kafka import Producer
 
+from kestra_stream.executor.ended import ENDED
+from kestra_stream.queue.kafka.partitioner import partition_of
+from kestra_stream.queue.kafka.state.parts import key_of
+from kestra_stream.queue.serde import HEADERS, to_bytes
 from tests.integration.server.test_server import is_ready, variables
 from tests.services.broker import Broker
 from tests.services.kafka import KafkaCluster
@@ -71,3 +77,35 @@ def test_the_older_of_two_processes_with_one_instance_id_ends(kafka: Broker, pre
             assert "kestra.kafka.client.instance-id" in last
             until(partial(is_ready, newer))
             assert newer.end(signal.SIGTERM) == 0
+
+
+def test_a_server_that_is_told_to_stop_while_it_restores_ends_at_once_and_harms_nothing(kafka: Broker, prefix: str, tmp_path: Path) -> None:
+    told = variables(kafka, prefix, tmp_path)
+    with running(tmp_path, "executor", **told) as server:
+        until(partial(is_ready, server))
+        assert server.end(signal.SIGTERM) == 0
+    marks = 150_000
+    remember_ended(kafka, f"{prefix}executor_state", marks)
+    for _ in range(2):
+        with running(tmp_path, "executor", **told) as server:
+            server.told(r"executor_state: up to \d+ records of state are read")
+            assert server.end(signal.SIGTERM) == 0
+            assert "executor_state: the state beside" not in "".join(server.lines), "it was in the middle of it"
+            assert "Traceback" not in "".join(server.lines)
+    with running(tmp_path, "executor", **told) as server:
+        assert int(server.told(r"executor_state: the state beside .* is restored: (\d+) records")[1]) == marks
+        until(partial(is_ready, server))
+        assert server.end(signal.SIGTERM) == 0
+
+
+def remember_ended(kafka: Broker, topic: str, count: int) -> None:
+    """Write what an executor keeps of executions that have ended not long ago."""
+    producer = Producer({**kafka.client, "linger.ms": 50, "queue.buffering.max.messages": count})
+    headers: list[tuple[str, str | bytes | None]] = [*HEADERS]
+    for number in range(count):
+        owner = f"ended-{number}"
+        where = partition_of(owner.encode(), 2)
+        producer.produce(topic, to_bytes(datetime.now(UTC)), key_of(owner, ENDED), where, headers=headers)
+        if number % 1_000 == 0:
+            producer.poll(0)
+    assert producer.flush(60) == 0
