@@ -13,6 +13,7 @@ from kestra_stream.errors import Invalid, KestraError, Unavailable
 from kestra_stream.runtime.clock import SystemClock
 from kestra_stream.settings import load_settings
 from tests.services.broker import Broker
+from tests.services.certificates import Authority
 from tests.services.kafka import KafkaCluster
 from tests.services.security import Security
 
@@ -70,13 +71,16 @@ def refusals(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> Refusals:
     return Refusals(tmp_path, caplog)
 
 
-def test_credentials_that_are_wrong_are_told_at_once(secure: KafkaCluster, refusals: Refusals) -> None:
+def test_credentials_that_are_wrong_are_told_at_once(secure: KafkaCluster, refusals: Refusals, tmp_path: Path) -> None:
     right = secure.broker.client
+    another = tmp_path / "another.pem"
+    another.write_bytes(Authority().certificate())
     for wrong in (
         replace(secure.security, password=f"{SECRET}-not").of_client(secure.place.directory),
         {**right, "sasl.username": "bob"},
         {**right, "sasl.mechanism": "PLAIN"},
         {name: value for name, value in right.items() if name != "ssl.ca.location"},
+        {**right, "ssl.ca.location": str(another)},
     ):
         error = refusals.of({**wrong, "bootstrap.servers": secure.bootstrap_servers})
         assert isinstance(error, Invalid)

@@ -10,10 +10,11 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
+from kestra_stream.errors import KestraError, Unavailable
 from kestra_stream.queue.kafka.cluster import Cluster, Place
-from kestra_stream.queue.kafka.errors import Needs, told
+from kestra_stream.queue.kafka.errors import Needs, forbidden, told
 from kestra_stream.queue.kafka.transactor import fence
 
 logger = logging.getLogger("kestra_stream.kafka.client")
@@ -54,7 +55,7 @@ class Claims:
                 found = self._consumer().committed(wanted, wait)
             except KafkaException as error:
                 if time.monotonic() > deadline or self._given_up():
-                    raise told(error.args[0], "the committed offsets can not be read", self._needs) from error
+                    raise self._told(error.args[0], "the committed offsets can not be read") from error
                 self.end_transactions(places)
                 wait = 2.0
             else:
@@ -90,7 +91,7 @@ class Claims:
         try:
             self._consumer().commit(offsets=self._named(offsets, self._name), asynchronous=False)
         except KafkaException as error:
-            raise told(error.args[0], "the partitions can not be taken", self._needs) from error
+            raise self._told(error.args[0], "the partitions can not be taken") from error
 
     def let_go(self, offsets: Mapping[Place, int]) -> None:
         """Take this member's name away, in passing; where that does not succeed the next one ends transactions that are none."""
@@ -99,6 +100,12 @@ class Claims:
                 self._consumer().commit(offsets=self._named(offsets, ""), asynchronous=True)
             except (KafkaException, RuntimeError) as error:
                 logger.info("the partitions keep the name of this member: %s", error)
+
+    def _told(self, error: KafkaError, action: str) -> KestraError:
+        """Return our error; a client that has ended by something tells what that was with its next poll, and only there."""
+        if error.code() == KafkaError._FATAL and forbidden(error) is None:  # noqa: SLF001 - a code
+            return Unavailable(f"{action}: {error.str()}")
+        return told(error, action, self._needs)
 
     @staticmethod
     def _named(offsets: Mapping[Place, int], name: str) -> list[TopicPartition]:

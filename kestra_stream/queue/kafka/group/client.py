@@ -60,7 +60,7 @@ class GroupClient:
         try:
             self.consumer.seek(TopicPartition(*place, offset))
         except KafkaException as error:
-            if error.args[0].code() == KafkaError._STATE:  # noqa: SLF001 - a code
+            if error.args[0].code() in {KafkaError._STATE, KafkaError._FATAL}:  # noqa: SLF001 - codes
                 return False
             raise told(error.args[0], f"{place[0]}/{place[1]} can not be read again") from error
         return True
