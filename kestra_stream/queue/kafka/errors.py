@@ -29,6 +29,7 @@ NOT_READY = frozenset(
         E.NOT_LEADER_FOR_PARTITION,
         E.LEADER_NOT_AVAILABLE,
         E.FENCED_LEADER_EPOCH,
+        E.UNKNOWN_LEADER_EPOCH,
         E._NOENT,  # noqa: SLF001 - a code
         E._TIMED_OUT,  # noqa: SLF001 - a code
         E._TRANSPORT,  # noqa: SLF001 - a code
