@@ -148,11 +148,11 @@ class Wire:
         raise AssertionError("nobody took over")
 
     def state(self, group: str, *topics: Topic, state: Topic | None = None) -> dict[str, Mapping[str, Any]]:
-        """Return the whole state of a group, as a member is told that joins alone."""
-        listener = Listener()
+        """Return the whole state of a group, as a member is told that joins alone; those who have just left may be members for a moment."""
+        listener, all_of_them = Listener(), sum(topic.partitions for topic in topics)
         consumer = self.log.consumer(group, topics, listener, state)
         deadline = time.monotonic() + self.patience
-        while not listener.history and time.monotonic() < deadline:
+        while len(listener.owned) < all_of_them and time.monotonic() < deadline:
             consumer.poll(1, _MOMENT)
         consumer.close()
         return listener.state
