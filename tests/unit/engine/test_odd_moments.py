@@ -13,6 +13,7 @@ from kestra_stream.engine.rules.kill import GRACE
 from kestra_stream.models import execution_input as i
 from kestra_stream.models.execution import TaskRun
 from kestra_stream.models.ids import derived_id
+from kestra_stream.models.messages import ReleaseSlot
 from kestra_stream.models.state import S, State
 from tests.unit.engine.laws import ALL, a_good_end_has_run_everything
 from tests.unit.engine.nasty import BATCHES, CHILD, FLOW, LOG, PARALLEL
@@ -586,3 +587,12 @@ def test_a_replay_from_a_call_makes_a_child_of_its_own() -> None:
     world.settle()
     assert world.lives["again"].head.state.current is S.SUCCESS
     assert len([child for child in world.lives.values() if child.head.flow_id == "child"]) == 2
+
+
+def test_a_slot_that_nobody_asked_for_goes_back() -> None:
+    world, _ = begun(ONE)
+    begin(world)
+    scope = flow_scope("main", "t.t", "main")
+    decision = world.deliver("e", i.Admitted(scope))
+    assert decision is not None
+    assert decision.commands == (c.AskLimiter(ReleaseSlot(scope, "e")),)

@@ -108,6 +108,27 @@ def test_who_waits_for_a_worker_goes_on_waiting() -> None:
     assert states(driven, execution_id)["first"] is S.CREATED
 
 
+def test_of_two_that_wait_only_the_one_that_would_not_is_looked_after() -> None:
+    driven = Driver("""
+        id: grouped
+        namespace: tests.groups
+        tasks:
+          - id: both
+            type: io.kestra.plugin.core.flow.Parallel
+            tasks:
+              - {id: patient, type: io.kestra.plugin.core.debug.Return, format: x, workerGroup: {key: gpu, fallback: WAIT}}
+              - {id: first, type: io.kestra.plugin.core.debug.Return, format: x, workerGroup: {key: gpu, fallback: FAIL}}
+    """)
+    beat(driven, ServiceState.RUNNING)
+    execution_id = run(driven)
+    beat(driven, ServiceState.TERMINATED)
+    driven.settle(wait=3 * LOOK)
+    assert {task: state for task, state in states(driven, execution_id).items() if task in {"first", "patient"}} == {
+        "first": S.FAILED,
+        "patient": S.CREATED,
+    }
+
+
 @pytest.mark.parametrize("worker", [None, ServiceState.TERMINATED])
 def test_a_job_that_waits_is_there_for_the_next_worker_of_the_group(worker: ServiceState | None) -> None:
     driven = driver("WAIT", worker)
