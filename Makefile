@@ -7,6 +7,8 @@ EXAMPLE ?=
 ORDERS := examples/orders/orders.yaml examples/orders -i orders=@examples/orders/orders.csv
 ARGS ?=
 JOBS ?= auto
+# Tests on real services wait more than they compute.
+SERVED_JOBS ?= 3
 EXECUTIONS ?= 2000
 # The tests that are there for the engine and its language: they must take every branch of both.
 COVERING := tests/unit/engine tests/unit/expression tests/unit/executor tests/unit/limiter tests/flows/test_conformance.py
@@ -39,13 +41,13 @@ services: $(VENV)/.ready-dev  ## install the services that tests and `make kafka
 
 test: lint coverage services  ## set up what is missing, run every check and every test
 	$(BIN)/pytest -n $(JOBS) --dist worksteal $(COVERING:%=--ignore=%) $(SERVED:%=--ignore=%)
-	$(BIN)/pytest -n $(JOBS) --dist loadscope $(SERVED)
+	$(BIN)/pytest -n $(SERVED_JOBS) --dist loadscope --no-loadscope-reorder --durations=40 $(SERVED)
 
 unit: $(VENV)/.ready-dev  ## run the tests that need no more than a moment
 	$(BIN)/pytest -n $(JOBS) --dist worksteal -m "not slow" tests/unit
 
 integration: services  ## run the tests on real services (they share one broker)
-	$(BIN)/pytest -n $(JOBS) --dist loadscope $(SERVED)
+	$(BIN)/pytest -n $(SERVED_JOBS) --dist loadscope --no-loadscope-reorder --durations=40 $(SERVED)
 
 faults: services  ## kill, freeze and replace servers while 2,000 executions run (EXECUTIONS=10000 for more)
 	KESTRA_STREAM_TEST_EXECUTIONS=$(EXECUTIONS) $(BIN)/pytest tests/integration/faults -s

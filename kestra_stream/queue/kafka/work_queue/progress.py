@@ -100,7 +100,7 @@ class Progress:
         ahead = [(first, last) for first, last in self._known if last >= self.position]
         first = next(iter(self._open), self.position)
         self._done = {offset for offset in self._done if offset > first}
-        return first, Marks((*self._ranges(), *ahead), self._counts)
+        return first, Marks((*self._ranges(), *ahead), dict(self._counts))  # written later, while jobs are handed out
 
     def _ranges(self) -> list[tuple[int, int]]:
         """Return what is done as ranges; offsets without a job (the log's own records) may lie inside one, an open job never."""

@@ -94,3 +94,13 @@ def test_no_owner_ever_skips_an_open_job_or_repeats_one_that_is_done(seed: int) 
             progress.done(offset)
             done.add(offset)
         start, marks = progress.commit() or (None, Marks())
+
+
+def test_what_is_committed_stays_as_it_was_while_jobs_are_handed_out() -> None:
+    """It is written without the lock: a map that changed meanwhile stopped the queue, and its worker."""
+    progress = Progress(None, Marks())
+    read(progress, 0, 1, 2)
+    progress.count(1, 1)
+    _, marks = committed(progress)
+    progress.count(2, 1)
+    assert marks.text() == Marks((), {1: 1}).text()
