@@ -27,6 +27,7 @@ from tests.unit.assembly.polling import until
 
 OUTPUTS = ("table", "json")
 ID = re.compile(r"\b([0-9A-Za-z]{22}|[0-9a-f]{32})\b")
+FLOW_OF_LINE = re.compile(r"^(<time> \w+ +)\w+ > ")
 DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)")
 DURATION = re.compile(r"\bPT[0-9.HMS]+\b|\b\d+\.\d\ds\b")
 TIME = re.compile(r"^\d\d:\d\d:\d\d\.\d{3} ")
@@ -137,8 +138,12 @@ def assert_same(output: str, here: Told, there: Told, storages: tuple[str, str])
 
 
 def table(text: str, storages: tuple[str, str]) -> tuple[list[str], list[str]]:
-    """The log lines in any order (those of several executions, or of tasks side by side, come as they come), then the rest as it is."""
+    """The log lines in any order (those of several executions, or of tasks side by side, come as they come), then the rest as it is.
+
+    Whether a line names its flow depends on whether another execution was known when it was shown.
+    """
     lines = [plain(line, storages) for line in ID.sub("<id>", text).splitlines()]
+    lines = [FLOW_OF_LINE.sub(r"\1", line) for line in lines]
     return sorted(line for line in lines if line.startswith("<time>")), [line for line in lines if not line.startswith("<time>")]
 
 
