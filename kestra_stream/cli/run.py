@@ -10,13 +10,13 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from kestra_stream.cli.engine.client import Client, remote
+from kestra_stream.cli.engine.client import Client, connected
 from kestra_stream.cli.engine.elsewhere import engine_settings, names_engine
 from kestra_stream.cli.given import given_inputs, given_labels, given_timeout
 from kestra_stream.cli.interrupts import Interrupts
 from kestra_stream.cli.result import print_document, print_refusal, summary_lines
 from kestra_stream.cli.session import Session, Terms
-from kestra_stream.cli.sources import Defaults, flow_files, read_all
+from kestra_stream.cli.sources import flow_files, read_all
 from kestra_stream.cli.terminal.output import is_terminal, table_or_json
 from kestra_stream.cli.terminal.screen import screen_for
 from kestra_stream.cli.terminal.view import View
@@ -64,9 +64,10 @@ def run_flow(request: Request) -> int:
 def _run(request: Request, interrupts: Interrupts) -> int:
     terms = terms_of(request.on_pause, request.timeout, request.output)
     labels = given_labels(request.labels)
-    flows = _flows(request.paths, _defaults(request))
+    elsewhere = _settings_elsewhere(request)
+    flows = _flows(request.paths, elsewhere)
     inputs = given_inputs(flows[0], request.inputs)
-    with _client(request) as client:
+    with _client(request, elsewhere) as client:
         saved = [client.flows.save(_source(flow)) for flow in flows]
         flow = client.door.flow(saved[0].tenant_id, saved[0].namespace, saved[0].id, saved[0].revision)
         if flow is None:
@@ -88,10 +89,10 @@ def followed(client: Client, head: Execution, session: Session, output: str) -> 
     return code
 
 
-def _client(request: Request) -> AbstractContextManager[Client]:
+def _client(request: Request, elsewhere: Settings | None) -> AbstractContextManager[Client]:
     keeps = request.output == "json"
-    if _is_elsewhere(request):
-        return remote(request.config, keeps=keeps)
+    if elsewhere is not None:
+        return connected(elsewhere, keeps=keeps)
     storage = StorageSettings(local=LocalStorageSettings(base_path=_writable(request.storage)))
     from kestra_stream.cli.engine.embedded import embedded  # noqa: PLC0415 - loads all components, which a client does without
 
@@ -109,19 +110,17 @@ def terms_of(on_pause: str | None, timeout: str | None, output: str, *, kills: b
     return Terms(chosen, given_timeout(timeout), kills)
 
 
-def _is_elsewhere(request: Request) -> bool:
-    """Whether an engine of its own is named."""
-    return request.config is not None or (names_engine(os.environ) and load_settings(None, os.environ).queue.type != "memory")
+def _settings_elsewhere(request: Request) -> Settings | None:
+    """Return the settings of the engine that is named; None when the flow runs here."""
+    if request.config is not None:
+        return engine_settings(request.config)
+    settings = load_settings(None, os.environ) if names_engine(os.environ) else None
+    return settings if settings is not None and settings.queue.type != "memory" else None
 
 
-def _defaults(request: Request) -> Defaults:
-    """Return the defaults of plugins that the engine has."""
-    return [one.model_dump() for one in engine_settings(request.config).plugins.defaults] if _is_elsewhere(request) else ()
-
-
-def _flows(paths: Sequence[Path], defaults: Defaults) -> list[Flow]:
-    """Parse all flows, the one to run first. Raises InvalidFlow with all faults."""
-    found = read_all(paths, defaults)
+def _flows(paths: Sequence[Path], elsewhere: Settings | None) -> list[Flow]:
+    """Parse all flows, the one to run first, with the defaults of plugins that their engine has. Raises InvalidFlow with all faults."""
+    found = read_all(paths, [one.model_dump() for one in elsewhere.plugins.defaults] if elsewhere is not None else ())
     faults = [fault for ones in found.values() for one in ones for fault in one.faults]
     if faults:
         raise InvalidFlow(faults)

@@ -7,7 +7,7 @@ Out: the new state and the commands to send. Nothing here reads a clock, a queue
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, assert_never
+from typing import Any
 
 import orjson
 
@@ -44,7 +44,7 @@ from kestra_stream.models.execution_input import ExecutionInput
 from kestra_stream.models.messages import LookupCall, LookupJob
 from kestra_stream.models.records import Level
 from kestra_stream.models.state import S
-from kestra_stream.models.stored_state import Phase, TimerKind
+from kestra_stream.models.stored_state import Phase, Timer, TimerKind
 
 
 def decide(state: ExecutionState, message: ExecutionInput, now: datetime) -> Decision:
@@ -110,25 +110,22 @@ def timer_fired(step: Step, message: i.TimerFired) -> None:
     timer = take_timer(step, message.timer_id)
     if timer is None:
         return
-    match timer.kind:
-        case TimerKind.SCHEDULE:
-            start.ask_for_slot(step)
-        case TimerKind.RETRY:
-            retries.try_again(step, timer)
-        case TimerKind.NEW_EXECUTION:
-            retries.create_new_execution(step)
-        case TimerKind.PAUSE | TimerKind.PAUSE_TIMEOUT:
-            pauses.pause_is_over(step, timer)
-        case TimerKind.LOOP:
-            flowables.next_round(step, timer.subject)
-        case TimerKind.SLA | TimerKind.TIMEOUT:
-            deadlines.deadline_passed(step, timer)
-        case TimerKind.KILL_GRACE:
-            kill.give_up(step)
-        case TimerKind.GROUP:
-            dispatch.look_for_workers(step)
-        case _:
-            assert_never(timer.kind)
+    TIMERS[timer.kind](step, timer)
+
+
+# What each kind of timer wakes; a test holds this table against the kinds.
+TIMERS: dict[TimerKind, Callable[[Step, Timer], None]] = {
+    TimerKind.SCHEDULE: lambda step, _: start.ask_for_slot(step),
+    TimerKind.RETRY: retries.try_again,
+    TimerKind.NEW_EXECUTION: lambda step, _: retries.create_new_execution(step),
+    TimerKind.PAUSE: pauses.pause_is_over,
+    TimerKind.PAUSE_TIMEOUT: pauses.pause_is_over,
+    TimerKind.LOOP: lambda step, timer: flowables.next_round(step, timer.subject),
+    TimerKind.SLA: deadlines.deadline_passed,
+    TimerKind.TIMEOUT: lambda step, timer: deadlines.timed_out(step, timer.subject),
+    TimerKind.KILL_GRACE: lambda step, _: kill.give_up(step),
+    TimerKind.GROUP: lambda step, _: dispatch.look_for_workers(step),
+}
 
 
 # -- work --------------------------------------------------------------------------------------------------------------

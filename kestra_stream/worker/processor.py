@@ -170,11 +170,12 @@ class Worker:
         """Run one job in a slot."""
         key = _key(lease.job)
         if self._stopping.is_set():
-            return self._queue.release(lease)
+            self._queue.release(lease)
+            return
         if key in self._dispatches:
             # the lease has ended while the job runs here: it came back to where it is
             self._queue.accept(lease)
-            return None
+            return
         job = RunningJob(lease.job, self._services.now())
         self.jobs_begun += 1
         self._dispatches.add(key)
@@ -186,7 +187,8 @@ class Worker:
             records: Sequence[Outgoing] = (self._runner.ended(job, lease.job, Ended(StateType.KILLED)),)
         else:
             records = self._runner.run(job)
-        return self._tell_end(job, records) if job.end() else None
+        if job.end():
+            self._tell_end(job, records)
 
     def _tell_end(self, job: RunningJob, records: Sequence[Outgoing]) -> None:
         key = _key(job.job)

@@ -1,7 +1,7 @@
 """Client: what a command of the log works with. An engine of its own in this process and one far away look the same to it."""
 
 from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -55,14 +55,18 @@ class FollowedExecutions:
         return () if known is None else known.folded.listed()
 
 
-@contextmanager
-def remote(config: Path | None, *, keeps: bool) -> Generator[Client, None, None]:
+def remote(config: Path | None, *, keeps: bool) -> AbstractContextManager[Client]:
     """Be a client of the log that the settings name; the engine works elsewhere.
 
     Raises:
         Invalid: the settings are wrong, or the log that they name is gone with its process.
     """
-    settings = engine_settings(config)
+    return connected(engine_settings(config), keeps=keeps)
+
+
+@contextmanager
+def connected(settings: Settings, *, keeps: bool) -> Generator[Client, None, None]:
+    """Be a client of the log of these settings."""
     clock = clock_of(settings)
     backend = open_backend(settings, clock)
     try:

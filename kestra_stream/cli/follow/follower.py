@@ -62,11 +62,13 @@ class Follower:
         A line may come before the event of its task run, which names the value of its loop: it waits for some polls.
         """
         self._polls += 1
-        self._early += [(self._polls, line) for line in self._sifted(self._reader.poll(_MOST, timeout))]
-        early = [(since, line) for since, line in self._early if since > self._polls - _PATIENT_POLLS and not self._is_known(line)]
-        waiting = {id(line) for _, line in early}
-        lines = [line for _, line in self._early if id(line) not in waiting]
-        self._early = early
+        came = [(self._polls, line) for line in self._sifted(self._reader.poll(_MOST, timeout))]
+        early, self._early, lines = [*self._early, *came], [], []
+        for since, line in early:
+            if since > self._polls - _PATIENT_POLLS and not self._is_known(line):
+                self._early.append((since, line))
+            else:
+                lines.append(line)
         return lines
 
     def catch_up(self) -> list[LogEntry]:

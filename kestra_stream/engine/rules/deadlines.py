@@ -138,10 +138,7 @@ def _holds(step: Step, agreement: AssertionSla) -> bool:
 
 
 def deadline_passed(step: Step, timer: Timer) -> None:
-    """A timeout, or a MAX_DURATION, has elapsed."""
-    if timer.kind is TimerKind.TIMEOUT:
-        timed_out(step, timer.subject)
-        return
+    """A MAX_DURATION has elapsed."""
     if step.execution.state.is_terminal or step.phase not in {Phase.ALIVE, Phase.WAITING}:
         return
     for agreement in step.plan.flow.sla:

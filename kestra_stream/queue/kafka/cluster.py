@@ -183,10 +183,10 @@ class Cluster:
         answers = self._admin.list_offsets(asked, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=_REQUEST)
         for place, answer in answers.items():
             try:
-                end = answer.result(_REQUEST + 1).offset
+                offset = answer.result(_REQUEST + 1).offset
                 # of a leader that does not answer the client makes no error, but an offset that is none
-                if end >= 0:
-                    found[place.topic, place.partition] = end
+                if offset >= 0:
+                    found[place.topic, place.partition] = offset
                 elif is_last:
                     raise Unavailable(f"the {name} of {place.topic}/{place.partition} is not known: its leader does not answer")
             except TimeoutError as error:

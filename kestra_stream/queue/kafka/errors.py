@@ -81,13 +81,17 @@ def is_final(error: KafkaError) -> bool:
     return error.fatal() or error.code() in {E._FATAL, *REPLACED, *TOO_OLD}  # noqa: SLF001 - a code
 
 
-def forbidden(error: KafkaError) -> int | None:
-    """Return the code of a right that is missing; a client that has ended by it tells that in words only."""
-    if error.code() in FORBIDDEN:
-        return error.code()
+def _meant(error: KafkaError) -> int:
+    """Return the code of what is wrong; a client that has ended by a missing right, or by another one like it, tells that in words only."""
     if error.code() != E._FATAL:  # noqa: SLF001 - a code
-        return None
-    return next((code for code in FORBIDDEN if E(code).str() in error.str()), None)
+        return error.code()
+    return next((code for code in (*FORBIDDEN, *REPLACED) if E(code).str() in error.str()), E._FATAL)  # noqa: SLF001 - a code
+
+
+def forbidden(error: KafkaError) -> int | None:
+    """Return the code of a right that is missing; None for anything else."""
+    code = _meant(error)
+    return code if code in FORBIDDEN else None
 
 
 def wants_a_new_client(error: KafkaError) -> bool:
@@ -97,12 +101,12 @@ def wants_a_new_client(error: KafkaError) -> bool:
 
 def told(error: KafkaError, action: str, needs: Needs = _NEEDS) -> KestraError:
     """Return our error for one of the client's; `action` is what could not be done, and `needs` what it takes the right for."""
-    code, text = error.code(), f"{action}: {error.str()}"
-    if (missing := forbidden(error)) is not None:
-        return NotAllowed(f"{text}: this user needs the right {needs.right(missing)}; once it has it, work goes on")
+    code, text = _meant(error), f"{action}: {error.str()}"
+    if code in FORBIDDEN:
+        return NotAllowed(f"{text}: this user needs the right {needs.right(code)}; once it has it, work goes on")
     if code in GROUP_LEFT:
         return Fenced(text)
-    if code in REPLACED or (code == E._FATAL and any(E(one).str() in text for one in REPLACED)):  # noqa: SLF001 - a code
+    if code in REPLACED:
         return Replaced(f"{text}: another process has this one's kestra.kafka.client.instance-id; give each its own")
     if code in TOO_LARGE:
         return Invalid(f"{text}; raise `max.message.bytes` of the topic, or lower kestra.kafka.message-bytes")
@@ -115,7 +119,7 @@ def told(error: KafkaError, action: str, needs: Needs = _NEEDS) -> KestraError:
 
 def is_unreleased(error: KafkaError) -> bool:
     """Whether an earlier process of the same instance id is a member as yet, as far as the broker knows (protocol `consumer` only)."""
-    return error.code() == E.UNRELEASED_INSTANCE_ID or (error.code() == E._FATAL and E(E.UNRELEASED_INSTANCE_ID).str() in error.str())  # noqa: SLF001 - a code
+    return _meant(error) == E.UNRELEASED_INSTANCE_ID
 
 
 def ended(error: KafkaError, action: str, needs: Needs = _NEEDS) -> KestraError | None:

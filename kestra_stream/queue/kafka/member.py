@@ -133,9 +133,7 @@ class KafkaMember:
 
     def _mind(self, message: Any) -> None:
         """Do what an error takes that came in place of a record."""
-        error: KafkaError | None = message.error()
-        if error is None:
-            return
+        error: KafkaError = message.error()
         if is_unreleased(error) and time.monotonic() < self._patient_until:
             logger.warning("%s; waiting until the broker notices that the one before is gone", error.str())
             self._cluster.closed.wait(_STALLED)
@@ -189,24 +187,22 @@ class KafkaMember:
         self._changes.append(("again", set(self._owned)))
 
     def _serve_losses(self) -> None:
-        """Let go of what went while a poll was broken off: before anything is read of it that was given again."""
+        """Let go of what went, also while a poll was broken off; what came before, and went, is not among what came any more."""
         for change in [change for change in self._changes if change[0] == "went"]:
             self._let_go(frozenset(change[1]))
             self._changes.remove(change)
 
     def _serve_changes(self) -> None:
         """Take note of what the client told; what cannot be done now is done at the next poll."""
+        self._serve_losses()
         while self._changes:
             change, places = self._changes[0]
-            if change == "went":
-                self._let_go(frozenset(places))
-            else:
-                try:
-                    self._take_over(frozenset(places), again=change == "again")
-                except (Fenced, GivenUp) as error:
-                    logger.info("%s: they are given again, or to another", error)
-                    return
-                self._outlook.has_joined = True
+            try:
+                self._take_over(frozenset(places), again=change == "again")
+            except (Fenced, GivenUp) as error:
+                logger.info("%s: they are given again, or to another", error)
+                return
+            self._outlook.has_joined = True
             self._changes.popleft()
 
     def _let_go(self, places: frozenset[Place]) -> None:

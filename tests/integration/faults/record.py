@@ -78,6 +78,14 @@ class Chronicle:
             self.read(0.05)
             assert time.monotonic() < deadline, f"{what}: not within {patience:g} s; {self._open()}"
 
+    def end_well(self, executions: Sequence[str]) -> None:
+        """Wait until executions have ended: each well, each of its events there once."""
+        self.until(lambda: set(executions) <= self.finished, "the executions end")
+        for execution_id in executions:
+            story = self.stories[execution_id]
+            assert story.state is S.SUCCESS
+            assert story.sequences == list(range(1, len(story.sequences) + 1))
+
     def _open(self) -> str:
         """Tell of what has not ended."""
         stories = [(key, story) for key, story in self.stories.items() if key not in self.finished and story.folded.head is not None]

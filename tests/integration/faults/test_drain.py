@@ -65,14 +65,6 @@ class Scene:
         runs = story.folded.listed() if story is not None else ()
         return bool(runs) and runs[0].state.current is S.RUNNING and bool(runs[0].attempts)
 
-    def end_well(self, executions: list[str]) -> None:
-        """Wait until executions have ended: each well, each of its events there once."""
-        self.chronicle.until(lambda: set(executions) <= self.chronicle.finished, "the executions end")
-        for execution_id in executions:
-            story = self.chronicle.stories[execution_id]
-            assert story.state is S.SUCCESS
-            assert story.sequences == list(range(1, len(story.sequences) + 1))
-
     def attempts(self, execution_id: str) -> tuple[list[str], int]:
         """Return how the attempts of the one task run have ended, and its epoch."""
         run = self.run(execution_id)
@@ -103,7 +95,7 @@ def test_a_worker_with_enough_time_finishes_what_it_runs_and_leaves_the_rest(sce
     short = scene.client.create(["short"] * SHORT_ONES)
     scene.chronicle.until(lambda: bool(set(short) & scene.chronicle.finished), "short tasks run")
     assert worker.end() == 0
-    scene.end_well([*long, *short])
+    scene.chronicle.end_well([*long, *short])
     assert {(*attempts, epoch) for attempts, epoch in map(scene.attempts, [*long, *short])} == {("SUCCESS", 1)}
 
 
@@ -114,7 +106,7 @@ def test_a_worker_with_too_little_time_hands_back_what_does_not_end(scene: Scene
     short = scene.client.create(["short"] * SHORT_ONES)
     scene.chronicle.until(lambda: bool(set(short) & scene.chronicle.finished), "short tasks run")
     assert worker.end() == 0
-    scene.end_well([*long, *short])
+    scene.chronicle.end_well([*long, *short])
     assert scene.attempts(long[0]) == (["RESUBMITTED", "SUCCESS"], 2)
     assert {(*attempts, epoch) for attempts, epoch in map(scene.attempts, short)} == {("SUCCESS", 1)}
 
@@ -127,7 +119,7 @@ def test_a_second_signal_hands_back_at_once(scene: Scene) -> None:
     scene.chronicle.until(lambda: worker.has_told("stops; what runs has 600 s to end"), "it drains")
     assert scene.run(executions[0]).state.current is S.RUNNING
     worker.signal(signal.SIGINT)
-    scene.end_well(executions)
+    scene.chronicle.end_well(executions)
     assert scene.attempts(executions[0]) == (["RESUBMITTED", "SUCCESS"], 2)
     assert worker.wait() == 0
 
@@ -139,7 +131,7 @@ def test_the_script_of_a_task_that_is_handed_back_ends_with_it(scene: Scene, tmp
     effects = tmp_path / "effects.txt"
     scene.chronicle.until(effects.exists, "the script has begun")
     assert worker.end() == 0
-    scene.end_well(executions)
+    scene.chronicle.end_well(executions)
     assert scene.attempts(executions[0]) == (["RESUBMITTED", "SUCCESS"], 2)
     told = effects.read_text(encoding="utf-8").splitlines()
     assert (set(told[:-2]), told[-2:]) == ({"begun 0"}, ["begun 1", "done 1"]), told

@@ -6,7 +6,6 @@ from functools import partial
 
 import pytest
 
-from kestra_stream.models.state import S
 from tests.integration.faults.engine_client import EngineClient, client_of
 from tests.integration.faults.record import Chronicle
 from tests.integration.faults.site import Member, Site, is_ready
@@ -39,14 +38,6 @@ class Engine:
         """Return the process that is this component."""
         return next(member for member in self.site.members if member.name.startswith(component) and member.is_alive)
 
-    def end_well(self, executions: list[str]) -> None:
-        """Wait until executions have ended well, each event of them there once; no process has ended."""
-        self.chronicle.until(lambda: set(executions) <= self.chronicle.finished, "the executions end")
-        for execution_id in executions:
-            story = self.chronicle.stories[execution_id]
-            assert story.state is S.SUCCESS
-            assert story.sequences == list(range(1, len(story.sequences) + 1))
-
 
 CLASSIC, CONSUMER = "classic", "consumer"
 
@@ -77,7 +68,7 @@ def test_a_flow_runs_over_sasl_and_tls(engine: Engine) -> None:
     done = engine.site.command("run", "hello.yaml", "-o", "json")
     assert done.returncode == 0, done.stderr
     assert SECRET not in done.stdout + done.stderr
-    engine.end_well(engine.client.create(["steps"]))
+    engine.chronicle.end_well(engine.client.create(["steps"]))
 
 
 @pytest.mark.parametrize(
@@ -107,7 +98,7 @@ def test_a_right_that_is_taken_away_is_named_and_work_goes_on_once_it_is_back(
         if kind == "group":
             until(lambda: any("nothing can be read: " in line or "no job can be read: " in line for line in member.lines(begun)))
         engine.site.check()
-    engine.end_well(executions)
+    engine.chronicle.end_well(executions)
     engine.site.check()
 
 
@@ -134,4 +125,4 @@ def test_a_process_that_starts_without_a_right_names_it_and_begins_once_it_has_i
         until(lambda: member.has_told(f"this user needs the right {right};"))
         engine.site.check()
     until(partial(is_ready, member))
-    engine.end_well(executions)
+    engine.chronicle.end_well(executions)

@@ -191,20 +191,17 @@ def test_nothing_is_lost_by_a_bucket_that_answers_wrongly(
         clean(scene, kafka, prefix, s3, bucket)
 
 
-def test_nothing_is_lost_by_a_server_that_is_away(kafka: Broker, prefix: str, s3_server: S3Server, tmp_path: Path) -> None:
-    """It is killed, and started again with its data."""
-    server = s3_server
-    s3 = server.address
+@pytest.mark.parametrize(
+    ("begin", "end", "told"),
+    [("kill", "start", "does not take connections"), ("pause", "resume", "does not answer")],
+    ids=["away", "frozen"],
+)
+def test_nothing_is_lost_by_a_server_that_is_away_or_freezes(
+    kafka: Broker, prefix: str, s3_server: S3Server, tmp_path: Path, begin: str, end: str, told: str
+) -> None:
+    """One that was killed is started again with its data."""
+    s3 = s3_server.address
     with s3.bucket() as bucket, scene_of(Site(tmp_path, kafka.client, **settings_of(prefix, s3, bucket))) as scene:
-        live_through(scene, Trouble(server.kill, server.start, "does not take connections"))
-        judge(scene)
-        clean(scene, kafka, prefix, s3, bucket)
-
-
-def test_nothing_is_lost_by_a_server_that_freezes(kafka: Broker, prefix: str, s3_server: S3Server, tmp_path: Path) -> None:
-    server = s3_server
-    s3 = server.address
-    with s3.bucket() as bucket, scene_of(Site(tmp_path, kafka.client, **settings_of(prefix, s3, bucket))) as scene:
-        live_through(scene, Trouble(server.pause, server.resume, "does not answer"))
+        live_through(scene, Trouble(getattr(s3_server, begin), getattr(s3_server, end), told))
         judge(scene)
         clean(scene, kafka, prefix, s3, bucket)

@@ -151,17 +151,20 @@ class Talk:
         self._stopped.wait(1.0)
 
     def _take_in(self, message: Message) -> None:
-        if (error := message.error()) is not None:
-            return self._tell("Read", error)
-        if message.key() not in {self._member, self._everyone}:
-            return None
+        if message.error() is not None:
+            self._tell("Read", message.error())
+        elif message.key() in {self._member, self._everyone}:
+            self._take_to_heart(message)
+
+    def _take_to_heart(self, message: Message) -> None:
         headers = cast("Headers", message.headers() or ())
         _, talk = decode(WORKER_TALK, message.value(), message.key(), headers)
         if isinstance(talk, Unreadable):
-            return logger.warning("A message to this worker is passed over: %s", talk.error)
+            logger.warning("A message to this worker is passed over: %s", talk.error)
+            return
         if isinstance(talk, HandOver):
             talk = replace(talk, payload=next((value for name, value in headers if name == _PAYLOAD), talk.payload))
-        return self._hear(talk)
+        self._hear(talk)
 
 
 def _note(error: object) -> None:
