@@ -5,7 +5,9 @@ What may go wrong, and what becomes of it:
     offsets are not answered                    the producer is given up: Unavailable, nothing was written and nothing ever will be
     a request fails, the transaction must end   aborted: nothing was written; Unavailable, Fenced or Invalid says why
     nobody knows how it ended                   the producer is given up: Fenced, so that state and offsets are read again
-A producer that has lost all brokers is given up before its next transaction: it may wait for a coordinator that is none any more.
+    another has ended it, to take over          the producer is given up: Fenced, as above
+A producer that has aborted is given up, too: what was not sent leaves gaps in its numbers, for which its next transaction would be aborted.
+So is one that has lost all brokers: it may wait for a coordinator that is none any more.
 """
 
 import logging
@@ -103,6 +105,9 @@ class Transactor:
             if self._abort():
                 raise
             raise Fenced(f"nobody knows whether the transaction was written: {error}") from error
+        except Fatal as error:
+            self._producer = None
+            raise Fenced(f"the transaction has failed: {error}") from error
         except BaseException:
             self._abort()
             raise
@@ -152,8 +157,6 @@ class Transactor:
         One that the broker has ended, because it took too long, looks as if another had this producer's name: nobody has.
         """
         if error.txn_requires_abort() and self._abort():
-            if self._undelivered:
-                self._producer = None  # its numbers have gaps: its next transaction would be aborted for them
             return self._reason(error, wanted)
         self._producer = None
         reason = told(error, "the transaction has failed", self._needs)
@@ -172,17 +175,17 @@ class Transactor:
         return reasons[0] if reasons else told(error, "the transaction was aborted", self._needs)
 
     def _abort(self) -> bool:
-        """Abort what is open; False when nobody knows whether that has worked."""
+        """Abort what is open, and give up the producer; False when nobody knows whether that has worked."""
+        producer, self._producer = self._producer, None
         deadline = time.monotonic() + _ABORTING
-        while self._producer is not None:
+        while True:
             try:
-                self._producer.abort_transaction(_SLICE)
+                producer.abort_transaction(_SLICE)
             except KafkaException as error:
                 if not error.args[0].retriable() or time.monotonic() > deadline or self._given_up():
-                    self._producer = None
+                    return False
             else:
                 return True
-        return False
 
 
 def _rights(records: Sequence[Encoded], offsets: Sequence[TopicPartition]) -> Sequence[Right]:
