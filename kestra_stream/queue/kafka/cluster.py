@@ -209,6 +209,8 @@ class Cluster:
         self._consumers.add(consumer)
 
     def _leave(self) -> None:
+        """At the end of the process: let go of what is open still, each when its thread, if it has one, lets it."""
+        self.closed.set()
         for consumer in tuple(self._consumers):
             consumer.close()
 

@@ -12,7 +12,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from threading import Event
+from threading import Event, Lock
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, TopicPartition
@@ -74,7 +74,7 @@ class Outlook:
 
 
 class KafkaMember:
-    """Fulfils the port `Consumer`. Not thread-safe, but for `wake`."""
+    """Fulfils the port `Consumer`. Not thread-safe, but for `wake` and `close`."""
 
     def __init__(
         self,
@@ -90,6 +90,8 @@ class KafkaMember:
         self._changelog = changelog
         self._topics = {cluster.ensure(topic): topic for topic in topics}
         self._woken = Event()
+        # at the end of a process another thread may close what is polled still: the client library does not survive that
+        self._in_use = Lock()
         self._closed = False
         self._outlook = Outlook()
         self._changes: deque[tuple[str, set[Place]]] = deque()
@@ -108,14 +110,15 @@ class KafkaMember:
     def poll(self, max_records: int, timeout: float) -> Sequence[Record]:
         """Return up to `max_records`; wait at most `timeout` seconds for the first."""
         deadline = time.monotonic() + timeout
-        while not (self._closed or self._cluster.closed.is_set()):
-            left = deadline - time.monotonic()
-            records = self._poll_once(max_records, min(_SLICE, max(left, 0.0)))
-            self._outlook.look(self._client.consumer, self._topics, self._owned, self._positions.next)
-            if records or left <= 0 or self._woken.is_set():
-                self._woken.clear()
-                return records
-        return ()
+        with self._in_use:
+            while not (self._closed or self._cluster.closed.is_set()):
+                left = deadline - time.monotonic()
+                records = self._poll_once(max_records, min(_SLICE, max(left, 0.0)))
+                self._outlook.look(self._client.consumer, self._topics, self._owned, self._positions.next)
+                if records or left <= 0 or self._woken.is_set():
+                    self._woken.clear()
+                    return records
+            return ()
 
     def _poll_once(self, most: int, timeout: float) -> Sequence[Record]:
         self._serve_losses()
@@ -235,6 +238,10 @@ class KafkaMember:
 
     def commit(self, transaction: Transaction) -> None:
         """Commit offsets, records and state as one. Raises as `Transactor.commit` does; what was polled is void when it was fenced."""
+        with self._in_use:
+            self._commit(transaction)
+
+    def _commit(self, transaction: Transaction) -> None:
         if self._closed or not self._owned or self._changes:
             raise Fenced("no partitions are in this member's hands")
         records = self._cluster.encoding.outgoing(transaction.records)
@@ -266,7 +273,9 @@ class KafkaMember:
 
     def rewind(self) -> None:
         """Forget the uncommitted polls."""
-        self._intake.go_back(self._positions.rewind())
+        with self._in_use:
+            if not self._closed:
+                self._intake.go_back(self._positions.rewind())
 
     # -- life ----------------------------------------------------------------------------------------------------------
 
@@ -275,8 +284,10 @@ class KafkaMember:
         self._woken.set()
 
     def close(self) -> None:
-        """Leave the group."""
-        if not self._closed:
+        """Leave the group, once what another thread does with this member is over."""
+        with self._in_use:
+            if self._closed:
+                return
             if not self._changes:
                 self._claims.let_go(self._positions.committed(self._owned))
             self._closed = True

@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from threading import Event
+from threading import Event, Lock
 from typing import Any
 from uuid import uuid4
 
@@ -35,13 +35,15 @@ def at_once(consumer: Any, most: int, timeout: float) -> list[Any]:
 
 
 class KafkaReader:
-    """Fulfils the ports `Reader` and, for whoever is in no group, `Consumer`. Not thread-safe, but for `wake`."""
+    """Fulfils the ports `Reader` and, for whoever is in no group, `Consumer`. Not thread-safe, but for `wake` and `close`."""
 
     def __init__(self, cluster: Cluster, topics: Sequence[Topic], start: Start | datetime = Start.OLDEST, key: str | None = None) -> None:
         self._cluster = cluster
         self._key = key
         self._topics = {cluster.ensure(topic): topic for topic in topics}
         self._woken = Event()
+        # whoever closes it may be another than the one who polls: the client library does not survive both at once
+        self._in_use = Lock()
         self._closed = False
         self._positions: dict[Place, int] = {}
         self._held: list[Any] = []
@@ -66,7 +68,9 @@ class KafkaReader:
         if added := [place for place in found if place not in self._places]:
             logger.info("partitions were added, and are read as well: %s", ", ".join(f"{name}/{number}" for name, number in added))
             self._places += added
-            self._consumer.incremental_assign([TopicPartition(*place, 0) for place in added])
+            with self._in_use:
+                if not self._closed:
+                    self._consumer.incremental_assign([TopicPartition(*place, 0) for place in added])
 
     def _beginning(self, places: Sequence[Place], start: Start | datetime) -> list[TopicPartition]:
         if start is Start.OLDEST:
@@ -95,12 +99,16 @@ class KafkaReader:
             if time.monotonic() > self._next_look:
                 self._look()
             left = deadline - time.monotonic()
-            messages = at_once(self._consumer, max_records, min(_SLICE, max(left, 0.0)))
+            messages = self._fetched(max_records, min(_SLICE, max(left, 0.0)))
             records = self._taken(messages)
             if records or self._woken.is_set() or (left <= 0 and not messages):
                 self._woken.clear()
                 return records
         return ()
+
+    def _fetched(self, most: int, timeout: float) -> Sequence[Any]:
+        with self._in_use:
+            return () if self._closed else at_once(self._consumer, most, timeout)
 
     def _taken(self, messages: Sequence[Any]) -> list[Record]:
         """Decode what has come, and what could not be decoded before, because its value lies in a storage that was away."""
@@ -139,7 +147,7 @@ class KafkaReader:
             if self._closed or self._cluster.closed.is_set():
                 raise Unavailable("the log is closed")
             before = dict(self._positions)
-            records = self._taken(at_once(self._consumer, _BATCH, _SLICE))
+            records = self._taken(self._fetched(_BATCH, _SLICE))
             if self._positions != before:
                 moved = time.monotonic()
             if time.monotonic() - moved > _PATIENCE:
@@ -159,7 +167,8 @@ class KafkaReader:
         self._woken.set()
 
     def close(self) -> None:
-        """Stop reading."""
-        if not self._closed:
-            self._closed = True
-            self._consumer.close()
+        """Stop reading, once the look that is under way is over."""
+        with self._in_use:
+            if not self._closed:
+                self._closed = True
+                self._consumer.close()
