@@ -8,6 +8,7 @@ heard of the first try. From then on the heartbeat in `service`, which names the
 """
 
 import logging
+import time
 from collections.abc import Sequence
 from threading import Event, Thread
 from typing import Any
@@ -24,6 +25,7 @@ from kestra_stream.worker.attempt_runner import Ended, log_records
 from kestra_stream.worker.limits import WorkerLimits
 from kestra_stream.worker.pool.ear import Ear
 from kestra_stream.worker.pool.kills import Kills, matches
+from kestra_stream.worker.pool.leases import Leases
 from kestra_stream.worker.pool.outbox import Outbox
 from kestra_stream.worker.pool.running import RunningJob
 from kestra_stream.worker.pool.slots import Slots
@@ -37,6 +39,8 @@ logger = logging.getLogger(__name__)
 _TAKE_SECONDS = 1.0
 _FIRST_LOOK = 0.001
 _LAST_RECORDS = 2.0
+# As long as a lease lasts: what the log has not acknowledged by then runs elsewhere.
+_LAST_ACCEPTED = 10.0
 
 
 class Worker:
@@ -58,7 +62,7 @@ class Worker:
         self.error: BaseException | None = None
         self.jobs_begun = 0
         self.dead_letters = 0
-        self._log, self._queue = log, queue
+        self._log, self._leases = log, Leases(queue)
         self._services = services
         self.outbox = Outbox(log)
         self._runner = JobRunner(flows, services, self.limits, worker_id, self._send)
@@ -83,7 +87,7 @@ class Worker:
     @property
     def jobs_waiting(self) -> int:
         """How many jobs of its group wait, as far as it knows of them."""
-        return self._queue.waiting
+        return self._leases.waiting
 
     @property
     def is_taking(self) -> bool:
@@ -101,13 +105,15 @@ class Worker:
         if self._stopping.is_set():
             return
         self._stopping.set()
+        deadline = time.monotonic() + (self.limits.drain if drain is None else drain)
         for job, _ in tuple(self._running.values()):
             self.announce(job)
         for lease in self._slots.take_back():
-            self._queue.release(lease)
-        self.flush(_LAST_RECORDS)  # so that what runs is accepted before the queue takes back what is not
-        self._queue.close()
-        if not self._slots.wait_idle(self.limits.drain if drain is None else drain):
+            self._leases.release(lease)
+        # what runs is accepted before the queue takes back what is not: another worker would begin it a second time
+        self._leases.settle(min(max(deadline - time.monotonic(), _LAST_RECORDS), _LAST_ACCEPTED), self.flush, self.limits.tick)
+        self._leases.close()
+        if not self._slots.wait_idle(max(deadline - time.monotonic(), 0.0)):
             for job, _ in tuple(self._running.values()):
                 job.control.stop(StopReason.ABANDONED)
             self._slots.wait_idle(self.limits.interrupt_after + self.limits.abandon_after)
@@ -159,22 +165,23 @@ class Worker:
             self._tell_end(job, self._runner.given_up(job, job.job))
             self._slots.abandon(job.thread)
 
-    def flush(self, patience: float = 0.0) -> None:
-        """Send what waits; a log that refuses this process for good stops the worker."""
+    def flush(self, patience: float = 0.0) -> bool:
+        """Send what waits; a log that refuses this process for good stops the worker: False."""
         try:
             self.outbox.flush(patience)
         except Fatal as error:
             self._fail(error)
+        return self.error is None
 
     def _work(self, lease: Lease) -> None:
         """Run one job in a slot."""
         key = _key(lease.job)
         if self._stopping.is_set():
-            self._queue.release(lease)
+            self._leases.release(lease)
             return
         if key in self._dispatches:
             # the lease has ended while the job runs here: it came back to where it is
-            self._queue.accept(lease)
+            self._leases.accept(lease)
             return
         job = RunningJob(lease.job, self._services.now())
         self.jobs_begun += 1
@@ -195,7 +202,9 @@ class Worker:
         _, lease = self._running.pop(id(job))
         self._dispatches.discard(key)
         if job.control.reason is StopReason.ABANDONED:
-            # what is held still when the worker ends comes back by its last heartbeat
+            # what is held still when the worker ends comes back by its last heartbeat, what was not accepted by its lease
+            if self._leases.release(lease):
+                self._held.pop(key, None)
             return
         self.outbox.add(records, lambda: self._done(key, job, lease))
         # in the middle of a batch of short jobs the next one, or the taker, sends for all
@@ -203,14 +212,14 @@ class Worker:
             self.flush()
 
     def _accept(self, job: RunningJob, lease: Lease) -> None:
-        if not self._queue.accept(lease):
+        if not self._leases.accept(lease):
             logger.warning("The lease %s had ended; the job runs elsewhere", lease.id)
             self._held.pop(_key(job.job), None)
             job.control.stop(StopReason.ABANDONED)
 
     def _done(self, key: str, job: RunningJob, lease: Lease) -> None:
         if not job.announced:
-            self._queue.accept(lease)
+            self._leases.accept(lease)
         self._held.pop(key, None)
 
     def _send(self, records: Sequence[Outgoing]) -> None:
@@ -225,7 +234,7 @@ class Worker:
         while not self._stopping.is_set():
             is_held = self.outbox.is_full or not self._ear.has_caught_up
             free = 0 if is_held else self._slots.wait_free(_TAKE_SECONDS)
-            leases = [lease for lease in _leased(self._queue, free) if not self._bury(lease)]
+            leases = [lease for lease in _leased(self._leases, free) if not self._bury(lease)]
             if not leases:
                 self._stopping.wait(self.limits.tick)
                 continue
@@ -242,7 +251,7 @@ class Worker:
         if not isinstance(record, Record):
             return False
         self._send_letters(record)
-        self.outbox.add(ends_of_unreadable(record.value, self.worker_id, self._services.now()), lambda: self._queue.accept(lease))
+        self.outbox.add(ends_of_unreadable(record.value, self.worker_id, self._services.now()), lambda: self._leases.accept(lease))
         self.flush()
         return True
 
@@ -286,10 +295,10 @@ class Worker:
             self.error = error
 
 
-def _leased(queue: WorkQueue, free: int) -> Sequence[Lease]:
+def _leased(leases: Leases, free: int) -> Sequence[Lease]:
     """Take jobs; those that lie in a storage that is away wait for it."""
     try:
-        return () if free == 0 else queue.take(free, _TAKE_SECONDS)
+        return () if free == 0 else leases.take(free, _TAKE_SECONDS)
     except Retryable as error:
         logger.warning("No job can be taken: %s; trying again", error)
         return ()

@@ -34,7 +34,7 @@ class Watched(Protocol):
         """Give its thread up."""
         ...
 
-    def flush(self) -> None:
+    def flush(self) -> object:
         """Try again to send what could not be sent."""
         ...
 

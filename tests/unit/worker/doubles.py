@@ -123,7 +123,7 @@ class KeptLog:
 
 
 class JobLine:
-    """Jobs in line; remembers what was accepted and released."""
+    """Jobs in line; remembers what was accepted, released, and in no hands but the worker's when it left."""
 
     def __init__(self) -> None:
         self._jobs: deque[Lease] = deque()
@@ -131,7 +131,9 @@ class JobLine:
         self._closed = False
         self.accepted: list[str] = []
         self.released: list[str] = []
+        self.left: list[str] = []
         self.accepts = True
+        self._held: list[str] = []
 
     @property
     def waiting(self) -> int:
@@ -150,21 +152,25 @@ class JobLine:
         """Lease jobs."""
         with self._changed:
             self._changed.wait_for(lambda: self._jobs or self._closed, timeout)
-            return [self._jobs.popleft() for _ in range(min(count, len(self._jobs)))]
+            leases = [self._jobs.popleft() for _ in range(min(count, len(self._jobs)))]
+            self._held += [lease.id for lease in leases]
+            return leases
 
     def accept(self, lease: Lease) -> bool:
         """Remember."""
+        self._held.remove(lease.id)
         self.accepted.append(lease.id)
         return self.accepts
 
     def release(self, lease: Lease) -> None:
         """Remember."""
+        self._held.remove(lease.id)
         self.released.append(lease.id)
 
     def close(self) -> None:
         """Let `take` return."""
         with self._changed:
-            self._closed = True
+            self.left, self._closed = list(self._held), True
             self._changed.notify_all()
 
 

@@ -213,12 +213,43 @@ def test_a_drain_lets_running_jobs_end_and_gives_the_others_back(bench: Bench) -
     assert bench.log.values(ServiceHeartbeat)[-1].state is ServiceState.TERMINATED
 
 
+def test_a_drain_waits_until_the_log_has_heard_what_runs_before_the_rest_goes_back(bench: Bench) -> None:
+    bench.does(a=lambda context: context.sleep(timedelta(minutes=1)))
+    bench.log.refuse = Unavailable("away")
+    bench.line.offer(job("a"))
+    assert bench.log.refused.wait(10)
+    stop = threading.Thread(target=bench.worker.stop, args=(20.0,))
+    stop.start()
+    bench.log.refused.clear()
+    assert bench.log.refused.wait(10)
+    bench.log.refuse = None
+    assert eventually(lambda: bench.line.accepted == ["lease-run-1"])
+    bench.worker.hurry()
+    stop.join()
+    assert (bench.line.left, bench.line.released) == ([], [])
+    assert bench.log.values(ServiceHeartbeat)[-1].held == (("e1", "run-1", 1),)
+
+
+def test_what_the_log_never_heard_of_goes_back_by_its_lease_and_is_not_held(bench: Bench) -> None:
+    bench.does(a=lambda context: context.sleep(timedelta(minutes=1)))
+    bench.log.refuse = Unavailable("away")
+    bench.line.offer(job("a"))
+    assert bench.log.refused.wait(10)
+    stop = threading.Thread(target=bench.worker.stop, args=(20.0,))
+    stop.start()
+    bench.worker.hurry()
+    assert eventually(lambda: bench.line.released == ["lease-run-1"])
+    bench.log.refuse = None
+    stop.join()
+    assert bench.log.values(ServiceHeartbeat)[-1].held == ()
+
+
 def test_a_job_that_comes_in_the_moment_of_the_end_is_given_back_and_not_run(bench: Bench) -> None:
     bench.does(a=lambda _: None)
     bench.worker.stop()
     bench.line.offer(job("a"))
-    (lease,) = bench.line.take(1, 0)
-    bench.worker._work(lease)  # noqa: SLF001 - the slot whose job was handed out a moment before
+    (lease,) = bench.worker._leases.take(1, 0)  # noqa: SLF001 - what the taker had asked for a moment before
+    bench.worker._work(lease)  # noqa: SLF001 - the slot that it was handed to
     assert bench.line.released == ["lease-run-1"]
     assert bench.line.accepted == []
     assert bench.log.values(TaskRunEnded) == []

@@ -175,12 +175,15 @@ class OwnJobs:
                 grants.append(grant)
             return grants
 
-    def accept(self, number: int, holder: str) -> bool:
+    def accept(self, number: int, holder: str, *, patiently: bool = False) -> bool:
         """A job is done as far as the queue is concerned; False when it went back meanwhile, or may have gone to another owner.
 
+        After a sleep the owner has to look whether its partitions are its own still: `patiently` waits for that, while the lease lasts.
         What another worker has accepted is run there already: that is noted also after a sleep, or it would be run once more.
         """
         with self.changed:
+            while patiently and self.is_stale and (left := self._left(number)) > 0:
+                self.changed.wait(left)
             grant = self._grants.get(number)
             if grant is None or grant.holder != holder:
                 return False
@@ -199,6 +202,11 @@ class OwnJobs:
             if untouched:
                 grant.job.deliveries -= 1
             self._put_back([grant.job])
+
+    def _left(self, number: int) -> float:
+        """Seconds until a lease ends."""
+        grant = self._grants.get(number)
+        return 0.0 if grant is None else grant.until - self._monotonic()
 
     def _finish(self, grant: Grant) -> None:
         del self._grants[grant.number]

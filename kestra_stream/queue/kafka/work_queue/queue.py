@@ -103,7 +103,7 @@ class KafkaWorkQueue:
         """The job will be run here; False when the lease had ended, or the job's partition went."""
         owner, number = _numbered(lease)
         if owner == HERE:
-            return self._own.accept(number, HERE)
+            return self._own.accept(number, HERE, patiently=True)
         if not self._guests.end(owner, number):
             return False
         self._talk.say(owner, JobsAnswered(self._member, accepted=(number,)))

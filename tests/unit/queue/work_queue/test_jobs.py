@@ -1,6 +1,6 @@
 """The jobs of an owner: with one holder at a time, back when nobody accepts them, gone with their partition."""
 
-from threading import Condition
+from threading import Condition, Thread
 
 from kestra_stream.queue.kafka.work_queue.jobs import HERE, Job, OwnJobs
 from kestra_stream.queue.kafka.work_queue.progress import Marks
@@ -86,6 +86,24 @@ def test_an_owner_that_has_slept_hands_nothing_out_and_accepts_nothing_before_it
     jobs.confirm(clock.seconds)
     assert jobs.accept(grant.number, HERE)
     assert jobs.hand_out(1, HERE)
+
+
+def test_whoever_accepts_patiently_after_a_sleep_waits_until_the_owner_is_confirmed_or_the_lease_ends() -> None:
+    clock = Clock()
+    jobs = owner(clock, 1, 2)
+    first, second = jobs.hand_out(2, HERE)
+    clock.seconds += 4.0
+    answers: list[bool] = []
+    waiting = Thread(target=lambda: answers.append(jobs.accept(first.number, HERE, patiently=True)))
+    waiting.start()
+    waiting.join(0.05)
+    assert answers == []
+    jobs.confirm(clock.seconds)
+    waiting.join(10.0)
+    assert answers == [True]
+    clock.seconds += 20.0
+    assert jobs.is_stale
+    assert not jobs.accept(second.number, HERE, patiently=True)
 
 
 def test_a_job_that_is_given_back_is_the_next_one_and_what_nobody_looked_at_counts_as_not_handed_out() -> None:
