@@ -90,6 +90,8 @@ class Siege:
         if now < self._next_fault or not (self._waiting or len(self._created - self.chronicle.finished) > IN_FLIGHT // 4):
             return
         self._next_fault = now + self._random.uniform(0.5, 3.0)
+        for member in self._fleet.members:
+            member.process.check()  # nobody ends but by our hand
         self._starting = {member for member in self._starting if member in self._asleep or not member.is_ready()}
         if len(self._starting | self._asleep.keys()) >= MOST_AWAY:
             return  # a machine that is busy with everything else starts processes slower than this kills them
