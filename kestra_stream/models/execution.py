@@ -1,7 +1,7 @@
 """Execution, TaskRun and Attempt: what ran, or runs, of a flow. Frozen; `with_...` methods return changed copies."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -141,4 +141,25 @@ class Execution:
         """Enter a state."""
         if state is self.state.current:
             return self
-        return replace(self, state=self.state.to(state, date))
+        return Execution(
+            self.id,
+            self.namespace,
+            self.flow_id,
+            self.flow_revision,
+            self.state.to(state, date),
+            self.tenant_id,
+            self.inputs,
+            self.outputs,
+            self.labels,
+            self.variables,
+            self.trigger,
+            self.parent_id,
+            self.original_id,
+            self.schedule_date,
+            self.attempt_number,
+            self.original_created_date,
+            self.kind,
+            self.breakpoints,
+            self.deleted,
+            self.error,
+        )
