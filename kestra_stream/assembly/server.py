@@ -27,7 +27,8 @@ from kestra_stream.worker.processor import Worker
 logger = logging.getLogger(__name__)
 
 # Live executions are trees without cycles that reference counts free: see docs/decisions/0004-the-garbage-collector.md.
-_COLLECTOR = (200_000, 500, 1_000)
+COLLECTOR = (200_000, 500, 1_000)
+"""Thresholds of the garbage collector in a process that executes."""
 
 
 class Component(StrEnum):
@@ -80,7 +81,7 @@ class Server:
     def start(self) -> None:
         """Begin to work."""
         self._collector = gc.get_threshold()
-        gc.set_threshold(*_COLLECTOR)
+        gc.set_threshold(*COLLECTOR)
         self._lifecycle.start()
         if self.worker is not None:
             self.worker.start()
