@@ -120,6 +120,16 @@ class Fleet:
         member.process.stop(patience)
         self.members.remove(member)
 
+    def surprises(self) -> list[str]:
+        """Return what any of its processes, ended ones included, has told of an error that it did not expect: where, and the next lines."""
+        found: list[str] = []
+        for log in sorted(self._place.directory.glob("*.log")):
+            lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+            found += [
+                f"{log.stem}: " + "\n".join(lines[max(at - 1, 0) : at + 40]) for at, line in enumerate(lines) if "Traceback (" in line
+            ]
+        return found
+
     def any(self, component: str, random: Random) -> Member:
         """Choose one of the processes of a component."""
         return random.choice([member for member in self.members if member.component == component])

@@ -11,7 +11,7 @@ from tests.services.process import wait_until
 
 
 def nothing_is_left(fleet: Fleet, kafka: Broker, prefix: str) -> None:
-    """No slot is held, nobody waits in a line, no execution and no timer is kept, nobody works, no record was given up."""
+    """No slot is held, nobody waits in a line, no execution and no timer is kept, nobody works, no record was given up, nobody wondered."""
     fleet.wait_ready()
     for what, is_so in (
         ("no slot is held, and nobody waits for one", lambda: not _held(kafka, prefix)),
@@ -22,6 +22,7 @@ def nothing_is_left(fleet: Fleet, kafka: Broker, prefix: str) -> None:
     ):
         wait_until(is_so, PATIENCE, what)
     assert last_values(kafka, f"{prefix}dead_letter") == {}
+    assert fleet.surprises() == []
 
 
 def _kept(kafka: Broker, prefix: str) -> list[tuple[str, str]]:
