@@ -31,7 +31,7 @@ from kestra_stream.queue.kafka.group.protocol import GroupProtocol
 from kestra_stream.queue.kafka.state.changelog import Changelog
 from kestra_stream.queue.kafka.state.no_changelog import NoChangelog
 from kestra_stream.queue.kafka.state.replay import GivenUp
-from kestra_stream.queue.kafka.transactor import Transactor
+from kestra_stream.queue.kafka.transactor import Refused, Transactor
 from kestra_stream.topics import Topic
 
 logger = logging.getLogger("kestra_stream.kafka.client")
@@ -252,7 +252,9 @@ class KafkaMember:
             self._transactor.commit(records, self._next_offsets(), self._metadata)
         except BaseException as error:
             self._changelog.drop()
-            if not isinstance(error, Retryable | Invalid):
+            if isinstance(error, Refused):
+                self._intake.go_back(self._positions.rewind())  # the next poll tells which partitions went
+            elif not isinstance(error, Retryable | Invalid):
                 self._begin_anew()
             raise
         self._positions.commit()

@@ -3,7 +3,7 @@
 What may go wrong, and what becomes of it:
     the broker is away                          the same request again, until it answers
     offsets are not answered                    the producer is given up: Unavailable, nothing was written and nothing ever will be
-    a request fails, the transaction must end   aborted: nothing was written; Unavailable, Fenced or Invalid says why
+    a request fails, the transaction must end   aborted: nothing was written; Unavailable, Refused or Invalid says why
     nobody knows how it ended                   the producer is given up: Fenced, so that state and offsets are read again
     another has ended it, to take over          the producer is given up: Fenced, as above
 A producer that has aborted is given up, too: what was not sent leaves gaps in its numbers, for which its next transaction would be aborted.
@@ -35,6 +35,10 @@ _OFFSETS = 5.0
 _ABORTING = 10.0
 # What befalls the rest once one record was not delivered: they tell nothing.
 _GIVEN_UP = frozenset({KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT})  # noqa: SLF001 - codes
+
+
+class Refused(Fenced):
+    """The group has moved on, and nothing was written: what this member knows of the partitions that stay with it still holds."""
 
 
 class Transactor:
@@ -83,6 +87,7 @@ class Transactor:
             member: the group's metadata of this member, as of its last assignment.
 
         Raises:
+            Refused: partitions may be another's; nothing was written.
             Fenced: the partitions are another's, or nobody knows whether it was written.
             Unavailable: nothing was written.
             Invalid: a record that no broker takes; nothing was written.
@@ -157,7 +162,8 @@ class Transactor:
         One that the broker has ended, because it took too long, looks as if another had this producer's name: nobody has.
         """
         if error.txn_requires_abort() and self._abort():
-            return self._reason(error, wanted)
+            reason = self._reason(error, wanted)
+            return Refused(str(reason)) if isinstance(reason, Fenced) else reason
         self._producer = None
         reason = told(error, "the transaction has failed", self._needs)
         return reason if isinstance(reason, Fatal) else Fenced(str(reason))

@@ -9,7 +9,8 @@ from kestra_stream.errors import Fenced, KestraError, Unavailable
 from kestra_stream.queue.interface import Outgoing, Transaction
 from kestra_stream.queue.kafka import Connection, KafkaLog
 from kestra_stream.queue.kafka.group.claims import Claims
-from kestra_stream.testing.contracts.wire import Wire
+from kestra_stream.queue.kafka.member import KafkaMember
+from kestra_stream.testing.contracts.wire import Listener, Wire
 from tests.integration.queue.crowd import wait_until
 from tests.services.broker import Broker
 
@@ -67,3 +68,28 @@ def test_what_came_before_a_partition_could_be_taken_is_read_once_and_in_order(
     wait_until(all_came, 60, "all records")
     assert not refusals
     assert found == dict.fromkeys(keys, NUMBERS)
+
+
+def test_what_stays_with_a_member_is_not_read_anew_when_a_rebalance_refuses_its_batch(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under load that is each rebalance: the state beside hundreds of thousands of task runs would be read again for it."""
+    topic, group, listener = wire.topic(4), wire.group(), Listener()
+    member = wire.join(group, topic, listener=listener)
+    wire.settle({member: listener}, 4)
+    assert isinstance(member, KafkaMember)
+    old = bytes(member._client.consumer.consumer_group_metadata())  # noqa: SLF001 - what it shows to the broker
+    of_the_other = Listener()
+    other = wire.join(group, topic, listener=of_the_other)
+    wire.settle({member: listener, other: of_the_other}, 4)
+    other.close()
+    wire.settle({member: listener}, 4)
+    wire.send(topic, *((str(number), str(number)) for number in range(20)))
+    before = list(listener.history)
+    values = wire.values(member, 20)
+    with monkeypatch.context() as patch:
+        patch.setattr("kestra_stream.queue.kafka.member.newer", lambda _held, _offered: old)
+        with pytest.raises(Fenced, match="generation"):
+            member.commit(Transaction())
+    assert sorted(wire.values(member, 20)) == sorted(values)
+    member.commit(Transaction())
+    assert listener.history == before
+    assert wire.is_silent(member)
