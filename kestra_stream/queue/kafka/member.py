@@ -295,7 +295,7 @@ class KafkaMember:
             self._closed = True
             self._transactor.close()
             self._changelog.close()
-            self._client.consumer.close()
+            self._client.leave()
 
     @property
     def has_joined(self) -> bool:

@@ -1,7 +1,8 @@
 """The client of one member of a group, made anew when it has ended for good."""
 
 import logging
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
@@ -12,7 +13,42 @@ from kestra_stream.queue.kafka.group.protocol import GroupProtocol
 
 logger = logging.getLogger("kestra_stream.kafka.client")
 
+_MOMENT = 0.02
+_NAMING = 0.25
+# A rebalance waits for the next heartbeat of each member.
+_LEAVING = 2.0
+
 OnChange = Callable[[Any, Sequence[TopicPartition]], None]
+
+
+def leave(consumer: Any, configuration: Mapping[str, Any]) -> None:
+    """Leave a group, and close.
+
+    A member without partitions of a classic group goes without a word when it is only closed (librdkafka 2.16, cooperative rebalances):
+    until its session ends every rebalance waits for it. One that unsubscribes tells it. A static member shall not tell.
+
+    Args:
+        consumer: of one member.
+        configuration: that it was made with.
+    """
+    is_static, is_classic = "group.instance.id" in configuration, configuration.get("group.protocol", "classic") == "classic"
+    if is_classic and not is_static and not consumer.assignment():
+        try:
+            _tell(consumer)
+        except KafkaException as error:
+            logger.info("the group %s hears nothing of this member's leave: %s", configuration["group.id"], error.args[0].str())
+    consumer.close()
+
+
+def _tell(consumer: Any) -> None:
+    """Unsubscribe, once the broker has given this member its id, and wait until that is told: not while a rebalance is under way."""
+    deadline = time.monotonic() + _NAMING
+    while not consumer.memberid() and time.monotonic() < deadline:
+        consumer.poll(_MOMENT)
+    consumer.unsubscribe()
+    deadline = time.monotonic() + _LEAVING
+    while consumer.memberid() and time.monotonic() < deadline:
+        consumer.poll(_MOMENT)
 
 
 class GroupClient:
@@ -43,8 +79,12 @@ class GroupClient:
 
     def join_anew(self) -> None:
         """Leave, and come back as somebody new."""
-        self.consumer.close()
+        self.leave()
         self.consumer = self._joined()
+
+    def leave(self) -> None:
+        """Leave the group; what it has is closed."""
+        leave(self.consumer, self._configuration)
 
     def _joined(self) -> Any:
         consumer = Consumer(self._configuration, logger=logger)

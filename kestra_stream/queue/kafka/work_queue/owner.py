@@ -10,6 +10,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from kestra_stream.queue.interface import Headers
 from kestra_stream.queue.kafka.errors import Needs, forbidden, is_final, told, wants_a_new_client
+from kestra_stream.queue.kafka.group.client import leave
 from kestra_stream.queue.kafka.reader import at_once
 from kestra_stream.queue.kafka.work_queue.jobs import Job, OwnJobs
 from kestra_stream.queue.kafka.work_queue.progress import Marks
@@ -123,7 +124,7 @@ class Owner:
 
     def _join_anew(self) -> None:
         """The right to be in the group is missing: come back as somebody new until it is there."""
-        self._consumer.close()
+        leave(self._consumer, self._properties)
         self._stopped.wait(_BETWEEN_TRIES)
         self._consumer = self._joined()
         self._is_paused = False
@@ -223,7 +224,7 @@ class Owner:
     def _leave(self) -> None:
         """Leave the group; what other workers hold of our jobs is waited for as in a rebalance."""
         self._hand_back(self._consumer, self._jobs.partitions.owned)
-        self._consumer.close()
+        leave(self._consumer, self._properties)
 
     def _commit_last(self, consumer: Consumer, progress: Mapping[int, tuple[int, Marks]]) -> None:
         try:
