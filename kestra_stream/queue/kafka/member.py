@@ -143,6 +143,7 @@ class KafkaMember:
             self._join_anew()
         elif (trouble := ended(error, "nothing can be read", self._client.needs(message))) is not None:
             if wants_a_new_client(error):
+                self._patient_until = time.monotonic() + _PATIENCE  # a static member could not tell that it left
                 self._join_anew()
             raise trouble
         else:
