@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from immutables import Map
 
@@ -44,8 +44,7 @@ class Chunked(Sequence[str]):
         return self.chunks[index // self.SIZE][index % self.SIZE]
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(NamedTuple):
     """How far an open flowable (or the root of the flow) has come. Counts are of its main children unless said otherwise.
 
     Attributes:
@@ -75,56 +74,32 @@ class Scope:
     branch: str = Section.MAIN
     values: Chunked | None = None
     ready: tuple[int, ...] = ()
-    met: Map[int, int] = field(default_factory=Map)
-    open_flowables: Map[str, None] = field(default_factory=Map)
+    met: Map[int, int] = Map()
+    open_flowables: Map[str, None] = Map()
     iteration: int = 1
     first_round: datetime | None = None
     batches: "Batches | None" = None
-    kept: Map[str, None] = field(default_factory=Map)
+    kept: Map[str, None] = Map()
 
     def moved(self, created: int, running: int, opened: int = 0, flowables: Map[str, None] | None = None) -> "Scope":
         """Move the counts of what has been created, takes a place and is open."""
-        # spelled out, as below: `replace` costs ten times as much, and these run several times a task
-        return Scope(
-            self.section,
-            self.created + created,
-            self.open + opened,
-            self.ended,
-            self.running + running,
-            self.failed,
-            self.killed,
-            self.warned,
-            self.branch,
-            self.values,
-            self.ready,
-            self.met,
-            self.open_flowables if flowables is None else flowables,
-            self.iteration,
-            self.first_round,
-            self.batches,
-            self.kept,
+        return self._replace(
+            created=self.created + created,
+            open=self.open + opened,
+            running=self.running + running,
+            open_flowables=self.open_flowables if flowables is None else flowables,
         )
 
     def with_ended(self, state: StateType, running: int, flowables: Map[str, None]) -> "Scope":
         """Count the end of a main child, which gives back `running` places."""
-        return Scope(
-            self.section,
-            self.created,
-            self.open - 1,
-            self.ended + 1,
-            self.running - running,
-            self.failed + (state is StateType.FAILED),
-            self.killed + (state is StateType.KILLED),
-            self.warned + (state is StateType.WARNING),
-            self.branch,
-            self.values,
-            self.ready,
-            self.met,
-            flowables,
-            self.iteration,
-            self.first_round,
-            self.batches,
-            self.kept,
+        return self._replace(
+            open=self.open - 1,
+            ended=self.ended + 1,
+            running=self.running - running,
+            failed=self.failed + (state is StateType.FAILED),
+            killed=self.killed + (state is StateType.KILLED),
+            warned=self.warned + (state is StateType.WARNING),
+            open_flowables=flowables,
         )
 
 
@@ -176,8 +151,7 @@ EMPTY_BACKLOG = Backlog()
 Answers = Map[str, tuple[Any, str | None]]
 
 
-@dataclass(frozen=True, slots=True)
-class ExecutionState:
+class ExecutionState(NamedTuple):
     """Everything that `decide` knows of one execution.
 
     Attributes:
@@ -202,17 +176,17 @@ class ExecutionState:
     execution: Execution
     phase: Phase = Phase.WAITING
     sequence: int = 0
-    task_runs: Map[str, TaskRun] = field(default_factory=Map)
-    scopes: Map[str, Scope] = field(default_factory=Map)
-    outputs: Collected = field(default_factory=Collected)
-    task_states: Collected = field(default_factory=Collected)
-    open_runs: Map[str, None] = field(default_factory=Map)
-    paused: Map[str, None] = field(default_factory=Map)
-    retrying: Map[str, None] = field(default_factory=Map)
+    task_runs: Map[str, TaskRun] = Map()
+    scopes: Map[str, Scope] = Map()
+    outputs: Collected = Collected()
+    task_states: Collected = Collected()
+    open_runs: Map[str, None] = Map()
+    paused: Map[str, None] = Map()
+    retrying: Map[str, None] = Map()
     todo: Backlog = EMPTY_BACKLOG
-    timers: Map[str, Timer] = field(default_factory=Map)
-    children: Map[str, tuple[str, int | None]] = field(default_factory=Map)
-    answers: Map[str, Answers] = field(default_factory=Map)
+    timers: Map[str, Timer] = Map()
+    children: Map[str, tuple[str, int | None]] = Map()
+    answers: Map[str, Answers] = Map()
     parent: ParentLink | None = None
     has_slot: bool = False
     is_continuing: bool = False
@@ -221,10 +195,10 @@ class ExecutionState:
     provided_inputs: Mapping[str, object] | None = None
     log_lines: int = 0
     failure: Mapping[str, object] | None = None
-    inside_loops: Map[str, Map[str, None]] = field(default_factory=Map)
-    batch_outputs: Map[str, Map[int, Mapping[str, object]]] = field(default_factory=Map)
-    loop_values: Map[str, Chunked] = field(default_factory=Map)
+    inside_loops: Map[str, Map[str, None]] = Map()
+    batch_outputs: Map[str, Map[int, Mapping[str, object]]] = Map()
+    loop_values: Map[str, Chunked] = Map()
     newest: Flow | None = None
-    broken: Map[str, None] = field(default_factory=Map)
+    broken: Map[str, None] = Map()
     spent: int = 0
     spent_at: datetime | None = None

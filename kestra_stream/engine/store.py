@@ -6,7 +6,6 @@ Scopes, counters and the tree of outputs are not stored: they follow from the pa
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -117,7 +116,7 @@ def from_history(plan: Plan, head: Execution, runs: Iterable[TaskRun], sequence:
     step = Step(state, head.state.histories[-1].date)
     _show_outputs(step, oldest_first(known))
     open_runs = Map({run.id: None for run in known if not run.state.is_terminal})
-    return replace(state, outputs=step.outputs, task_states=step.task_states, open_runs=open_runs)
+    return state._replace(outputs=step.outputs, task_states=step.task_states, open_runs=open_runs)
 
 
 def _show_outputs(step: Step, ordered: list[TaskRun]) -> None:

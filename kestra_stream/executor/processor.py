@@ -192,7 +192,7 @@ class Executor:
 
     def _with_newest(self, state: ExecutionState) -> ExecutionState:
         newest = self._newest(state.plan)
-        return state if newest is state.newest else replace(state, newest=newest)
+        return state if newest is state.newest else state._replace(newest=newest)
 
     # -- timers --------------------------------------------------------------------------------------------------------
 

@@ -1,7 +1,6 @@
 """Flowables: opens the branch, the branches or the values that a flowable task stands for; repeats a LoopUntil."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -72,7 +71,7 @@ def reopen(step: Step, run_id: str) -> None:
             scope = Scope(section=Section.ON_PAUSE)
         case _:
             scope = Scope()
-    scopes.open_scope(step, run_id, replace(scope, failed=1) if run_id in step.broken else scope)
+    scopes.open_scope(step, run_id, scope._replace(failed=1) if run_id in step.broken else scope)
 
 
 def _as_text(raw: object) -> object:

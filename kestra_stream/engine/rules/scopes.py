@@ -1,7 +1,5 @@
 """Scopes: opens a flowable (or the root), creates its next children, and closes it. One child more or less costs O(log n)."""
 
-from dataclasses import replace
-
 from immutables import Map
 
 from kestra_stream.engine.draft.kept import set_broken
@@ -32,7 +30,7 @@ def open_scope(step: Step, scope_id: str, scope: Scope) -> None:
     existing = step.existing.get(scope_id) if step.existing is not None else None
     owner = owner_of(step, scope_id)
     if isinstance(owner.behaviour, b.Dag):
-        scope = replace(scope, ready=tuple(child.index for child in owner.children(Section.MAIN) if not child.waits_for))
+        scope = scope._replace(ready=tuple(child.index for child in owner.children(Section.MAIN) if not child.waits_for))
     step.put_scope(scope_id, scope)
     if existing:
         _adopt(step, scope_id, owner, existing)
@@ -59,8 +57,7 @@ def _adopt(step: Step, scope_id: str, owner: Node, runs: list[TaskRun]) -> None:
     flowables = {run.id: None for run in runs if not run.state.is_terminal and step.node(run).is_flowable}
     step.put_scope(
         scope_id,
-        replace(
-            scope,
+        scope._replace(
             section=section,
             created=created,
             running=running,
@@ -128,7 +125,7 @@ def create(step: Step, scope_id: str, node: Node, value: str | None = None, iter
 def _take_over(step: Step, scope_id: str, run_id: str, places: int) -> None:
     scope = step.scopes[scope_id]
     if run_id in scope.kept:
-        scope = replace(scope, open=scope.open + 1, kept=scope.kept.delete(run_id))
+        scope = scope._replace(open=scope.open + 1, kept=scope.kept.delete(run_id))
         step.push(WorkKind.FOLD, run_id)
     step.put_scope(scope_id, scope.moved(places, places))
 
@@ -173,7 +170,7 @@ def _start_ready(step: Step, scope_id: str, owner: Node, limit: int) -> None:
     while (scope := step.scopes[scope_id]).ready and _has_place(scope, limit):
         if step.budget <= 0:
             return continue_later(step, scope_id)
-        step.put_scope(scope_id, replace(scope, ready=scope.ready[1:]))
+        step.put_scope(scope_id, scope._replace(ready=scope.ready[1:]))
         create(step, scope_id, children[scope.ready[0]], places=1)
     return None
 
@@ -273,7 +270,7 @@ def _release_dependents(step: Step, scope_id: str, node: Node) -> None:
         met = met.set(other.index, count)
         if count == len(other.waits_for) and not _is_created(step, scope_id, other):
             fresh.append(other.index)
-    step.put_scope(scope_id, replace(scope, met=met, ready=tuple(sorted((*scope.ready, *fresh))) if fresh else scope.ready))
+    step.put_scope(scope_id, scope._replace(met=met, ready=tuple(sorted((*scope.ready, *fresh))) if fresh else scope.ready))
 
 
 def _is_created(step: Step, scope_id: str, node: Node) -> bool:
@@ -299,7 +296,7 @@ def enter(step: Step, scope_id: str, section: Section) -> None:
     """Begin the errors or finally branch; where there is none, go on to what comes after it."""
     children = owner_of(step, scope_id).children(section)
     if children:
-        step.put_scope(scope_id, replace(step.scopes[scope_id], section=section))
+        step.put_scope(scope_id, step.scopes[scope_id]._replace(section=section))
         create(step, scope_id, children[0])
     elif section is Section.ERRORS:
         enter(step, scope_id, Section.FINALLY)
@@ -338,7 +335,7 @@ def is_done(step: Step, scope_id: str) -> bool:
 def break_scope(step: Step, scope_id: str) -> None:
     """Let a flowable fail by itself, without a child that has."""
     scope = step.scopes[scope_id]
-    step.put_scope(scope_id, replace(scope, failed=scope.failed + 1))
+    step.put_scope(scope_id, scope._replace(failed=scope.failed + 1))
     set_broken(step, scope_id)
 
 

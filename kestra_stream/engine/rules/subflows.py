@@ -196,7 +196,7 @@ def start_batches(step: Step, run_id: str) -> None:
         number = scope.created + 1
         child_id = derived_id(step.execution.id, "subflow", run.id, str(run.epoch), str(number))
         create = _creation(step, run, node, call_flow, child_id, (number, batch_uri(base, number)))
-        scope = replace(scope, created=number)
+        scope = scope._replace(created=number)
         step.put_scope(run_id, scope)
         step.parts[f"batches/{run_id}"] = (total, number)
         set_child(step, child_id, (run_id, number))
@@ -219,7 +219,7 @@ def _batch_ended(step: Step, run: TaskRun, message: SubflowEnded, call_flow: b.C
     counts = dict(scope.batches.counts)
     counts[state.value] = counts.get(state.value, 0) + 1
     batches = Batches(scope.batches.total, scope.batches.ended.set(number, state), counts)
-    step.put_scope(run.id, replace(scope, batches=batches))
+    step.put_scope(run.id, scope._replace(batches=batches))
     step.parts[f"batch/{run.id}/{number}"] = (state, message.outputs)
     if message.outputs:
         mine = step.batch_outputs.get(run.id, Map())

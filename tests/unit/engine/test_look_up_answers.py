@@ -119,7 +119,7 @@ def test_an_expression_asks_for_so_many_values_at_most(who: str, asker: str) -> 
     assert life.state is not None
     run_id = life.run(asker).id if asker else ROOT
     others = Map({str(number): (None, None) for number in range(MOST_LOOK_UPS)})
-    crowded = replace(life.state, answers=Map({run_id: others}))
+    crowded = life.state._replace(answers=Map({run_id: others}))
     if asker:
         decision = decide(crowded, replace(answer, answers=()), world.now)
         assert decision.state.task_runs[run_id].state.current is S.FAILED
