@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from kestra_stream.topics import Topic
 
@@ -73,8 +73,7 @@ class Raw:
     partition: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(NamedTuple):
     """One record to send; a value of None is a tombstone, one of `Raw` is sent byte for byte."""
 
     topic: Topic
@@ -86,8 +85,7 @@ ALL_PARTS = "*"
 EPHEMERAL = "~"
 
 
-@dataclass(frozen=True, slots=True)
-class StateChange:
+class StateChange(NamedTuple):
     """One change of keyed state that lives beside an input partition; a value of None deletes the key.
 
     Attributes:

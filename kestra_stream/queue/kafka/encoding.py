@@ -1,9 +1,8 @@
 """Outgoing record -> what a producer is given; a consumer's message -> record. A value that is too big for a message travels as a claim."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from kestra_stream.errors import Invalid, InvalidUri, NotFound
 from kestra_stream.queue.interface import Headers, Outgoing, Record, Unreadable
@@ -36,8 +35,7 @@ class Payloads(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Encoded:
+class Encoded(NamedTuple):
     """One record as a producer is given it; without a partition its key decides."""
 
     topic: str
@@ -68,10 +66,10 @@ class Encoding:
             Invalid: a key is no text, or a value can not be written.
         """
         encoded: list[Encoded] = []
-        for record in records:
-            key, payload, headers, partition = encode(record.key, record.value)
-            topic = record.topic if record.topic is not WORKER_JOB else job_topic(getattr(record.value, "worker_group", None))
-            encoded.append(self.fitting(Encoded(self._name(topic), key, payload, headers, partition)))
+        for topic, key, value in records:
+            record = encode(key, value)
+            name = self._name(topic if topic is not WORKER_JOB else job_topic(getattr(value, "worker_group", None)))
+            encoded.append(self.fitting(Encoded(name, *record)))
         return encoded
 
     def fitting(self, record: Encoded) -> Encoded:

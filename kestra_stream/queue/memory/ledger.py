@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from threading import Condition, RLock
 from typing import Any, NamedTuple
@@ -210,7 +209,7 @@ def _as_read(change: StateChange, topic: Topic) -> StateChange:
     """Return a change as whoever restores the state would see it."""
     if change.value is None:
         return change
-    return replace(change, value=part_from_bytes(topic, change.part, to_bytes(change.value)))
+    return change._replace(value=part_from_bytes(topic, change.part, to_bytes(change.value)))
 
 
 def _first(partition: Partition, start: Start | datetime) -> int:

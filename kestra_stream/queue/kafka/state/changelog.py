@@ -56,7 +56,7 @@ class Changelog:
         drafts: dict[str, dict[str, Any]] = {}
         numbers: dict[str, int] = {}
         count = self._cluster.partitions(self._name)
-        for owner, part, value in ((change.owner, change.part, change.value) for change in changes):
+        for owner, part, value in changes:
             draft = drafts.get(owner)
             if draft is None:
                 draft = drafts[owner] = {}
@@ -108,7 +108,10 @@ class Changelog:
 
     def _copy(self, number: int) -> LocalCopy | PartNames:
         """Return the copy of a partition; one that was not restored here is none to go on from."""
-        return self._copies.setdefault(number, PartNames())
+        copy = self._copies.get(number)
+        if copy is None:
+            copy = self._copies[number] = PartNames()
+        return copy
 
     def _opened(self, number: int, end: int) -> LocalCopy | PartNames:
         if self._folder is None:
