@@ -2,7 +2,7 @@
 
 import atexit
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from threading import Event, Lock
 from typing import Any, Protocol
 from weakref import WeakSet
@@ -148,13 +148,17 @@ class Cluster:
             raise told(error.args[0], f"topic {name} can not be looked up") from error
         return str(found.topic_id)
 
-    def ends(self, places: Iterable[Place]) -> Mapping[Place, int]:
+    def ends(self, places: Iterable[Place], given_up: Callable[[], bool] = lambda: False) -> Mapping[Place, int]:
         """Return the high watermark of each partition: records of transactions that are not over yet are below it.
+
+        Args:
+            places: which partitions.
+            given_up: whether somebody waits for this to end.
 
         Raises:
             Unavailable: no broker answers.
         """
-        return self._offsets(places, _END, "end")
+        return self._offsets(places, _END, "end", given_up)
 
     def beginnings(self, places: Iterable[Place]) -> Mapping[Place, int]:
         """Return the oldest offset of each partition. A client that is told to look for it by itself may take half a second to begin.
@@ -162,13 +166,13 @@ class Cluster:
         Raises:
             Unavailable: no broker answers.
         """
-        return self._offsets(places, _BEGINNING, "beginning")
+        return self._offsets(places, _BEGINNING, "beginning", self.closed.is_set)
 
-    def _offsets(self, places: Iterable[Place], kind: Any, name: str) -> Mapping[Place, int]:
+    def _offsets(self, places: Iterable[Place], kind: Any, name: str, given_up: Callable[[], bool]) -> Mapping[Place, int]:
         wanted, found = set(places), dict[Place, int]()
         deadline = time.monotonic() + PATIENCE
         while wanted:
-            is_last = time.monotonic() > deadline or self.closed.is_set()
+            is_last = time.monotonic() > deadline or self.closed.is_set() or given_up()
             found |= self._offsets_now(dict.fromkeys(wanted, kind), name, is_last=is_last)
             wanted -= found.keys()
             if wanted:

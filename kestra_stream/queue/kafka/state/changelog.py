@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from kestra_stream.errors import Unavailable
+from kestra_stream.errors import Invalid, Unavailable
 from kestra_stream.queue.interface import ALL_PARTS, State, StateChange
 from kestra_stream.queue.kafka.cluster import Cluster
 from kestra_stream.queue.kafka.encoding import Encoded
@@ -26,6 +26,7 @@ from kestra_stream.topics import Topic
 logger = logging.getLogger(__name__)
 
 _CHECKPOINT_EVERY = 10.0
+_ANSWER = 5.0
 
 
 class Changelog:
@@ -152,7 +153,9 @@ class Changelog:
         """
         began = time.monotonic()
         self.forget(numbers)
-        ends = {number: end for (_, number), end in self._cluster.ends((self._name, number) for number in numbers).items()}
+        self._check_size(numbers)
+        found = self._cluster.ends(((self._name, number) for number in numbers), given_up)
+        ends = {number: end for (_, number), end in found.items()}
         for number, end in ends.items():
             self._copies[number] = self._opened(number, end)
         places = {number: self._copies[number].position for number in ends}
@@ -162,6 +165,20 @@ class Changelog:
         told = "%s: the state beside partitions %s is restored: %d records in %.1f s"
         logger.info(told, self._name, ", ".join(map(str, sorted(numbers))), replay.records, time.monotonic() - began)
         return state
+
+    def _check_size(self, numbers: Collection[int]) -> None:
+        """Refuse partitions of an input that was given more of them in place, which its state has not."""
+        try:
+            if max(numbers) < self._cluster.partitions(self._name):
+                return
+        except Invalid as error:
+            raise Unavailable(str(error)) from error  # it was deleted; somebody may make it again
+        count = self._cluster.size_now(self._name, _ANSWER)
+        if 0 < count <= max(numbers):
+            raise Unavailable(
+                f"{self._name} has {count} partitions, and the topic whose state it keeps was given more: nothing goes on before it has as "
+                "many; add them with the broker's tools, start nothing new, and go on under another kestra.kafka.defaults.topic-prefix"
+            )
 
     def _restored_to_disk(self, ends: Mapping[int, int], batches: Iterable[tuple[int, Contents]]) -> State:
         for number, changes in batches:
