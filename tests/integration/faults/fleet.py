@@ -13,6 +13,7 @@ from random import Random
 
 import yaml
 
+from tests.integration.faults.surprises import surprises_in
 from tests.services.broker import Broker
 from tests.services.places import Place, settled
 from tests.services.process import ServiceProcess, wait_until
@@ -122,13 +123,7 @@ class Fleet:
 
     def surprises(self) -> list[str]:
         """Return what any of its processes, ended ones included, has told of an error that it did not expect: where, and the next lines."""
-        found: list[str] = []
-        for log in sorted(self._place.directory.glob("*.log")):
-            lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-            found += [
-                f"{log.stem}: " + "\n".join(lines[max(at - 1, 0) : at + 40]) for at, line in enumerate(lines) if "Traceback (" in line
-            ]
-        return found
+        return surprises_in(self._place.directory)
 
     def any(self, component: str, random: Random) -> Member:
         """Choose one of the processes of a component."""

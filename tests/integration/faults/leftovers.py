@@ -6,11 +6,12 @@ from kestra_stream.executor.ended import ENDED
 from kestra_stream.queue.kafka.state.parts import parse_key
 from tests.integration.faults.fleet import PATIENCE, Fleet
 from tests.integration.faults.record import last_values
+from tests.integration.faults.site import Site
 from tests.services.broker import Broker
 from tests.services.process import wait_until
 
 
-def nothing_is_left(fleet: Fleet, kafka: Broker, prefix: str) -> None:
+def nothing_is_left(fleet: Fleet | Site, kafka: Broker, prefix: str) -> None:
     """No slot is held, nobody waits in a line, no execution and no timer is kept, nobody works, no record was given up, nobody wondered."""
     fleet.wait_ready()
     for what, is_so in (
@@ -35,5 +36,5 @@ def _held(kafka: Broker, prefix: str) -> list[bytes]:
     return [key for key in last_values(kafka, f"{prefix}limiter_state") if b"holder/" in key or b"line/" in key]
 
 
-def _sums_to_nothing(fleet: Fleet, figure: str) -> Callable[[], bool]:
+def _sums_to_nothing(fleet: Fleet | Site, figure: str) -> Callable[[], bool]:
     return lambda: sum(member.figure(figure) for member in fleet.members) == 0

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -13,6 +14,7 @@ from typing import Any, Self
 import psutil
 import yaml
 
+from tests.integration.faults.surprises import surprises_in
 from tests.unit.assembly.polling import until
 from tests.unit.cli.command import COMMAND
 
@@ -71,6 +73,10 @@ class Member:
         connection.close()
         return answer.status, json.loads(text) if text.startswith("{") else text
 
+    def figure(self, name: str) -> float:
+        """Return the sum of a figure over its labels."""
+        return sum(float(line.rpartition(" ")[2]) for line in self.ask("/prometheus")[1].splitlines() if re.match(rf"{name}(\{{| )", line))
+
     @property
     def is_ready(self) -> bool:
         """Whether it has begun and takes work; an error shows what it told when it has ended instead."""
@@ -125,9 +131,17 @@ class Site:
     def start(self, *components: str, command: Sequence[str] = (COMMAND,), **environment: str) -> list[Member]:
         """Start processes (`worker -t 4` has its options with it) and wait until they are ready."""
         started = self.begin(*components, command=command, **environment)
-        for member in started:
-            until(partial(is_ready, member), PATIENCE)
+        self.wait_ready(*started)
         return started
+
+    def wait_ready(self, *members: Member) -> None:
+        """Wait until these processes are ready, or all."""
+        for member in members or self.members:
+            until(partial(is_ready, member), PATIENCE)
+
+    def surprises(self) -> list[str]:
+        """Return what any process, ended ones included, has told of an error that it did not expect: where, and the next lines."""
+        return surprises_in(self.folder)
 
     def begin(self, *components: str, command: Sequence[str] = (COMMAND,), **environment: str) -> list[Member]:
         """Start processes, and wait for nothing."""
