@@ -18,6 +18,7 @@ from kestra_stream.runtime.oversize import OversizeValues
 from kestra_stream.settings import RetrySettings, Settings, StorageSettings
 from kestra_stream.storage.interface import Storage
 from kestra_stream.storage.local import LocalStorage
+from kestra_stream.topics import TOPICS, job_topic
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class Backend:
         work_queue: one taker's view of the jobs of a worker group.
         has_repository: whether the repository can be asked; otherwise every query of it says why not.
         answers: whether the log answers now.
+        learn: looks up what a process will use of the log; raises Unavailable when it does not answer.
     """
 
     family: str
@@ -38,6 +40,7 @@ class Backend:
     work_queue: Callable[[str | None], WorkQueue]
     has_repository: bool = True
     answers: Callable[[], bool] = lambda: True
+    learn: Callable[[], None] = lambda: None
 
 
 def open_backend(settings: Settings, clock: Clock, storage: Storage | None = None) -> Backend:
@@ -74,7 +77,8 @@ def kafka_backend(settings: Settings, clock: Clock, storage: Storage | None = No
     log = KafkaLog(connection_of(settings), payloads, clock.heard if isinstance(clock, LogClock) else unheard)
     repository = absent_repository("the Kafka family has no repository yet", StoredKeyValues(storage))
     queue = partial(KafkaWorkQueue, log.cluster)
-    return Backend("kafka", log, repository, storage, queue, has_repository=False, answers=log.cluster.answers)
+    learn = partial(log.cluster.learn, (*TOPICS, job_topic(settings.worker.group)))
+    return Backend("kafka", log, repository, storage, queue, has_repository=False, answers=log.cluster.answers, learn=learn)
 
 
 def open_storage(settings: StorageSettings, retries: RetrySettings | None = None) -> Storage:

@@ -1,11 +1,13 @@
 """Starting: folders are tried, and a broker that is away is waited for, by turns that are told, for as long as the settings say."""
 
 import logging
+import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryFile
 
+from kestra_stream.assembly.backend import Backend
 from kestra_stream.assembly.topics import prepare_topics
 from kestra_stream.errors import Invalid, Unavailable
 from kestra_stream.runtime.clock import Clock
@@ -14,6 +16,7 @@ from kestra_stream.settings import Settings
 logger = logging.getLogger(__name__)
 
 _TURN = timedelta(seconds=5)
+_MOMENT = 1.0
 
 
 def prepare(settings: Settings, clock: Clock, given_up: Callable[[], bool] = lambda: False) -> None:
@@ -30,14 +33,42 @@ def prepare(settings: Settings, clock: Clock, given_up: Callable[[], bool] = lam
     """
     for setting, folder in _folders(settings):
         _try(setting, folder)
-    if settings.queue.type != "kafka":
-        return
+    if settings.queue.type == "kafka":
+        _patiently(lambda left: prepare_topics(_with_patience(settings, min(left, _TURN))), settings, clock, given_up)
+
+
+def learn(backend: Backend, settings: Settings, clock: Clock, given_up: Callable[[], bool]) -> None:
+    """Let a log look up its topics before anything is opened on them: a broker that has gone away again is waited for as the first time.
+
+    Args:
+        backend: whose log it is.
+        settings: of the process.
+        clock: tells the time.
+        given_up: whether nobody waits for this any more.
+
+    Raises:
+        Unavailable: no broker has answered in time.
+    """
+
+    def try_to(_: timedelta) -> None:
+        try:
+            backend.learn()
+        except Unavailable:
+            if not given_up():
+                time.sleep(_MOMENT)
+            raise
+
+    _patiently(try_to, settings, clock, given_up)
+
+
+def _patiently(action: Callable[[timedelta], None], settings: Settings, clock: Clock, given_up: Callable[[], bool]) -> None:
+    """Do something again and again until a broker lets it; it is told how much time is left."""
     longest = settings.kafka.client.start_timeout
     deadline = clock.monotonic() + longest.total_seconds()
     while True:
         left = timedelta(seconds=max(deadline - clock.monotonic(), 1.0))
         try:
-            prepare_topics(_with_patience(settings, min(left, _TURN)))
+            action(left)
         except Unavailable as error:
             if given_up():
                 raise

@@ -22,7 +22,7 @@ from types import FrameType
 from kestra_stream.assembly.backend import clock_of, open_backend
 from kestra_stream.assembly.equipment import Equipment
 from kestra_stream.assembly.server import Component, Server
-from kestra_stream.assembly.starting import prepare
+from kestra_stream.assembly.starting import learn, prepare
 from kestra_stream.assembly.watch import Watch
 from kestra_stream.cli.exit_codes import OK
 from kestra_stream.errors import Unavailable
@@ -143,8 +143,14 @@ def serve(component: str, config: Path | None, wishes: Wishes, environ: Mapping[
 def _opened(component: Component, settings: Settings, stops: Stops) -> tuple[Server, Management]:
     """Prepare all that a server needs; the management port is open before anything works."""
     clock = clock_of(settings)
-    prepare(settings, clock, lambda: stops.is_asked)  # what a signal raises may be lost in a callback of the client library
-    server = Server(component, Equipment(settings, open_backend(settings, clock), clock))
+
+    def given_up() -> bool:
+        return stops.is_asked  # what a signal raises may be lost in a callback of the client library
+
+    prepare(settings, clock, given_up)
+    backend = open_backend(settings, clock)
+    learn(backend, settings, clock, given_up)
+    server = Server(component, Equipment(settings, backend, clock))
     server.announce()
     return server, Watch(server).listen()
 

@@ -100,6 +100,15 @@ class Cluster:
             self._names[topic] = name
         return name
 
+    def learn(self, topics: Iterable[Topic]) -> None:
+        """Look topics up, so that nobody has to who opens something on them.
+
+        Raises:
+            Unavailable: no broker answers.
+        """
+        for topic in topics:
+            self.ensure(topic)
+
     def _look_up(self, topic: Topic, name: str, partitions: int | None) -> None:
         count = self._counts.get(name) or self._ask_for_size(name)
         if count == 0 and (self.connection.creates or is_job_topic(topic)):
