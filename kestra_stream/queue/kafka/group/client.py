@@ -32,12 +32,13 @@ def leave(consumer: Any, configuration: Mapping[str, Any]) -> None:
         configuration: that it was made with.
     """
     is_static, is_classic = "group.instance.id" in configuration, configuration.get("group.protocol", "classic") == "classic"
-    if is_classic and not is_static and not consumer.assignment():
-        try:
+    try:
+        if is_classic and not is_static and not consumer.assignment():
             _tell(consumer)
-        except KafkaException as error:
-            logger.info("the group %s hears nothing of this member's leave: %s", configuration["group.id"], error.args[0].str())
-    consumer.close()
+    except KafkaException as error:
+        logger.info("the group %s hears nothing of this member's leave: %s", configuration["group.id"], error.args[0].str())
+    finally:
+        consumer.close()
 
 
 def _tell(consumer: Any) -> None:
