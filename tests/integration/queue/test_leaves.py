@@ -10,6 +10,8 @@ from confluent_kafka import ConsumerGroupState
 
 from kestra_stream.queue.interface import Consumer, TopicPartition
 from kestra_stream.queue.kafka import Connection, KafkaLog, KafkaWorkQueue
+from kestra_stream.queue.kafka.work_queue import owner
+from kestra_stream.queue.kafka.work_queue.owner import Owner
 from kestra_stream.testing.contracts.wire import Listener
 from kestra_stream.topics import WORKER_TALK, Cleanup, Topic, job_topic
 from tests.integration.queue.crowd import wait_until
@@ -109,6 +111,35 @@ def test_workers_that_leave_without_partitions_are_waited_for_by_nobody(log: Kaf
     for left, queue in enumerate(reversed(queues)):
         queue.close()
         wait_until(counts(kafka, group, 2 - left), PATIENCE, "it has left")
+
+
+@pytest.mark.parametrize("log", ["classic"], indirect=True)
+def test_a_worker_that_leaves_as_partitions_come_to_it_takes_none(
+    log: KafkaLog, kafka: Broker, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it asks a client that is closing for would be answered by nobody."""
+    log.cluster.ensure(job_topic(GROUP), 4)
+    log.cluster.ensure(WORKER_TALK, 1)
+    group = f"{prefix}{job_topic(GROUP).name}"
+    stays, leaves = (KafkaWorkQueue(log.cluster, GROUP) for _ in range(2))
+    wait_until(lambda: shares(kafka, group) == [2, 2], PATIENCE, "both have partitions")
+    over = Event()
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, "_PATIENCE", 600.0)
+        patch.setattr(Owner, "_round", lambda _: over.wait(0.05))  # both hear of nothing that comes from here on
+        wait_until(lambda: has_spoken(leaves) and has_spoken(stays), PATIENCE, "they are in it")
+        stays.close()
+        wait_until(lambda: shares(kafka, group) == [4], PATIENCE, "the other one is given the rest")
+        closing = Thread(target=leaves.close, daemon=True)
+        closing.start()
+        wait_until(lambda: not closing.is_alive(), PATIENCE, "it has left")
+
+
+def shares(kafka: Broker, group: str) -> list[int]:
+    """Return how many partitions each member has, as the broker sees it."""
+    admin = kafka.admin()  # held: what it was asked for is given up with it
+    (future,) = admin.describe_consumer_groups([group]).values()
+    return sorted(len(member.assignment.topic_partitions) for member in future.result(PATIENCE).members if member.assignment)
 
 
 def has_spoken(queue: KafkaWorkQueue) -> bool:

@@ -182,7 +182,12 @@ class Owner:
     # -- changes of the group ----------------------------------------------------------------------------------------------
 
     def _assigned(self, consumer: Consumer, partitions: Sequence[TopicPartition]) -> None:
-        """Take partitions over; those that were held back so far are read again with them, until `_regulate` finds too much."""
+        """Take partitions over; those that were held back so far are read again with them, until `_regulate` finds too much.
+
+        Who leaves takes none: the client that closes answers nothing any more, and the next owner waits meanwhile.
+        """
+        if self._stopped.is_set():
+            return
         for found in self._places(consumer, partitions):
             start = found.offset if found.offset >= 0 else None
             self._jobs.partitions.assign(found.partition, start, Marks.of(found.metadata))
