@@ -5,7 +5,8 @@ whoever leaves without a word, so that the others wait for it, fails the test.
 """
 
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
@@ -20,11 +21,27 @@ from tests.services.broker import Broker
 
 SESSION = 120_000
 PATIENCE = 60.0
-ROUNDS = 2
-APART = ("executor", "limiter", "worker")
-JOIN = ("executor", "executor", "limiter", "limiter", "worker", "worker")
-ALL_IN_ONE = ("standalone",)
-JOIN_ALL_IN_ONE = ("standalone", "standalone", "standalone")
+
+
+@dataclass(frozen=True)
+class Crowd:
+    """Who comes, and how they work.
+
+    Attributes:
+        protocol: that their groups speak.
+        state: where executors keep their state.
+        first, more: who is there from the beginning, and who comes in each round; of the latter every second one stays until the next.
+    """
+
+    protocol: str
+    state: str
+    first: Sequence[str]
+    more: Sequence[str]
+    rounds: int
+
+
+APART = Crowd("classic", "memory", ("executor", "limiter", "worker"), ("executor", "executor", "limiter", "limiter", "worker", "worker"), 2)
+ALL_IN_ONE = Crowd("consumer", "disk", ("standalone",), ("standalone",) * 3, 1)
 
 
 class Load:
@@ -59,25 +76,21 @@ class Load:
             self._client.tell(story.head.id, wanted)
 
 
-@pytest.mark.parametrize(
-    ("protocol", "engine", "first", "more"),
-    [("classic", {}, APART, JOIN), ("consumer", {"state": {"type": "disk"}}, ALL_IN_ONE, JOIN_ALL_IN_ONE)],
-    ids=["apart", "all in one, on disk"],
-)
-def test_processes_that_come_and_go_in_good_order_disturb_nothing(
-    protocol: str, engine: Mapping[str, object], first: Sequence[str], more: Sequence[str], kafka: Broker, prefix: str, tmp_path: Path
-) -> None:
+@pytest.mark.parametrize("crowd", [APART, ALL_IN_ONE], ids=["apart", "all in one, on disk"])
+def test_processes_that_come_and_go_in_good_order_disturb_nothing(crowd: Crowd, kafka: Broker, prefix: str, tmp_path: Path) -> None:
     """There are two partitions: many of those that come have none, and go again without."""
-    client = {**kafka.client, "group.protocol": protocol, "session.timeout.ms": str(SESSION)}
+    client = {**kafka.client, "group.protocol": crowd.protocol, "session.timeout.ms": str(SESSION)}
     server = {"termination-grace-period": "1s", "liveness": {"timeout": "10m"}}
-    with Site(tmp_path, client, server=server, engine=engine, kafka={"defaults": {"topic-prefix": prefix}}) as site:
-        old = begin(site, *first)
+    with Site(
+        tmp_path, client, server=server, engine={"state": {"type": crowd.state}}, kafka={"defaults": {"topic-prefix": prefix}}
+    ) as site:
+        old = begin(site, *crowd.first)
         site.wait_ready()
         with client_of(site.config, FLOWS) as engine_client:
             load = Load(engine_client)
-            for _ in range(ROUNDS):
+            for _ in range(crowd.rounds):
                 load.create()
-                new = begin(site, *more)
+                new = begin(site, *crowd.more)
                 load.until_finished(len(STARTED) // 2)
                 site.wait_ready()
                 load.create()
