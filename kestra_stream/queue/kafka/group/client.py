@@ -14,7 +14,6 @@ from kestra_stream.queue.kafka.group.protocol import GroupProtocol
 logger = logging.getLogger("kestra_stream.kafka.client")
 
 _MOMENT = 0.02
-_NAMING = 0.25
 # A rebalance waits for the next heartbeat of each member.
 _LEAVING = 2.0
 
@@ -33,7 +32,7 @@ def leave(consumer: Any, configuration: Mapping[str, Any]) -> None:
     """
     is_static, is_classic = "group.instance.id" in configuration, configuration.get("group.protocol", "classic") == "classic"
     try:
-        if is_classic and not is_static and not consumer.assignment():
+        if is_classic and not is_static and not consumer.assignment() and consumer.memberid():
             _tell(consumer)
     except KafkaException as error:
         logger.info("the group %s hears nothing of this member's leave: %s", configuration["group.id"], error.args[0].str())
@@ -42,10 +41,7 @@ def leave(consumer: Any, configuration: Mapping[str, Any]) -> None:
 
 
 def _tell(consumer: Any) -> None:
-    """Unsubscribe, once the broker has given this member its id, and wait until that is told: not while a rebalance is under way."""
-    deadline = time.monotonic() + _NAMING
-    while not consumer.memberid() and time.monotonic() < deadline:
-        consumer.poll(_MOMENT)
+    """Unsubscribe, and wait until that is told: not while a rebalance is under way."""
     consumer.unsubscribe()
     deadline = time.monotonic() + _LEAVING
     while consumer.memberid() and time.monotonic() < deadline:
