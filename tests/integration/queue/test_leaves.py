@@ -6,7 +6,8 @@ from functools import partial
 from threading import Event, Thread
 
 import pytest
-from confluent_kafka import ConsumerGroupState
+from confluent_kafka import ConsumerGroupState, KafkaException
+from confluent_kafka.admin import ConsumerGroupDescription
 
 from kestra_stream.queue.interface import Consumer, TopicPartition
 from kestra_stream.queue.kafka import Connection, KafkaLog, KafkaWorkQueue
@@ -50,10 +51,8 @@ def polling(consumer: Consumer) -> Iterator[None]:
 
 def members(kafka: Broker, group: str) -> tuple[int, bool]:
     """Return how many members the broker counts, and whether no rebalance is under way."""
-    admin = kafka.admin()  # held: what it was asked for is given up with it
-    (future,) = admin.describe_consumer_groups([group]).values()
-    found = future.result(PATIENCE)
-    return len(found.members), found.state is ConsumerGroupState.STABLE
+    found = described(kafka, group)
+    return (0, False) if found is None else (len(found.members), found.state is ConsumerGroupState.STABLE)
 
 
 def counts(kafka: Broker, group: str, number: int) -> Callable[[], bool]:
@@ -137,9 +136,19 @@ def test_a_worker_that_leaves_as_partitions_come_to_it_takes_none(
 
 def shares(kafka: Broker, group: str) -> list[int]:
     """Return how many partitions each member has, as the broker sees it."""
+    found = described(kafka, group)
+    return [] if found is None else sorted(len(member.assignment.topic_partitions) for member in found.members)
+
+
+def described(kafka: Broker, group: str) -> ConsumerGroupDescription | None:
+    """Return what the broker knows of a group; None while it does not tell, as one that has just started."""
     admin = kafka.admin()  # held: what it was asked for is given up with it
     (future,) = admin.describe_consumer_groups([group]).values()
-    return sorted(len(member.assignment.topic_partitions) for member in future.result(PATIENCE).members if member.assignment)
+    try:
+        found: ConsumerGroupDescription = future.result(PATIENCE)
+    except KafkaException:
+        return None
+    return found
 
 
 def has_spoken(queue: KafkaWorkQueue) -> bool:
