@@ -6,15 +6,17 @@ from functools import partial
 from threading import Event, Thread
 
 import pytest
+from confluent_kafka import Consumer as Client
 from confluent_kafka import ConsumerGroupState, KafkaException
 from confluent_kafka.admin import ConsumerGroupDescription
 
-from kestra_stream.queue.interface import Consumer, TopicPartition
+from kestra_stream.models.messages import LookupJob
+from kestra_stream.queue.interface import Consumer, Lease, Outgoing, TopicPartition
 from kestra_stream.queue.kafka import Connection, KafkaLog, KafkaWorkQueue
 from kestra_stream.queue.kafka.work_queue import owner
 from kestra_stream.queue.kafka.work_queue.owner import Owner
 from kestra_stream.testing.contracts.wire import Listener
-from kestra_stream.topics import WORKER_TALK, Cleanup, Topic, job_topic
+from kestra_stream.topics import WORKER_JOB, WORKER_TALK, Cleanup, Topic, job_topic
 from tests.integration.queue.crowd import wait_until
 from tests.services.broker import PATIENCE, Broker
 
@@ -153,3 +155,33 @@ def described(kafka: Broker, group: str) -> ConsumerGroupDescription | None:
 
 def has_spoken(queue: KafkaWorkQueue) -> bool:
     return not queue.take(1, 0.05)
+
+
+@pytest.mark.parametrize("log", ["classic"], indirect=True)
+def test_what_a_worker_has_accepted_is_not_handed_out_again_when_it_leaves_during_a_rebalance(
+    log: KafkaLog, kafka: Broker, prefix: str
+) -> None:
+    """Its last commit waits behind its own request to join: until then another one that joins is slow, and after that it is refused."""
+    log.cluster.ensure(job_topic(GROUP), 4)
+    log.cluster.ensure(WORKER_TALK, 1)
+    group = f"{prefix}{job_topic(GROUP).name}"
+    queue = KafkaWorkQueue(log.cluster, GROUP)
+    wait_until(lambda: shares(kafka, group) == [4], PATIENCE, "it has all partitions")
+    log.send([Outgoing(WORKER_JOB, str(number), lookup(number)) for number in range(40)])
+    leases: list[Lease] = []
+    wait_until(lambda: bool(leases.extend(queue.take(40, 0.1)) or len(leases) == 40), PATIENCE, "it has all jobs")
+    idle = Client(log.cluster.connection.consumer(job_topic(GROUP).name, {}, **{"partition.assignment.strategy": "cooperative-sticky"}))
+    idle.subscribe([log.cluster.ensure(job_topic(GROUP))])
+    wait_until(lambda: idle.poll(0.05) is None and not members(kafka, group)[1], PATIENCE, "another one joins")
+    for lease in leases:
+        assert queue.accept(lease)
+    queue.close()
+    idle.close()
+    heir = KafkaWorkQueue(log.cluster, GROUP)
+    wait_until(lambda: shares(kafka, group) == [4], PATIENCE, "another one has all partitions")
+    assert [lease.job for lease in heir.take(40, 2.0)] == []
+    heir.close()
+
+
+def lookup(number: int) -> LookupJob:
+    return LookupJob(f"job-{number}", "a.namespace", "a-flow", 1, f"job-{number}", (), worker_group=GROUP)

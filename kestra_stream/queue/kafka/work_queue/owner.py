@@ -9,7 +9,7 @@ from typing import Any, cast
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from kestra_stream.queue.interface import Headers
-from kestra_stream.queue.kafka.errors import Needs, forbidden, is_final, told, wants_a_new_client
+from kestra_stream.queue.kafka.errors import GROUP_LEFT, Needs, forbidden, is_final, told, wants_a_new_client
 from kestra_stream.queue.kafka.group.client import leave
 from kestra_stream.queue.kafka.reader import at_once
 from kestra_stream.queue.kafka.work_queue.jobs import Job, OwnJobs
@@ -24,6 +24,8 @@ _MOST_WAITING = 4_000
 _MOST_BYTES = 32 * 1024 * 1024
 _PATIENCE = 10.0
 _BETWEEN_TRIES = 0.5
+_LAST_TRIES = 5.0
+_BETWEEN_LAST_TRIES = 0.05
 _COUNTED = 1.0
 
 
@@ -232,11 +234,22 @@ class Owner:
         leave(self._consumer, self._properties)
 
     def _commit_last(self, consumer: Consumer, progress: Mapping[int, tuple[int, Marks]]) -> None:
-        try:
-            if progress:
+        """Commit what nobody commits after us, or it would be handed out once more.
+
+        While the group rebalances, a commit waits at the broker behind the client's own request to join, and is refused then for the number
+        of the group that it bears; the next one bears the new number. Until this client polls again the partitions are its own.
+        """
+        deadline = time.monotonic() + _LAST_TRIES
+        while progress:
+            try:
                 consumer.commit(offsets=self._offsets(progress), asynchronous=False)
-        except KafkaException as error:
-            logger.info("The last commit of %s before a change of its owner failed: %s", self._topic, error)
+            except KafkaException as error:
+                if error.args[0].code() not in GROUP_LEFT or time.monotonic() > deadline:
+                    logger.info("The last commit of %s before a change of its owner failed: %s", self._topic, error)
+                    return
+                time.sleep(_BETWEEN_LAST_TRIES)
+            else:
+                return
 
 
 def _committed_of(consumer: Consumer, partitions: Sequence[TopicPartition]) -> Sequence[TopicPartition]:
