@@ -169,7 +169,12 @@ def test_what_a_worker_has_accepted_is_not_handed_out_again_when_it_leaves_durin
     wait_until(lambda: shares(kafka, group) == [4], PATIENCE, "it has all partitions")
     log.send([Outgoing(WORKER_JOB, str(number), lookup(number)) for number in range(40)])
     leases: list[Lease] = []
-    wait_until(lambda: bool(leases.extend(queue.take(40, 0.1)) or len(leases) == 40), PATIENCE, "it has all jobs")
+
+    def has_all() -> bool:
+        leases.extend(queue.take(40, 0.1))
+        return len(leases) == 40
+
+    wait_until(has_all, PATIENCE, "it has all jobs")
     idle = Client(log.cluster.connection.consumer(job_topic(GROUP).name, {}, **{"partition.assignment.strategy": "cooperative-sticky"}))
     idle.subscribe([log.cluster.ensure(job_topic(GROUP))])
     wait_until(lambda: idle.poll(0.05) is None and not members(kafka, group)[1], PATIENCE, "another one joins")
