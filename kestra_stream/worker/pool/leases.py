@@ -46,7 +46,7 @@ class Leases:
         self._let_go(lease)
         return True
 
-    def settle(self, timeout: float, push: Callable[[], bool], every: float) -> bool:
+    def settle(self, timeout: float, push: Callable[[], bool], every: float) -> None:
         """Wait until none is held.
 
         Args:
@@ -58,8 +58,7 @@ class Leases:
         while push() and time.monotonic() < deadline:
             with self._changed:
                 if self._changed.wait_for(lambda: not self._held, every):
-                    return True
-        return False
+                    return
 
     def close(self) -> None:
         """Give back what is held, and take no more."""

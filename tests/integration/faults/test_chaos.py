@@ -15,8 +15,9 @@ import pytest
 from tests.integration.faults.engine_client import EngineClient, client_of
 from tests.integration.faults.fleet import Fleet, Member, fleet_of
 from tests.integration.faults.leftovers import nothing_is_left
-from tests.integration.faults.record import Chronicle, Story
-from tests.integration.faults.workload import ENDINGS, FLOWS, STARTED
+from tests.integration.faults.record import Chronicle
+from tests.integration.faults.replies import Replies
+from tests.integration.faults.workload import FLOWS, STARTED
 from tests.services.broker import Broker
 
 EXECUTIONS = int(os.environ.get("KESTRA_STREAM_TEST_EXECUTIONS", "360"))
@@ -43,7 +44,7 @@ class Siege:
         self._waiting = [STARTED[number % len(STARTED)] for number in range(executions)]
         random.shuffle(self._waiting)
         self._created: set[str] = set()
-        self._told: set[tuple[str, str]] = set()
+        self._replies = Replies(client)
         self._next_fault = time.monotonic()
         self._turns: list[str] = []
         self._asleep: dict[Member, float] = {}
@@ -61,7 +62,7 @@ class Siege:
         while not self.is_over and time.monotonic() < deadline:
             self._create()
             for story in self.chronicle.read(0.1):
-                self._answer(story)
+                self._replies.answer(story)
             self._wake(time.monotonic())
             self._disturb(time.monotonic())
         self._wake(float("inf"))
@@ -73,17 +74,6 @@ class Siege:
         flows, self._waiting = self._waiting[:room], self._waiting[room:]
         if flows:
             self._created.update(self._client.create(flows))
-
-    def _answer(self, story: Story) -> None:
-        """Send an execution what it waits for, once."""
-        head = story.folded.head
-        if head is None:
-            return
-        state = head.state.current
-        wanted = ENDINGS[head.flow_id].asks.get(state)
-        if wanted is not None and (head.id, state) not in self._told:
-            self._told.add((head.id, state))
-            self._client.tell(head.id, wanted)
 
     def _disturb(self, now: float) -> None:
         """Kill somebody, who is replaced, or freeze somebody, as long as there is much to do."""

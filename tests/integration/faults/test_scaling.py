@@ -14,9 +14,10 @@ import pytest
 
 from tests.integration.faults.engine_client import EngineClient, client_of
 from tests.integration.faults.leftovers import nothing_is_left
-from tests.integration.faults.record import Chronicle, Story
+from tests.integration.faults.record import Chronicle
+from tests.integration.faults.replies import Replies
 from tests.integration.faults.site import Member, Site
-from tests.integration.faults.workload import ENDINGS, FLOWS, STARTED
+from tests.integration.faults.workload import FLOWS, STARTED
 from tests.services.broker import Broker
 
 SESSION = 120_000
@@ -51,7 +52,7 @@ class Load:
         self.chronicle = Chronicle(client.log)
         self._client = client
         self._created: set[str] = set()
-        self._told: set[tuple[str, str]] = set()
+        self._replies = Replies(client)
 
     def create(self) -> None:
         """Create an execution of each flow."""
@@ -63,17 +64,8 @@ class Load:
 
     def _is_finished(self, left: int) -> bool:
         for story in tuple(self.chronicle.stories.values()):
-            self._answer(story)
+            self._replies.answer(story)
         return len(self._created - self.chronicle.finished) <= left
-
-    def _answer(self, story: Story) -> None:
-        """Send an execution what it waits for, once."""
-        if story.folded.head is None or story.state is None:
-            return
-        wanted = ENDINGS[story.head.flow_id].asks.get(story.state)
-        if wanted is not None and (story.head.id, story.state) not in self._told:
-            self._told.add((story.head.id, story.state))
-            self._client.tell(story.head.id, wanted)
 
 
 @pytest.mark.parametrize("crowd", [APART, ALL_IN_ONE], ids=["apart", "all in one, on disk"])

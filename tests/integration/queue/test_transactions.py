@@ -45,7 +45,7 @@ def is_shared(*consumers: Consumer) -> bool:
 
 
 def many(number: int, what: str) -> list[Outgoing]:
-    return [Outgoing(OUT, f"{number}-{key}", f"{what} {number} ") for key in range(MANY)]
+    return [Outgoing(OUT, f"{number}-{key}", f"{what} {number}") for key in range(MANY)]
 
 
 def test_whoever_is_fenced_in_the_middle_of_a_transaction_comes_back(log: KafkaLog, monkeypatch: pytest.MonkeyPatch) -> None:

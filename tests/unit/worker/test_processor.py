@@ -213,13 +213,19 @@ def test_a_drain_lets_running_jobs_end_and_gives_the_others_back(bench: Bench) -
     assert bench.log.values(ServiceHeartbeat)[-1].state is ServiceState.TERMINATED
 
 
-def test_a_drain_waits_until_the_log_has_heard_what_runs_before_the_rest_goes_back(bench: Bench) -> None:
+def drained_while_the_log_is_away(bench: Bench) -> threading.Thread:
+    """Let a job run that the log has not heard of, and tell the worker to end; return the thread that waits for it."""
     bench.does(a=lambda context: context.sleep(timedelta(minutes=1)))
     bench.log.refuse = Unavailable("away")
     bench.line.offer(job("a"))
     assert bench.log.refused.wait(10)
     stop = threading.Thread(target=bench.worker.stop, args=(20.0,))
     stop.start()
+    return stop
+
+
+def test_a_drain_waits_until_the_log_has_heard_what_runs_before_the_rest_goes_back(bench: Bench) -> None:
+    stop = drained_while_the_log_is_away(bench)
     bench.log.refused.clear()
     assert bench.log.refused.wait(10)
     bench.log.refuse = None
@@ -231,12 +237,7 @@ def test_a_drain_waits_until_the_log_has_heard_what_runs_before_the_rest_goes_ba
 
 
 def test_what_the_log_never_heard_of_goes_back_by_its_lease_and_is_not_held(bench: Bench) -> None:
-    bench.does(a=lambda context: context.sleep(timedelta(minutes=1)))
-    bench.log.refuse = Unavailable("away")
-    bench.line.offer(job("a"))
-    assert bench.log.refused.wait(10)
-    stop = threading.Thread(target=bench.worker.stop, args=(20.0,))
-    stop.start()
+    stop = drained_while_the_log_is_away(bench)
     bench.worker.hurry()
     assert eventually(lambda: bench.line.released == ["lease-run-1"])
     bench.log.refuse = None
