@@ -82,6 +82,10 @@ class Cluster:
             self._counts[name] = count
         return count
 
+    def known(self) -> Sequence[Place]:
+        """Return the partitions of all topics that were looked up so far."""
+        return [(name, number) for name, count in tuple(self._counts.items()) for number in range(count)]
+
     def size_now(self, name: str, timeout: float) -> int:
         """Return how many partitions a topic has by now; 0 where nobody tells in time."""
         try:

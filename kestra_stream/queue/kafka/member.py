@@ -31,7 +31,7 @@ from kestra_stream.queue.kafka.group.protocol import GroupProtocol
 from kestra_stream.queue.kafka.state.changelog import Changelog
 from kestra_stream.queue.kafka.state.no_changelog import NoChangelog
 from kestra_stream.queue.kafka.state.replay import GivenUp
-from kestra_stream.queue.kafka.transactor import Refused, Transactor
+from kestra_stream.queue.kafka.transactions.transactor import Lost, Refused, Transactor
 from kestra_stream.topics import Topic
 
 logger = logging.getLogger("kestra_stream.kafka.client")
@@ -98,7 +98,7 @@ class KafkaMember:
         self._owned: set[Place] = set()
         self._positions = Positions()
         self._metadata = b""
-        self._transactor = Transactor(cluster, f"{cluster.connection.prefix}{group}", self._is_given_up)
+        self._transactor = Transactor(cluster, group, self._is_given_up, self._is_there)
         self._claims = Claims(cluster, group, self._transactor.id, lambda: self._client.consumer, self._is_given_up)
         self._patient_until = time.monotonic() + _PATIENCE
         self._client = GroupClient(cluster, protocol, group, list(self._topics), self._came, self._revoked, self._went)
@@ -122,6 +122,8 @@ class KafkaMember:
 
     def _poll_once(self, most: int, timeout: float) -> Sequence[Record]:
         self._serve_losses()
+        if self._transactor.is_in_doubt and self._cluster.answers():
+            self._settle()  # others may wait for its records
         for message in self._intake.fetch(most, timeout):
             self._mind(message)  # it may raise, but what came with it is held
         if self._changelog.is_damaged:
@@ -171,9 +173,12 @@ class KafkaMember:
 
     def _revoked(self, consumer: Any, places: Sequence[TopicPartition]) -> None:
         """Partitions are asked for; those whose offsets are known for certain are let go in good order."""
-        if not self._changes:
-            self._claims.let_go(self._positions.committed(self._owned & {(at.topic, at.partition) for at in places}))
+        self._let_go_of({(place.topic, place.partition) for place in places})
         self._went(consumer, places)
+
+    def _let_go_of(self, places: set[Place]) -> None:
+        if not self._changes and self._transactor.is_settled():
+            self._claims.let_go(self._positions.committed(self._owned & places))
 
     def _went(self, consumer: Any, places: Sequence[TopicPartition]) -> None:
         del consumer
@@ -221,9 +226,11 @@ class KafkaMember:
         came = places - self._owned
         if not came:
             return
-        self._transactor.open()  # first: it ends what this member itself has left open, whose offsets nobody would be told
+        self._settle()  # first: it ends what this member itself has left open, whose offsets nobody would be told
         offsets = self._claims.offsets(came)
-        state = self._changelog.restore({number for _, number in came}, lambda: self._claims.end_transactions(came), self._is_given_up)
+        state = self._changelog.restore(
+            {number for _, number in came}, lambda: self._claims.end_transactions(came, leftovers=True), self._is_given_up
+        )
         self._claims.take(offsets)
         self._positions.begin(offsets)
         if again:
@@ -231,6 +238,17 @@ class KafkaMember:
         self._owned |= came
         if self._listener is not None:
             self._listener.assigned(self._named(came), state)
+
+    def _is_there(self, places: Iterable[Place], number: int, seconds: float) -> bool:
+        return self._claims.bear(places, number, seconds)
+
+    def _settle(self) -> None:
+        """Be certain that the broker has what this member has committed, or begin anew."""
+        try:
+            self._transactor.settle()
+        except Lost:
+            self._begin_anew()
+            raise
 
     def _named(self, places: frozenset[Place]) -> frozenset[port.TopicPartition]:
         return frozenset(port.TopicPartition(self._topics[name].name, number) for name, number in places)
@@ -269,10 +287,10 @@ class KafkaMember:
             self._begin_anew()
             raise Fenced(str(error)) from error
 
-    def _next_offsets(self) -> list[TopicPartition]:
+    def _next_offsets(self) -> Mapping[Place, int]:
         """Return where to go on; without anything new one place is said again, or nobody would notice a zombie."""
         places = self._positions.touched or (next(iter(self._owned)),)
-        return [TopicPartition(*place, self._positions.next(place), self._transactor.id) for place in places]
+        return {place: self._positions.next(place) for place in places}
 
     def rewind(self) -> None:
         """Forget the uncommitted polls."""
@@ -291,8 +309,7 @@ class KafkaMember:
         with self._in_use:
             if self._closed:
                 return
-            if not self._changes:
-                self._claims.let_go(self._positions.committed(self._owned))
+            self._let_go_of(self._owned)
             self._closed = True
             self._transactor.close()
             self._changelog.close()

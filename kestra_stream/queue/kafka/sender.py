@@ -26,8 +26,8 @@ def unheard(taken: float, asked: float, answered: float) -> None:
     """Nobody compares clocks."""
 
 
-def produce(producer: Any, record: Encoded, count: PartitionCount, on_delivery: Callable[[Any, Any], None] | None = None) -> None:
-    """Hand a record to a producer; waits while its queue is full. Raises Invalid for a record that no broker takes."""
+def produce(producer: Any, record: Encoded, count: PartitionCount, on_delivery: Callable[[Any, Any], None] | None = None) -> int:
+    """Hand a record to a producer, wait while its queue is full, return the partition. Raises Invalid for a record that no broker takes."""
     partition = record.partition
     if partition is None:
         partition = partition_of(record.key or b"", count(record.topic))
@@ -42,7 +42,7 @@ def produce(producer: Any, record: Encoded, count: PartitionCount, on_delivery: 
             needs = Needs(record.topic, "Write")
             raise told(error.args[0], f"a record of {size} bytes can not be sent to {record.topic}", needs) from error
         else:
-            return
+            return partition
 
 
 class Sender:

@@ -20,7 +20,7 @@ from unittest.mock import patch
 from kestra_stream.cli.main import main
 from kestra_stream.queue.kafka.encoding import Encoded
 from kestra_stream.queue.kafka.sender import Sender
-from kestra_stream.queue.kafka.transactor import Transactor
+from kestra_stream.queue.kafka.transactions.transactor import Transactor
 from kestra_stream.queue.kafka.work_queue.talk import Talk
 
 SECONDS = 5.0

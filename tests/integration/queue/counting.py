@@ -20,7 +20,7 @@ from confluent_kafka import TopicPartition as ClientPartition
 from kestra_stream.queue.interface import Outgoing, Record, State, StateChange, TopicPartition, Transaction
 from kestra_stream.queue.kafka import Connection, KafkaLog
 from kestra_stream.queue.kafka.member import KafkaMember
-from kestra_stream.queue.kafka.transactor import Transactor
+from kestra_stream.queue.kafka.transactions.transactor import Transactor
 from kestra_stream.runtime.clock import SystemClock
 from kestra_stream.runtime.loop import Loop
 from kestra_stream.topics import Cleanup, Topic
@@ -161,7 +161,7 @@ def main(text: str) -> None:
         signal.signal(signal.SIGUSR1, lambda *_: resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2))
     if task.stands_at is not None:
         assert isinstance(loop.consumer, KafkaMember)
-        transactor = StandingStill(log.cluster, f"{task.prefix}{task.group}", lambda: False)
+        transactor = StandingStill(log.cluster, task.group, lambda: False, loop.consumer._claims.bear)  # noqa: SLF001 - the fault is inside
         transactor.stands_at = {"produced": "offsets", "offsets": "commit"}[task.stands_at]
         transactor.id = loop.consumer._transactor.id  # noqa: SLF001 - the fault is inside
         loop.consumer._transactor = transactor  # noqa: SLF001 - the fault is inside

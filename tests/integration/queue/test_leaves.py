@@ -13,6 +13,7 @@ from confluent_kafka.admin import ConsumerGroupDescription
 from kestra_stream.models.messages import LookupJob
 from kestra_stream.queue.interface import Consumer, Lease, Outgoing, TopicPartition
 from kestra_stream.queue.kafka import Connection, KafkaLog, KafkaWorkQueue
+from kestra_stream.queue.kafka.group.client import leave
 from kestra_stream.queue.kafka.work_queue import owner
 from kestra_stream.queue.kafka.work_queue.owner import Owner
 from kestra_stream.testing.contracts.wire import Listener
@@ -175,13 +176,14 @@ def test_what_a_worker_has_accepted_is_not_handed_out_again_when_it_leaves_durin
         return len(leases) == 40
 
     wait_until(has_all, PATIENCE, "it has all jobs")
-    idle = Client(log.cluster.connection.consumer(job_topic(GROUP).name, {}, **{"partition.assignment.strategy": "cooperative-sticky"}))
+    configuration = log.cluster.connection.consumer(job_topic(GROUP).name, {}, **{"partition.assignment.strategy": "cooperative-sticky"})
+    idle = Client(configuration)
     idle.subscribe([log.cluster.ensure(job_topic(GROUP))])
     wait_until(lambda: idle.poll(0.05) is None and not members(kafka, group)[1], PATIENCE, "another one joins")
     for lease in leases:
         assert queue.accept(lease)
     queue.close()
-    idle.close()
+    leave(idle, configuration)
     heir = KafkaWorkQueue(log.cluster, GROUP)
     wait_until(lambda: shares(kafka, group) == [4], PATIENCE, "another one has all partitions")
     assert [lease.job for lease in heir.take(40, 2.0)] == []

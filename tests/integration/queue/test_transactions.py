@@ -1,6 +1,6 @@
 """Transactions that the broker refuses while much of them is on its way: nothing of them counts, and the next one goes its way."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from threading import Event
@@ -11,7 +11,10 @@ from confluent_kafka import Consumer, TopicPartition
 from kestra_stream.errors import Fenced, Unavailable
 from kestra_stream.queue.interface import Outgoing
 from kestra_stream.queue.kafka import Connection, KafkaLog
-from kestra_stream.queue.kafka.transactor import Transactor, fence
+from kestra_stream.queue.kafka.cluster import Place
+from kestra_stream.queue.kafka.transactions.leftovers import fence
+from kestra_stream.queue.kafka.transactions.marks import number_of
+from kestra_stream.queue.kafka.transactions.transactor import Transactor
 from kestra_stream.topics import Cleanup, Topic
 from tests.integration.queue.crowd import wait_until
 from tests.services.broker import Broker
@@ -44,31 +47,46 @@ def is_shared(*consumers: Consumer) -> bool:
     return all(consumer.assignment() for consumer in consumers)
 
 
+def transactor_of(log: KafkaLog) -> Transactor:
+    """A transactor whose offsets are looked up by somebody outside of the group."""
+
+    def is_there(places: Iterable[Place], number: int, seconds: float) -> bool:
+        reader = Consumer(log.cluster.connection.consumer(GROUP))
+        try:
+            found = reader.committed([TopicPartition(*place) for place in places], seconds)
+        finally:
+            reader.close()
+        return any(number_of(place.metadata, transactor.id) >= number for place in found)
+
+    transactor = Transactor(log.cluster, GROUP, lambda: False, is_there)
+    return transactor
+
+
 def many(number: int, what: str) -> list[Outgoing]:
     return [Outgoing(OUT, f"{number}-{key}", f"{what} {number}") for key in range(MANY)]
 
 
 def test_whoever_is_fenced_in_the_middle_of_a_transaction_comes_back(log: KafkaLog, monkeypatch: pytest.MonkeyPatch) -> None:
     """The next owner of a partition ends what the one before has left open; that one may live, and be sending."""
-    transactor = Transactor(log.cluster, f"{log.cluster.connection.prefix}{GROUP}", lambda: False)
-    outgoing, place = log.cluster.encoding.outgoing, TopicPartition(log.cluster.ensure(INBOX), 0, 0)
+    transactor = transactor_of(log)
+    outgoing, offsets = log.cluster.encoding.outgoing, {(log.cluster.ensure(INBOX), 0): 0}
     count, produced = log.cluster.partitions, list[str]()
 
     def fenced_in_the_middle(topic: str) -> int:
         produced.append(topic)
         if len(produced) == 100:
-            fence(log.cluster, transactor.id)
+            fence(log.cluster, GROUP, transactor.id)
         Event().wait(0.02 if len(produced) >= 100 else 0.0)
         return count(topic)
 
     with joined(log) as one:
         wait_until(partial(is_shared, one), 60, "the member has its partitions")
-        transactor.commit(outgoing(many(0, "taken")), [place], bytes(one.consumer_group_metadata()))
+        transactor.commit(outgoing(many(0, "taken")), offsets, bytes(one.consumer_group_metadata()))
         with monkeypatch.context() as patch:
             patch.setattr(log.cluster, "partitions", fenced_in_the_middle)
             with pytest.raises(Fenced, match="the transaction has failed"):
-                transactor.commit(outgoing(many(1, "refused")), [place], bytes(one.consumer_group_metadata()))
-        transactor.commit(outgoing(many(2, "taken")), [place], bytes(one.consumer_group_metadata()))
+                transactor.commit(outgoing(many(1, "refused")), offsets, bytes(one.consumer_group_metadata()))
+        transactor.commit(outgoing(many(2, "taken")), offsets, bytes(one.consumer_group_metadata()))
     transactor.close()
     assert len(produced) < MANY, "it was fenced while it was sending"
     told = [record.value for batch in log.reader((OUT,)).catch_up() for record in batch]
@@ -77,8 +95,8 @@ def test_whoever_is_fenced_in_the_middle_of_a_transaction_comes_back(log: KafkaL
 
 
 def test_a_refusal_in_the_middle_of_much_leaves_nothing_behind_and_ends_nobody(log: KafkaLog) -> None:
-    transactor = Transactor(log.cluster, f"{log.cluster.connection.prefix}{GROUP}", lambda: False)
-    outgoing, place = log.cluster.encoding.outgoing, TopicPartition(log.cluster.ensure(INBOX), 0, 0)
+    transactor = transactor_of(log)
+    outgoing, offsets = log.cluster.encoding.outgoing, {(log.cluster.ensure(INBOX), 0): 0}
     with joined(log) as one:
         wait_until(partial(is_shared, one), 60, "the first member has its partitions")
         old = bytes(one.consumer_group_metadata())
@@ -86,8 +104,8 @@ def test_a_refusal_in_the_middle_of_much_leaves_nothing_behind_and_ends_nobody(l
             wait_until(partial(is_shared, one, other), 60, "both have partitions")
             for number in range(5):
                 with pytest.raises((Fenced, Unavailable)):
-                    transactor.commit(outgoing(many(number, "refused")), [place], old)
-                transactor.commit(outgoing(many(number, "taken")), [place], bytes(one.consumer_group_metadata()))
+                    transactor.commit(outgoing(many(number, "refused")), offsets, old)
+                transactor.commit(outgoing(many(number, "taken")), offsets, bytes(one.consumer_group_metadata()))
     transactor.close()
     told = [record.value for batch in log.reader((OUT,)).catch_up() for record in batch]
     assert len(told) == 5 * MANY

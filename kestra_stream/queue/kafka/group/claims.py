@@ -7,7 +7,7 @@ let go    a member that gives partitions up has no open transaction, and takes i
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
@@ -15,7 +15,8 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from kestra_stream.errors import KestraError, Unavailable
 from kestra_stream.queue.kafka.cluster import Cluster, Place
 from kestra_stream.queue.kafka.errors import Needs, forbidden, told
-from kestra_stream.queue.kafka.transactor import fence
+from kestra_stream.queue.kafka.transactions.leftovers import fence
+from kestra_stream.queue.kafka.transactions.marks import name_of, number_of
 
 logger = logging.getLogger("kestra_stream.kafka.client")
 
@@ -56,7 +57,7 @@ class Claims:
             except KafkaException as error:
                 if time.monotonic() > deadline or self._given_up():
                     raise self._told(error.args[0], "the committed offsets can not be read") from error
-                self.end_transactions(places)
+                self.end_transactions(places, leftovers=wait > _STALLED)
                 wait = 2.0
             else:
                 break
@@ -66,20 +67,36 @@ class Claims:
         self._fence(found)
         return {(place.topic, place.partition): max(place.offset, 0) for place in found}
 
-    def end_transactions(self, places: Iterable[Place]) -> None:
-        """End what the holders before us may have left open, whatever is still under way."""
+    def bear(self, places: Iterable[Place], number: int, seconds: float) -> bool:
+        """Return whether the offset of one of these places was written by this member's transaction of that number, or by a later one.
+
+        Raises:
+            KafkaException: it is not told in time.
+        """
+        found = self._consumer().committed([TopicPartition(*place) for place in places], seconds)
+        return any(number_of(place.metadata, self._name) >= number for place in found)
+
+    def end_transactions(self, places: Iterable[Place], *, leftovers: bool) -> None:
+        """End what the holders before us may have left open, whatever is still under way.
+
+        Args:
+            places: that they held.
+            leftovers: also what the broker takes for ended, and is not: on all topics, since nobody knows where.
+        """
         connection = self._cluster.connection
         reader = Consumer(connection.consumer(self._group, **{"isolation.level": "read_uncommitted"}), logger=logger)
         try:
-            self._fence(reader.committed([TopicPartition(*place) for place in places], _STALLED * 2))
+            found = reader.committed([TopicPartition(*place) for place in places], _STALLED * 2)
+            self._fence(found, self._cluster.known() if leftovers else ())
         except KafkaException as error:
             logger.info("who held the partitions is not known: %s", error.args[0].str())
         finally:
             reader.close()
 
-    def _fence(self, found: Iterable[Any]) -> None:
-        for name in sorted({place.metadata for place in found if place.metadata} - {self._name}):
-            fence(self._cluster, name)
+    def _fence(self, found: Sequence[Any], leftovers: Sequence[Place] = ()) -> None:
+        offsets = [(place.topic, place.partition) for place in found]
+        for name in sorted({name_of(place.metadata) for place in found if place.metadata} - {self._name}):
+            fence(self._cluster, self._group, name, leftovers, offsets)
 
     def take(self, offsets: Mapping[Place, int]) -> None:
         """Write this member's name to places whose offsets are these.

@@ -8,12 +8,17 @@ What may go wrong, and what becomes of it:
     another has ended it, to take over          the producer is given up: Fenced, as above
 A producer that has aborted is given up, too: what was not sent leaves gaps in its numbers, for which its next transaction would be aborted.
 So is one that has lost all brokers: it may wait for a coordinator that is none any more.
+
+An acknowledged transaction may be lost all the same (`leftovers`). So a producer that is new, or has lost a broker, looks first whether the
+last one is there, by the mark beside its offsets; if not, what is left of it is swept away, and Lost sends the member back to what the
+broker has.
 """
 
 import logging
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
 
@@ -22,14 +27,18 @@ from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 from kestra_stream.errors import Fatal, Fenced, KestraError, Unavailable
 from kestra_stream.queue.kafka.clients.overdue import Overdue, Requests
 from kestra_stream.queue.kafka.clients.rights import Right
-from kestra_stream.queue.kafka.cluster import Cluster
+from kestra_stream.queue.kafka.cluster import Cluster, Place
 from kestra_stream.queue.kafka.encoding import Encoded
 from kestra_stream.queue.kafka.errors import GONE, Needs, told
 from kestra_stream.queue.kafka.sender import produce
+from kestra_stream.queue.kafka.transactions.leftovers import sweep
+from kestra_stream.queue.kafka.transactions.marks import mark
 
 logger = logging.getLogger("kestra_stream.kafka.client")
 
 _SLICE = 2.0
+_MOMENT = 0.5
+_IDLE = 2.0
 # Half of what the broker gives a transaction.
 _OFFSETS = 5.0
 _ABORTING = 10.0
@@ -41,44 +50,119 @@ class Refused(Fenced):
     """The group has moved on, and nothing was written: what this member knows of the partitions that stay with it still holds."""
 
 
+class Lost(Fenced):
+    """The broker has acknowledged a transaction, and does not have it: nothing that this member knows holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Acknowledged:
+    """A transaction that the broker says it has."""
+
+    at: float
+    number: int
+    records: AbstractSet[Place]
+    offsets: Mapping[Place, int]
+
+
+IsThere = Callable[[Iterable[Place], int, float], bool]
+"""Says whether an offset of these places was written by this member's transaction of that number, or by a later one.
+
+Raises KafkaException where that is not told in so many seconds.
+"""
+
+
 class Transactor:
     """A transactional producer, opened when it is first needed and again after it was lost.
 
     Args:
-        group: on the broker.
+        group: without the prefix.
         given_up: whether somebody waits for this to end.
+        is_there: looks an offset up.
     """
 
-    def __init__(self, cluster: Cluster, group: str, given_up: Callable[[], bool]) -> None:
-        self.id = f"{group}-{uuid4().hex}"
+    def __init__(self, cluster: Cluster, group: str, given_up: Callable[[], bool], is_there: IsThere) -> None:
+        self.id = f"{cluster.connection.prefix}{group}-{uuid4().hex}"
+        self._group = group
+        self._is_there = is_there
+        self._number = 0
+        self._last: _Acknowledged | None = None
         self._cluster = cluster
         self._given_up = given_up
         self._producer: Any = None
-        self._needs = Needs(operation="Write", group=group, transactional_id=f"{group}-*")
+        name = f"{cluster.connection.prefix}{group}"
+        self._needs = Needs(operation="Write", group=name, transactional_id=f"{name}-*")
         self._undelivered: list[tuple[KafkaError, str]] = []
         self._requests = Requests(f"{self.id}-offsets")
-        self._has_lost_brokers = False
+        self._has_lost_one = self._has_lost_all = False
 
     def open(self) -> None:
         """Be ready for transactions; takes a moment.
 
         Raises:
             Unavailable: the broker is away.
+            Lost: it does not have what it has acknowledged.
         """
         if self._producer is not None:
             self._producer.poll(0)  # it tells of brokers that it has lost
-        if self._producer is None or self._has_lost_brokers:
+        if self._has_lost_all or (self._has_lost_one and not self.is_settled()):
             self._producer = None
-            reports = {"delivery.report.only.error": True, "on_delivery": self._reported, "error_cb": self._heard}
-            producer = Producer({**self._cluster.connection.transactional(self.id), **reports}, logger=logger)
-            try:
-                self._again(producer.init_transactions, "transactions can not begin")
-            except KafkaException as error:
-                raise told(error.args[0], "transactions can not begin", self._needs) from error
-            producer.poll(0)
-            self._producer, self._has_lost_brokers = producer, False
+        if self._producer is None:
+            self._producer = self._opened()
+            self._has_lost_all = False
+            self._look_for_last()
+        self._has_lost_one = False
 
-    def commit(self, records: Sequence[Encoded], offsets: Sequence[TopicPartition], member: Any) -> None:
+    def _opened(self) -> Any:
+        reports = {"delivery.report.only.error": True, "on_delivery": self._reported, "error_cb": self._heard}
+        producer = Producer({**self._cluster.connection.transactional(self.id), **reports}, logger=logger)
+        try:
+            self._again(producer.init_transactions, "transactions can not begin")
+        except KafkaException as error:
+            raise told(error.args[0], "transactions can not begin", self._needs) from error
+        producer.poll(0)
+        return producer
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether whoever has nothing to commit shall look if the last transaction is there; a client does not hear of all that happens."""
+        return self._last is not None and (self._producer is None or time.monotonic() > self._last.at + _IDLE)
+
+    def settle(self) -> None:
+        """Be ready, and certain of the last transaction. Raises as `open` does."""
+        self.open()
+        if not self.is_settled():
+            self.open()
+
+    def is_settled(self, seconds: float = _MOMENT) -> bool:
+        """Whether the broker has all that it has acknowledged; where it does not say so in time, the next `open` will know."""
+        if self._last is None:
+            return True
+        try:
+            is_there = self._is_there(self._last.offsets, self._last.number, seconds)
+        except KafkaException as error:
+            logger.info("the last transaction of %s is not found now: %s", self.id, error.args[0].str())
+            is_there = False
+        if is_there:
+            self._last = None
+        else:
+            self._producer = None
+        return is_there
+
+    def _look_for_last(self) -> None:
+        """See that the last transaction is there, before the next one ends with itself what is left of it."""
+        last, producer = self._last, self._producer
+        if last is None or self.is_settled(_SLICE):
+            return
+        try:
+            sweep(producer, self._cluster, self._group, last.records, _positions(last.offsets))
+            is_there = self._is_there(last.offsets, last.number, _OFFSETS)
+        except KafkaException as error:
+            raise told(error.args[0], "what is left of a transaction can not be ended", self._needs) from error
+        self._last, self._producer = None, producer
+        if not is_there:
+            raise Lost(f"the broker does not have a transaction of {self.id} that it has acknowledged (KAFKA-20734); it is done again")
+
+    def commit(self, records: Sequence[Encoded], offsets: Mapping[Place, int], member: Any) -> None:
         """Write records and offsets as one.
 
         Args:
@@ -88,6 +172,7 @@ class Transactor:
 
         Raises:
             Refused: partitions may be another's; nothing was written.
+            Lost: nothing was written, nor was what was acknowledged before.
             Fenced: the partitions are another's, or nobody knows whether it was written.
             Unavailable: nothing was written.
             Invalid: a record that no broker takes; nothing was written.
@@ -95,15 +180,16 @@ class Transactor:
         self.open()
         producer = self._producer
         self._undelivered.clear()
+        self._number += 1
         try:
             producer.begin_transaction()
-            for record in records:
-                produce(producer, record, self._cluster.partitions)
-            self._send_offsets(offsets, member)
+            places = {(record.topic, produce(producer, record, self._cluster.partitions)) for record in records}
+            self._send_offsets(_positions(offsets, mark(self.id, self._number)), member)
+            self._flush()
             self._again(producer.commit_transaction, "commit")
         except Overdue as error:
             self._producer = None
-            raise Unavailable(f"the offsets: {error} from {self._cluster.connection.address}") from error
+            raise Unavailable(f"nothing is committed: {error} from {self._cluster.connection.address}") from error
         except KafkaException as error:
             raise self._ended(error.args[0], _rights(records, offsets)) from error
         except Unavailable as error:
@@ -116,6 +202,20 @@ class Transactor:
         except BaseException:
             self._abort()
             raise
+        self._last = _Acknowledged(time.monotonic(), self._number, places, offsets)
+
+    def _flush(self) -> None:
+        """Wait until the broker has all records.
+
+        While all brokers are away the transaction is left alone, instead of being tried again once one is back: it would end with itself
+        what is left of the one before.
+        """
+        while left := self._producer.flush(_SLICE):
+            if self._has_lost_all:
+                raise Overdue(f"no answer to {left} records")
+            logger.warning("%d records wait; %s is waited for until it takes them", left, self._cluster.connection.address)
+            if self._given_up():
+                raise Unavailable(f"{left} records were not taken")
 
     def _send_offsets(self, offsets: Sequence[TopicPartition], member: Any) -> None:
         """Put the offsets into the transaction; a producer whose broker went away meanwhile can not be trusted to find it again."""
@@ -134,8 +234,10 @@ class Transactor:
 
     def _heard(self, error: KafkaError) -> None:
         """The client has something to tell that no request was told."""
+        if error.code() in {KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT}:  # noqa: SLF001 - codes
+            self._has_lost_one = True
         if error.code() == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - a code
-            self._has_lost_brokers = True
+            self._has_lost_all = True
 
     def close(self) -> None:
         """Give up the producer; a transaction that is open is ended by the broker, or by whoever takes over."""
@@ -194,15 +296,10 @@ class Transactor:
                 return True
 
 
-def _rights(records: Sequence[Encoded], offsets: Sequence[TopicPartition]) -> Sequence[Right]:
+def _positions(offsets: Mapping[Place, int], written: str = "") -> list[TopicPartition]:
+    return [TopicPartition(*place, offset, written) for place, offset in offsets.items()]
+
+
+def _rights(records: Sequence[Encoded], offsets: Mapping[Place, int]) -> Sequence[Right]:
     """Return what a transaction takes the right for on topics."""
-    return [*dict.fromkeys([*((record.topic, "Write") for record in records), *((place.topic, "Read") for place in offsets)])]
-
-
-def fence(cluster: Cluster, transactional_id: str) -> None:
-    """End what another producer has left open, and take its place: it can write nothing more."""
-    producer = Producer(cluster.connection.transactional(transactional_id), logger=logger)
-    try:
-        producer.init_transactions(_SLICE * 2)
-    except KafkaException as error:
-        logger.info("the open transaction of %s was not ended: %s", transactional_id, error.args[0].str())
+    return [*dict.fromkeys([*((record.topic, "Write") for record in records), *((topic, "Read") for topic, _ in offsets)])]

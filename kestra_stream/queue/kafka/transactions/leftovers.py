@@ -1,0 +1,81 @@
+"""What is left open of transactions: names in, nothing open under them out.
+
+A broker of Kafka 4.3 or 4.4 that is asked to commit while a partition has no leader acknowledges it, and writes no marker there, then or
+ever (KAFKA-20734): it takes the partition for deleted. A broker that is told to end is enough where a topic has one replica. The records
+and offsets stay open, for all who read, until a later transaction of the same name ends them as it ends itself.
+"""
+
+import logging
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+
+from kestra_stream.queue.kafka.clients.overdue import Overdue, Requests
+from kestra_stream.queue.kafka.cluster import Cluster, Place
+
+logger = logging.getLogger("kestra_stream.kafka.client")
+
+_SLICE = 2.0
+_ANSWER = 5.0
+
+
+def fence(cluster: Cluster, group: str, name: str, leftovers: Iterable[Place] = (), offsets: Iterable[Place] = ()) -> None:
+    """End what another producer has left open, and take its place: it can write nothing more.
+
+    Args:
+        cluster: where.
+        group: of the member, without the prefix.
+        name: of its transactions.
+        leftovers: where it may have left something that the broker takes for ended.
+        offsets: of which partitions it may have left offsets so.
+    """
+    producer = Producer(cluster.connection.transactional(name), logger=logger)
+    try:
+        producer.init_transactions(_SLICE * 2)
+        if leftovers:
+            sweep(producer, cluster, group, leftovers, [TopicPartition(*place, 0) for place in offsets])
+    except KafkaException as error:
+        logger.info("the open transaction of %s was not ended: %s", name, error.args[0].str())
+
+
+def sweep(producer: Any, cluster: Cluster, group: str, places: Iterable[Place], offsets: Sequence[TopicPartition]) -> None:
+    """Abort a transaction that touches all of this: with it ends what is open under the producer's name; nothing else is changed.
+
+    Args:
+        producer: ready to begin a transaction.
+        cluster: where.
+        group: whose offsets these are, without the prefix.
+        places: partitions of topics.
+        offsets: of the group.
+
+    Raises:
+        KafkaException: it was not done.
+    """
+    producer.begin_transaction()
+    for topic, number in places:
+        producer.produce(topic, b"", b"", number)
+    if offsets:
+        _send(producer, offsets, _nobody(cluster, group))
+    if producer.flush(_ANSWER):
+        raise KafkaException(KafkaError(KafkaError._TIMED_OUT, "what is left of transactions can not be reached"))  # noqa: SLF001 - a code
+    producer.abort_transaction(_ANSWER)
+
+
+def _send(producer: Any, offsets: Sequence[TopicPartition], member: bytes) -> None:
+    requests = Requests("leftovers")
+    try:
+        requests.make(lambda: producer.send_offsets_to_transaction(list(offsets), member, _SLICE), _ANSWER)
+    except Overdue as error:
+        raise KafkaException(KafkaError(KafkaError._TIMED_OUT, f"the offsets: {error}")) from error  # noqa: SLF001 - a code
+    finally:
+        requests.close()
+
+
+def _nobody(cluster: Cluster, group: str) -> bytes:
+    """Return the metadata of somebody who is not in the group: whoever is in it now need not know of this."""
+    reader = Consumer(cluster.connection.consumer(group), logger=logger)
+    try:
+        return bytes(reader.consumer_group_metadata())
+    finally:
+        reader.close()
