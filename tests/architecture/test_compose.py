@@ -11,6 +11,9 @@ from kestra_stream.settings.loading import load_settings
 from tests.architecture.source_tree import ROOT
 from tests.services import install
 
+SOUND_KAFKA = "4.2.1"
+"""The last one without KAFKA-20734; the tests run on one that has it, so that what makes up for it is tried."""
+
 
 def services() -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "compose" / "kafka.yml").read_text(encoding="utf-8"))["services"]
@@ -45,7 +48,7 @@ def test_the_commands_of_the_components_are_there() -> None:
 
 def test_the_versions_are_those_that_the_tests_run() -> None:
     kafka, s3 = (services()[name]["image"].rpartition(":")[2] for name in ("kafka", "s3"))
-    assert f"<version>{kafka}</version>" in install.POM.read_text(encoding="utf-8")
+    assert kafka == SOUND_KAFKA or f"<version>{kafka}</version>" in install.POM.read_text(encoding="utf-8")
     assert s3 == install.VERSITYGW
 
 

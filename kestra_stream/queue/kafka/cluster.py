@@ -13,7 +13,7 @@ from confluent_kafka.admin._listoffsets import OffsetSpec
 
 from kestra_stream.errors import Invalid, Unavailable
 from kestra_stream.queue.kafka.admin import TopicAdmin
-from kestra_stream.queue.kafka.clients.rights import Right, missing_right
+from kestra_stream.queue.kafka.clients.rights import Rights
 from kestra_stream.queue.kafka.clients.voice import voice
 from kestra_stream.queue.kafka.connection import Connection
 from kestra_stream.queue.kafka.encoding import Encoding, Payloads
@@ -57,6 +57,7 @@ class Cluster:
         self.encoding = Encoding(self.ensure, connection.message_bytes, payloads)
         self.closed = Event()
         self._admin = AdminClient(connection.admin(), logger=logger)
+        self.rights = Rights(self._admin)
         self._counts: dict[str, int] = {}
         self._names: dict[Topic, str] = {}
         self._lock = Lock()
@@ -82,9 +83,10 @@ class Cluster:
             self._counts[name] = count
         return count
 
-    def known(self) -> Sequence[Place]:
-        """Return the partitions of all topics that were looked up so far."""
-        return [(name, number) for name, count in tuple(self._counts.items()) for number in range(count)]
+    def writable(self) -> Sequence[Place]:
+        """Return the partitions of all topics that were looked up so far and that this client may write to."""
+        counts = dict(self._counts)
+        return [(name, number) for name in self.rights.writable(counts) for number in range(counts[name])]
 
     def size_now(self, name: str, timeout: float) -> int:
         """Return how many partitions a topic has by now; 0 where nobody tells in time."""
@@ -140,10 +142,6 @@ class Cluster:
             logger.debug("no broker answers: %s", error.args[0].str())
             return False
         return True
-
-    def missing_right(self, wanted: Sequence[Right]) -> Right | None:
-        """Return a right on a topic that this client does not have; None when it has all, or no broker answers."""
-        return missing_right(self._admin, wanted)
 
     def forget_sizes(self) -> None:
         """Ask anew for the number of partitions of each topic, when it is needed: one may have been made again."""

@@ -31,6 +31,7 @@ from kestra_stream.queue.kafka.group.protocol import GroupProtocol
 from kestra_stream.queue.kafka.state.changelog import Changelog
 from kestra_stream.queue.kafka.state.no_changelog import NoChangelog
 from kestra_stream.queue.kafka.state.replay import GivenUp
+from kestra_stream.queue.kafka.transactions.marks import new_name
 from kestra_stream.queue.kafka.transactions.transactor import Lost, Refused, Transactor
 from kestra_stream.topics import Topic
 
@@ -98,8 +99,9 @@ class KafkaMember:
         self._owned: set[Place] = set()
         self._positions = Positions()
         self._metadata = b""
-        self._transactor = Transactor(cluster, group, self._is_given_up, self._is_there)
-        self._claims = Claims(cluster, group, self._transactor.id, lambda: self._client.consumer, self._is_given_up)
+        name = new_name(f"{cluster.connection.prefix}{group}")
+        self._claims = Claims(cluster, group, name, lambda: self._client.consumer, self._is_given_up)
+        self._transactor = Transactor(cluster, group, name, self._is_given_up, self._claims.bear)
         self._patient_until = time.monotonic() + _PATIENCE
         self._client = GroupClient(cluster, protocol, group, list(self._topics), self._came, self._revoked, self._went)
         self._intake = Intake(self._client)
@@ -238,9 +240,6 @@ class KafkaMember:
         self._owned |= came
         if self._listener is not None:
             self._listener.assigned(self._named(came), state)
-
-    def _is_there(self, places: Iterable[Place], number: int, seconds: float) -> bool:
-        return self._claims.bear(places, number, seconds)
 
     def _settle(self) -> None:
         """Be certain that the broker has what this member has committed, or begin anew."""

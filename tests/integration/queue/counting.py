@@ -161,9 +161,9 @@ def main(text: str) -> None:
         signal.signal(signal.SIGUSR1, lambda *_: resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2))
     if task.stands_at is not None:
         assert isinstance(loop.consumer, KafkaMember)
-        transactor = StandingStill(log.cluster, task.group, lambda: False, loop.consumer._claims.bear)  # noqa: SLF001 - the fault is inside
+        own = loop.consumer._transactor  # noqa: SLF001 - the fault is inside
+        transactor = StandingStill(log.cluster, task.group, own.id, lambda: False, lambda *_: True)
         transactor.stands_at = {"produced": "offsets", "offsets": "commit"}[task.stands_at]
-        transactor.id = loop.consumer._transactor.id  # noqa: SLF001 - the fault is inside
         loop.consumer._transactor = transactor  # noqa: SLF001 - the fault is inside
     signal.signal(signal.SIGTERM, lambda *_: loop.stop())
     thread = loop.start("counting")

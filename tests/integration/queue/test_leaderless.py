@@ -35,7 +35,7 @@ def cluster() -> Iterator[KafkaCluster]:
     with KafkaCluster(brokers=3, properties=ONE_COPY, jvm=SMALL) as cluster:
         log = KafkaLog(task_on(cluster, "first").connection())
         member = log.consumer("first", task_on(cluster, "first").inbox_topics())
-        transactor = Transactor(log.cluster, "first", lambda: False, lambda *_: True)
+        transactor = Transactor(log.cluster, "first", "first", lambda: False, lambda *_: True)
         transactor.open()  # the topics of offsets and of transactions are made when somebody needs them
         wait_until(lambda: not member.poll(1, 0.1) and leader(cluster, "__consumer_offsets", 0) > 0, PATIENCE, "there are offsets")
         transactor.close()

@@ -13,7 +13,7 @@ from kestra_stream.queue.interface import Outgoing
 from kestra_stream.queue.kafka import Connection, KafkaLog
 from kestra_stream.queue.kafka.cluster import Place
 from kestra_stream.queue.kafka.transactions.leftovers import fence
-from kestra_stream.queue.kafka.transactions.marks import number_of
+from kestra_stream.queue.kafka.transactions.marks import new_name, number_of
 from kestra_stream.queue.kafka.transactions.transactor import Transactor
 from kestra_stream.topics import Cleanup, Topic
 from tests.integration.queue.crowd import wait_until
@@ -58,7 +58,7 @@ def transactor_of(log: KafkaLog) -> Transactor:
             reader.close()
         return any(number_of(place.metadata, transactor.id) >= number for place in found)
 
-    transactor = Transactor(log.cluster, GROUP, lambda: False, is_there)
+    transactor = Transactor(log.cluster, GROUP, new_name(f"{log.cluster.connection.prefix}{GROUP}"), lambda: False, is_there)
     return transactor
 
 

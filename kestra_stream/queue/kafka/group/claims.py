@@ -87,7 +87,7 @@ class Claims:
         reader = Consumer(connection.consumer(self._group, **{"isolation.level": "read_uncommitted"}), logger=logger)
         try:
             found = reader.committed([TopicPartition(*place) for place in places], _STALLED * 2)
-            self._fence(found, self._cluster.known() if leftovers else ())
+            self._fence(found, self._cluster.writable() if leftovers else ())
         except KafkaException as error:
             logger.info("who held the partitions is not known: %s", error.args[0].str())
         finally:

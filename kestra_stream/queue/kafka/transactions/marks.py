@@ -3,6 +3,13 @@
 GROUP-UUID#NUMBER    by a transaction; GROUP-UUID alone by a member that takes a partition; nothing by one that has let it go
 """
 
+from uuid import uuid4
+
+
+def new_name(group: str) -> str:
+    """Return a name for the transactions of a member of a group; `group` is its name on the broker."""
+    return f"{group}-{uuid4().hex}"
+
 
 def mark(name: str, number: int) -> str:
     """Return the mark of a member's transaction; no name has a `#`, as no topic has."""

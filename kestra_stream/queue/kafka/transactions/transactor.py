@@ -20,7 +20,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Any
-from uuid import uuid4
 
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 
@@ -76,12 +75,13 @@ class Transactor:
 
     Args:
         group: without the prefix.
+        name: of the member's transactions, for the broker.
         given_up: whether somebody waits for this to end.
         is_there: looks an offset up.
     """
 
-    def __init__(self, cluster: Cluster, group: str, given_up: Callable[[], bool], is_there: IsThere) -> None:
-        self.id = f"{cluster.connection.prefix}{group}-{uuid4().hex}"
+    def __init__(self, cluster: Cluster, group: str, name: str, given_up: Callable[[], bool], is_there: IsThere) -> None:
+        self.id = name
         self._group = group
         self._is_there = is_there
         self._number = 0
@@ -89,8 +89,8 @@ class Transactor:
         self._cluster = cluster
         self._given_up = given_up
         self._producer: Any = None
-        name = f"{cluster.connection.prefix}{group}"
-        self._needs = Needs(operation="Write", group=name, transactional_id=f"{name}-*")
+        full = f"{cluster.connection.prefix}{group}"
+        self._needs = Needs(operation="Write", group=full, transactional_id=f"{full}-*")
         self._undelivered: list[tuple[KafkaError, str]] = []
         self._requests = Requests(f"{self.id}-offsets")
         self._has_lost_one = self._has_lost_all = False
@@ -272,7 +272,7 @@ class Transactor:
 
     def _reason(self, error: KafkaError, wanted: Sequence[Right]) -> KestraError:
         """Return why a transaction was aborted: what its records met, if they met anything."""
-        if error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED and (right := self._cluster.missing_right(wanted)) is not None:
+        if error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED and (right := self._cluster.rights.missing(wanted)) is not None:
             return told(error, "the transaction was aborted", Needs(*right))
         reasons = [told(error, "a record was not taken", replace(self._needs, topic=topic)) for error, topic in self._undelivered]
         for reason in reasons:
