@@ -11,11 +11,12 @@ What happens at a rebalance:
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from threading import Event, Lock
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, TopicPartition
+from confluent_kafka import KafkaError, TopicPartition
 
 from kestra_stream.errors import Fenced, Invalid, Retryable, Unavailable
 from kestra_stream.queue import interface as port
@@ -26,6 +27,7 @@ from kestra_stream.queue.kafka.group.claims import Claims
 from kestra_stream.queue.kafka.group.client import GroupClient
 from kestra_stream.queue.kafka.group.intake import Intake, place_of
 from kestra_stream.queue.kafka.group.membership import newer
+from kestra_stream.queue.kafka.group.outlook import Outlook
 from kestra_stream.queue.kafka.group.positions import Positions
 from kestra_stream.queue.kafka.group.protocol import GroupProtocol
 from kestra_stream.queue.kafka.state.changelog import Changelog
@@ -40,38 +42,6 @@ logger = logging.getLogger("kestra_stream.kafka.client")
 _SLICE = 0.25
 _STALLED = 0.5
 _PATIENCE = 60.0
-_LOOK = 1.0
-_LOOKS_WITHOUT_PARTITIONS = 5
-
-
-class Outlook:
-    """What a member tells other threads of itself, looked up in the one that polls: the client lets nobody else ask while it does.
-
-    Attributes:
-        has_joined: whether the member knows its partitions, none included, and the listener has their state.
-        lags: how many records of each topic wait for it, as far as the client has heard.
-    """
-
-    def __init__(self) -> None:
-        self.has_joined = False
-        self.lags: Mapping[str, int] = {}
-        self._next_look = 0.0
-        self._looks_as_member = 0
-
-    def look(self, consumer: Consumer, topics: Mapping[str, Topic], owned: Iterable[Place], position: Callable[[Place], int]) -> None:
-        """Look from time to time."""
-        if time.monotonic() < self._next_look:
-            return
-        self._next_look = time.monotonic() + _LOOK
-        lags = dict.fromkeys((topic.name for topic in topics.values()), 0)
-        for place in owned:
-            _, end = consumer.get_watermark_offsets(TopicPartition(*place), cached=True)
-            lags[topics[place[0]].name] += max(end - position(place), 0)
-        self.lags = lags
-        if not self.has_joined and consumer.memberid():
-            # the client tells nothing of an assignment without partitions: after some looks as a member there are none for us
-            self._looks_as_member += 1
-            self.has_joined = self._looks_as_member > _LOOKS_WITHOUT_PARTITIONS
 
 
 class KafkaMember:
@@ -225,14 +195,12 @@ class KafkaMember:
             self._listener.revoked(self._named(went))
 
     def _take_over(self, places: frozenset[Place], *, again: bool) -> None:
-        came = places - self._owned
-        if not came:
+        if not (came := places - self._owned):
             return
         self._settle()  # first: it ends what this member itself has left open, whose offsets nobody would be told
         offsets = self._claims.offsets(came)
-        state = self._changelog.restore(
-            {number for _, number in came}, lambda: self._claims.end_transactions(came, leftovers=True), self._is_given_up
-        )
+        stalled = partial(self._claims.end_transactions, came, leftovers=True)
+        state = self._changelog.restore({number for _, number in came}, stalled, self._is_given_up)
         self._claims.take(offsets)
         self._positions.begin(offsets)
         if again:
