@@ -88,7 +88,7 @@ class Scene:
         away = time.monotonic() - began
         self._fleet.wait_ready(self._executor)
         return away, sum(
-            float(each) for each in re.findall(r"executor_state: .* is restored: \d+ records in (\S+) s", self._executor.said())
+            float(each) for each in re.findall(r"executor_state: .* is restored: \d+ records in (\S+) s", "\n".join(self._executor.lines()))
         )
 
 

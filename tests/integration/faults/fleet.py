@@ -2,75 +2,41 @@
 
 import json
 import os
-import re
 import sys
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
-from http.client import HTTPConnection
 from itertools import count
 from pathlib import Path
 from random import Random
 
 import yaml
 
+from tests.integration.faults.managed import Managed
 from tests.integration.faults.surprises import surprises_in
 from tests.services.broker import Broker
 from tests.services.places import Place, settled
-from tests.services.process import ServiceProcess, wait_until
+from tests.services.process import ServiceProcess
 
 COMMAND = str(Path(sys.executable).with_name("kestra-stream"))
-PATIENCE = 100.0
 PARTITIONS = 4
 
 
-class Member:
+class Member(Managed):
     """One server process of the fleet, which may be replaced by a new one under the same name."""
 
     def __init__(self, component: str, process: ServiceProcess) -> None:
         self.component = component
         self.process = process
-
-    @property
-    def name(self) -> str:
-        """Its name, which no other process of the fleet has."""
-        return self.process.name
+        self.name = process.name
+        self.log = process.log
 
     @property
     def id(self) -> str:
         """The id of its service."""
-        found = re.search(rf": {self.component} (\w+) on kafka", self.said())
-        return found[1] if found is not None else ""
+        return self.found(rf": {self.component} (\w+) on kafka")
 
-    def said(self) -> str:
-        """Return all that it has told so far."""
-        return self.process.log.read_text(encoding="utf-8", errors="replace") if self.process.log.exists() else ""
-
-    def ask(self, path: str) -> tuple[int, str]:
-        """Ask its management port; (0, "") before it listens."""
-        found = re.search(r"management port (\d+)", self.said())
-        if found is None:
-            self.process.check()
-            return 0, ""
-        connection = HTTPConnection("127.0.0.1", int(found[1]), timeout=PATIENCE)
-        try:
-            connection.request("GET", path)
-            answer = connection.getresponse()
-            return answer.status, answer.read().decode()
-        finally:
-            connection.close()
-
-    def figure(self, name: str) -> float:
-        """Return the sum of a figure over its labels."""
-        lines = self.ask("/prometheus")[1].splitlines()
-        return sum(float(line.rpartition(" ")[2]) for line in lines if re.match(rf"{name}(\{{| )", line))
-
-    def is_ready(self) -> bool:
-        """Whether it is ready to work; one that breaks the connection is not."""
-        try:
-            return self.ask("/health/readiness")[0] == 200
-        except ConnectionError:
-            self.process.check()
-            return False
+    def check(self) -> None:
+        self.process.check()
 
 
 class Fleet:
@@ -109,7 +75,7 @@ class Fleet:
     def wait_ready(self, *members: Member) -> None:
         """Wait until these processes are ready, or all."""
         for member in members or tuple(self.members):
-            wait_until(member.is_ready, PATIENCE, f"{member.name} is ready: {member.process.last_lines()}")
+            member.wait_ready()
 
     def kill(self, member: Member) -> None:
         """Kill a process (SIGKILL)."""

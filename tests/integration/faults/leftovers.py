@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 from kestra_stream.executor.ended import ENDED
 from kestra_stream.queue.kafka.state.parts import parse_key
-from tests.integration.faults.fleet import PATIENCE, Fleet
+from tests.integration.faults.fleet import Fleet
+from tests.integration.faults.managed import PATIENCE
 from tests.integration.faults.record import last_values
 from tests.integration.faults.site import Site
 from tests.services.broker import Broker

@@ -1,12 +1,8 @@
 """Processes of the engine on a broker that a test does to what it likes: started, asked, watched by their CPU and their log, ended."""
 
-import json
 import os
-import re
 import subprocess
 from collections.abc import Mapping, Sequence
-from functools import partial
-from http.client import HTTPConnection
 from itertools import count
 from pathlib import Path
 from typing import Any, Self
@@ -14,15 +10,14 @@ from typing import Any, Self
 import psutil
 import yaml
 
+from tests.integration.faults.managed import PATIENCE, Managed
 from tests.integration.faults.surprises import surprises_in
-from tests.unit.assembly.polling import until
 from tests.unit.cli.command import COMMAND
 
-PATIENCE = 100.0
 Tree = Mapping[str, Any]
 
 
-class Member:
+class Member(Managed):
     """One process of the engine; what it tells goes to a file, so that it never waits for a reader.
 
     Attributes:
@@ -55,33 +50,8 @@ class Member:
         times = self._usage.cpu_times()
         return times.user + times.system
 
-    def lines(self, since: int = 0) -> list[str]:
-        """Return what it has told, from a line on."""
-        return self.log.read_text(encoding="utf-8", errors="replace").splitlines()[since:]
-
-    def has_told(self, text: str) -> bool:
-        """Whether a text is in its log."""
-        return any(text in line for line in self.lines())
-
-    def ask(self, path: str) -> tuple[int, Any]:
-        """Ask the management port; JSON is read, other text comes as it is."""
-        port = next(line.rpartition("management port ")[2] for line in self.lines() if "management port " in line)
-        connection = HTTPConnection("127.0.0.1", int(port), timeout=PATIENCE)
-        connection.request("GET", path)
-        answer = connection.getresponse()
-        text = answer.read().decode()
-        connection.close()
-        return answer.status, json.loads(text) if text.startswith("{") else text
-
-    def figure(self, name: str) -> float:
-        """Return the sum of a figure over its labels."""
-        return sum(float(line.rpartition(" ")[2]) for line in self.ask("/prometheus")[1].splitlines() if re.match(rf"{name}(\{{| )", line))
-
-    @property
-    def is_ready(self) -> bool:
-        """Whether it has begun and takes work; an error shows what it told when it has ended instead."""
+    def check(self) -> None:
         assert self.is_alive, f"{self.name} has ended:\n" + "\n".join(self.lines()[-30:])
-        return self.has_told("management port ") and self.ask("/health/readiness")[0] == 200
 
     def signal(self, number: int) -> None:
         """Send a signal."""
@@ -100,11 +70,6 @@ class Member:
         """Kill it; one that has ended stays as it is."""
         self._process.kill()
         self._process.wait(PATIENCE)
-
-
-def is_ready(member: Member) -> bool:
-    """Whether a process is ready."""
-    return member.is_ready
 
 
 class Site:
@@ -137,7 +102,7 @@ class Site:
     def wait_ready(self, *members: Member) -> None:
         """Wait until these processes are ready, or all."""
         for member in members or self.members:
-            until(partial(is_ready, member), PATIENCE)
+            member.wait_ready()
 
     def surprises(self) -> list[str]:
         """Return what any process, ended ones included, has told of an error that it did not expect: where, and the next lines."""
@@ -162,7 +127,7 @@ class Site:
     def check(self) -> None:
         """All processes live."""
         for member in self.members:
-            assert member.is_alive, f"{member.name} has ended:\n" + "\n".join(member.lines()[-30:])
+            member.check()
 
     def command(self, *arguments: str, timeout: float = PATIENCE) -> subprocess.CompletedProcess[str]:
         """Run a command of the product with the settings file."""

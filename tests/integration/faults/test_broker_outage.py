@@ -1,5 +1,6 @@
 """The broker goes away in the middle of work and comes back: processes wait, say so, compute nothing meanwhile, and lose and double nothing."""
 
+import json
 import time
 from collections.abc import Sequence
 from functools import partial
@@ -10,7 +11,7 @@ import pytest
 from kestra_stream.cli.engine.client import Client, remote
 from kestra_stream.models.flow_source import FlowSource
 from tests.integration.faults.histories import Histories, histories
-from tests.integration.faults.site import Member, Site, is_ready
+from tests.integration.faults.site import Member, Site
 from tests.services.fixtures import ClusterMaker
 from tests.unit.assembly.polling import until
 
@@ -61,7 +62,7 @@ def elapse(seconds: float, site: Site) -> None:
 def is_waiting(member: Member) -> bool:
     """Whether probes see that the broker is away, and that a new process would not help."""
     status, document = member.ask("/health/readiness")
-    return status == 503 and document["details"]["log"]["status"] == "DOWN" and member.ask("/health/liveness")[0] == 200
+    return status == 503 and json.loads(document)["details"]["log"]["status"] == "DOWN" and member.ask("/health/liveness")[0] == 200
 
 
 @pytest.mark.parametrize(("way", "seconds"), OUTAGES)
@@ -87,7 +88,7 @@ def test_a_broker_that_is_away_is_waited_for(way: str, seconds: float, kafka_clu
             cluster.start()
             finish(seen, ids)
             for member in members:
-                until(partial(is_ready, member))
+                member.wait_ready()
         assert [member.end() for member in members] == [0, 0, 0]
 
 
@@ -105,7 +106,7 @@ def test_of_three_brokers_one_may_die(kafka_cluster: ClusterMaker, tmp_path: Pat
                 cluster.kill(node)
                 seen.wait(fresh)
                 for member in members:
-                    until(partial(is_ready, member))
+                    member.wait_ready()
                 cluster.start(node)
                 cluster.wait_for(3)
             finish(seen, ids)

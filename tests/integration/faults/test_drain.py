@@ -10,8 +10,9 @@ import pytest
 from kestra_stream.models.execution import TaskRun
 from kestra_stream.models.state import S
 from tests.integration.faults.engine_client import EngineClient, client_of
+from tests.integration.faults.managed import PATIENCE
 from tests.integration.faults.record import Chronicle
-from tests.integration.faults.site import PATIENCE, Member, Site
+from tests.integration.faults.site import Member, Site
 from tests.integration.faults.workload import FLOWS as WORK
 from tests.services.broker import Broker
 
@@ -152,7 +153,7 @@ def test_all_of_one_kind_are_replaced_one_by_one_while_executions_run(
                 (new,) = site.start(component)
                 created += client.create(flows * 3)
                 assert member.end() == 0
-                assert new.is_ready
+                assert new.is_ready()
             chronicle.until(lambda: set(created) <= chronicle.finished, "all executions end", PATIENCE)
             chronicle.catch_up()
             assert list(chronicle.faults()) == []

@@ -9,7 +9,8 @@ import pytest
 from kestra_stream.models.execution import TaskRun
 from kestra_stream.models.state import S
 from tests.integration.faults.engine_client import EngineClient, client_of
-from tests.integration.faults.fleet import PATIENCE, Fleet, Member, fleet_of
+from tests.integration.faults.fleet import Fleet, Member, fleet_of
+from tests.integration.faults.managed import PATIENCE
 from tests.integration.faults.record import Chronicle
 from tests.services.broker import Broker
 from tests.services.process import wait_until

@@ -10,8 +10,9 @@ import pytest
 
 from kestra_stream.models.state import S
 from tests.integration.faults.engine_client import EngineClient, client_of
-from tests.integration.faults.fleet import PATIENCE, Fleet, Member, fleet_of
+from tests.integration.faults.fleet import Fleet, Member, fleet_of
 from tests.integration.faults.leftovers import nothing_is_left
+from tests.integration.faults.managed import PATIENCE
 from tests.integration.faults.record import Chronicle
 from tests.integration.faults.workload import ENDINGS, FLOWS, STARTED
 from tests.services.broker import Broker
@@ -108,7 +109,7 @@ def test_a_full_disk_below_the_state_is_told_and_waited_for_and_costs_nothing(sc
     executor.rlimit(psutil.RLIMIT_FSIZE, (most, most))
     scene.end()
     assert "trouble" not in readiness(scene.executor, 200)
-    assert "Traceback" not in scene.executor.said()
+    assert not scene.executor.has_told("Traceback")
 
 
 def readiness(member: Member, status: int) -> str:

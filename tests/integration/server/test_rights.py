@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 
 import pytest
 
 from tests.integration.faults.engine_client import EngineClient, client_of
 from tests.integration.faults.record import Chronicle
-from tests.integration.faults.site import Member, Site, is_ready
+from tests.integration.faults.site import Member, Site
 from tests.services.kafka import KafkaCluster
 from tests.services.rights import AUTHORIZER, Rights
 from tests.services.security import Security
@@ -124,5 +123,5 @@ def test_a_process_that_starts_without_a_right_names_it_and_begins_once_it_has_i
         executions = engine.client.create(["steps"] * EXECUTIONS)
         until(lambda: member.has_told(f"this user needs the right {right};"))
         engine.site.check()
-    until(partial(is_ready, member))
+    member.wait_ready()
     engine.chronicle.end_well(executions)
