@@ -2,7 +2,8 @@
 
 What may go wrong, and what becomes of it:
     the broker is away                          the same request again, until it answers
-    offsets are not answered                    the producer is given up: Unavailable, nothing was written and nothing ever will be
+    offsets are not answered, or all brokers
+    are gone before all records are there       the producer is given up: Unavailable, nothing was written and nothing ever will be
     a request fails, the transaction must end   aborted: nothing was written; Unavailable, Refused or Invalid says why
     nobody knows how it ended                   the producer is given up: Fenced, so that state and offsets are read again
     another has ended it, to take over          the producer is given up: Fenced, as above
