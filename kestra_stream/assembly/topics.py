@@ -43,7 +43,7 @@ class BrokerTopics:
         """Do what can be done; return what it was, and what is still wrong."""
         plan = self.plan()
         self._admin.apply(plan, alter=alter)
-        return plan, self.plan().problems
+        return plan, self._admin.plan_after(self.layout, plan).problems
 
     def found(self) -> Mapping[str, FoundTopic | None]:
         """Return each topic that must be there, by its name on the broker; None for one that is missing."""

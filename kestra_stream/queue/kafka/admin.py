@@ -69,6 +69,17 @@ class TopicAdmin:
         wanted = wanted_topics(layout)
         return plan_topics(wanted, self.found([topic.name for topic in wanted]), layout.message_bytes)
 
+    def plan_after(self, layout: TopicLayout, done: Plan) -> Plan:
+        """Compare again, once it is known what a plan has made: a broker that is asked may not have heard of it for a moment."""
+        made = {step.name for step in done.steps if isinstance(step, CreateTopic | AddPartitions)}
+        deadline = time.monotonic() + self._patience
+        while True:
+            plan = self.plan(layout)
+            unheard = any(step.name in made for step in plan.steps if isinstance(step, CreateTopic | AddPartitions))
+            if not unheard or time.monotonic() > deadline:
+                return plan
+            time.sleep(0.05)
+
     def found(self, names: Sequence[str]) -> Mapping[str, FoundTopic]:
         """Return those of the topics that are there."""
         described: dict[str, Any] = {}
@@ -217,8 +228,8 @@ class TopicAdmin:
 
 def ensure_topics(
     properties: Mapping[str, Any], layout: TopicLayout, *, create: bool = True, alter: bool = False, patience: float = PATIENCE
-) -> Mapping[str, FoundTopic]:
-    """Make sure at the start of a server that all topics are there as they must be; return them by their names on the broker.
+) -> None:
+    """Make sure at the start of a server that all topics are there as they must be.
 
     Args:
         properties: of the client.
@@ -235,12 +246,11 @@ def ensure_topics(
     plan = admin.plan(layout)
     if create and plan.steps:
         admin.apply(plan, alter=alter)
-        plan = admin.plan(layout)
+        plan = admin.plan_after(layout, plan)
     for line in told_together(problem for problem in plan.problems if not problem.is_fatal):
         logger.warning("%s", line)
     if plan.fatal:
         raise Invalid("\n".join(told_together(plan.fatal)))
-    return admin.found([topic.name for topic in wanted_topics(layout)])
 
 
 def _plain(error: KafkaError) -> str:

@@ -107,13 +107,19 @@ class Cluster:
         return name
 
     def learn(self, topics: Iterable[Topic]) -> None:
-        """Look topics up, so that nobody has to who opens something on them.
+        """Look topics up that are there, so that nobody has to who opens something on them.
+
+        A broker that is asked may not have heard for a moment of one that was just made: whoever sent to it then would be told that it is
+        not there.
 
         Raises:
-            Unavailable: no broker answers.
+            Unavailable: no broker answers, or none has heard of a topic.
         """
         for topic in topics:
-            self.ensure(topic)
+            name = self.ensure(topic)
+            if name not in self._counts:
+                del self._names[topic]  # it is looked up again
+                raise Unavailable(f"{self.connection.address} has not heard of the topic {name}")
 
     def _look_up(self, topic: Topic, name: str, partitions: int | None) -> None:
         count = self._counts.get(name) or self._ask_for_size(name)

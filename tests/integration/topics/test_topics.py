@@ -1,7 +1,7 @@
 """Topics on a real broker: made from the table, verified, never shrunk; whatever is wrong is named with its remedy."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,12 @@ from confluent_kafka.admin import AclBinding, AclOperation, AclPermissionType, R
 from kestra_stream.assembly.topics import prepare_topics
 from kestra_stream.cli.topics import create_topics, describe_topics, show_plan, verify_topics
 from kestra_stream.errors import Invalid, Unavailable
+from kestra_stream.queue.kafka import Connection, KafkaLog
 from kestra_stream.queue.kafka.admin import TopicAdmin
+from kestra_stream.queue.kafka.cluster import Cluster
+from kestra_stream.queue.kafka.topic_plan import FoundTopic
 from kestra_stream.settings import load_settings
-from kestra_stream.topics import TOPICS
+from kestra_stream.topics import SERVICE, TOPICS
 from tests.services.broker import Broker
 from tests.services.kafka import KafkaCluster
 from tests.services.process import wait_until
@@ -220,3 +223,35 @@ def test_rights_that_are_missing_are_named_one_by_one_and_an_old_broker_by_what_
 def path_prefix(path: Path) -> str:
     prefix: str = yaml.safe_load(path.read_text(encoding="utf-8"))["kestra"]["kafka"]["defaults"]["topic-prefix"]
     return prefix
+
+
+def test_a_broker_that_has_not_heard_yet_of_topics_that_were_just_made_is_asked_again(
+    config: Config, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of three may lag behind the one that made them."""
+    original, asked = TopicAdmin.found, list[int]()
+
+    def lagging(admin: TopicAdmin, names: Sequence[str]) -> Mapping[str, FoundTopic]:
+        found = original(admin, names)
+        asked.append(len(found))
+        return {name: topic for name, topic in found.items() if len(asked) > 3 or not name.endswith(SERVICE.name)}
+
+    monkeypatch.setattr(TopicAdmin, "found", lagging)
+    prepare(config())
+    assert asked == [0, *(3 * [len(TOPICS)])]
+    asked.clear()
+    assert create_topics(config(), [], "table", alter=False) == 0
+    assert len(asked) == 4
+    assert "is not there" not in capsys.readouterr().out
+
+
+def test_a_topic_that_a_broker_has_not_heard_of_yet_is_looked_up_again(kafka: Broker, prefix: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    make(kafka, f"{prefix}{SERVICE.name}", 2)
+    log = KafkaLog(Connection(kafka.client, prefix=prefix))
+    with monkeypatch.context() as patch:
+        patch.setattr(Cluster, "_ask_for_size", lambda *_: 0)
+        with pytest.raises(Unavailable, match="has not heard of the topic"):
+            log.cluster.learn([SERVICE])
+    log.cluster.learn([SERVICE])
+    assert log.cluster.partitions(f"{prefix}{SERVICE.name}") == 2
+    log.close()
