@@ -71,7 +71,7 @@ class KafkaMember:
         self._metadata = b""
         name = new_name(f"{cluster.connection.prefix}{group}")
         self._claims = Claims(cluster, group, name, lambda: self._client.consumer, self._is_given_up)
-        self._transactor = Transactor(cluster, group, name, self._is_given_up, self._claims.bear)
+        self._transactor = Transactor(cluster, group, name, self._is_given_up, self._claims)
         self._patient_until = time.monotonic() + _PATIENCE
         self._client = GroupClient(cluster, protocol, group, list(self._topics), self._came, self._revoked, self._went)
         self._intake = Intake(self._client)
@@ -94,13 +94,13 @@ class KafkaMember:
 
     def _poll_once(self, most: int, timeout: float) -> Sequence[Record]:
         self._serve_losses()
-        if self._transactor.is_in_doubt and self._cluster.answers():
-            self._settle()  # others may wait for its records
         for message in self._intake.fetch(most, timeout):
             self._mind(message)  # it may raise, but what came with it is held
         if self._changelog.is_damaged:
             self._begin_anew()
         self._serve_changes()
+        if self._transactor.is_in_doubt and self._cluster.answers():
+            self._settle()  # others may wait for its records
         if self._changes:
             return ()  # what has come waits until it is known whose it is: nobody reads it again
         messages = self._intake.next(most)

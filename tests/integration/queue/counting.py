@@ -161,8 +161,8 @@ def main(text: str) -> None:
         signal.signal(signal.SIGUSR1, lambda *_: resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2))
     if task.stands_at is not None:
         assert isinstance(loop.consumer, KafkaMember)
-        own = loop.consumer._transactor  # noqa: SLF001 - the fault is inside
-        transactor = StandingStill(log.cluster, task.group, own.id, lambda: False, lambda *_: True)
+        own, claims = loop.consumer._transactor, loop.consumer._claims  # noqa: SLF001 - the fault is inside
+        transactor = StandingStill(log.cluster, task.group, own.id, lambda: False, claims)
         transactor.stands_at = {"produced": "offsets", "offsets": "commit"}[task.stands_at]
         loop.consumer._transactor = transactor  # noqa: SLF001 - the fault is inside
     signal.signal(signal.SIGTERM, lambda *_: loop.stop())

@@ -11,6 +11,7 @@ from confluent_kafka.admin import NewTopic
 
 from kestra_stream.queue.interface import Outgoing
 from kestra_stream.queue.kafka import KafkaLog
+from kestra_stream.queue.kafka.group.claims import Claims
 from kestra_stream.queue.kafka.member import KafkaMember
 from kestra_stream.queue.kafka.transactions.transactor import Transactor
 from kestra_stream.runtime.clock import SystemClock
@@ -35,7 +36,9 @@ def cluster() -> Iterator[KafkaCluster]:
     with KafkaCluster(brokers=3, properties=ONE_COPY, jvm=SMALL) as cluster:
         log = KafkaLog(task_on(cluster, "first").connection())
         member = log.consumer("first", task_on(cluster, "first").inbox_topics())
-        transactor = Transactor(log.cluster, "first", "first", lambda: False, lambda *_: True)
+        transactor = Transactor(
+            log.cluster, "first", "first", lambda: False, Claims(log.cluster, "first", "first", lambda: None, lambda: False)
+        )
         transactor.open()  # the topics of offsets and of transactions are made when somebody needs them
         wait_until(lambda: not member.poll(1, 0.1) and leader(cluster, "__consumer_offsets", 0) > 0, PATIENCE, "there are offsets")
         transactor.close()

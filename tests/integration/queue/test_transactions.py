@@ -1,19 +1,19 @@
 """Transactions that the broker refuses while much of them is on its way: nothing of them counts, and the next one goes its way."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from threading import Event
 
 import pytest
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException
 
 from kestra_stream.errors import Fenced, Unavailable
 from kestra_stream.queue.interface import Outgoing
 from kestra_stream.queue.kafka import Connection, KafkaLog
-from kestra_stream.queue.kafka.cluster import Place
+from kestra_stream.queue.kafka.group.claims import Claims
 from kestra_stream.queue.kafka.transactions.leftovers import fence
-from kestra_stream.queue.kafka.transactions.marks import new_name, number_of
+from kestra_stream.queue.kafka.transactions.marks import new_name
 from kestra_stream.queue.kafka.transactions.transactor import Transactor
 from kestra_stream.topics import Cleanup, Topic
 from tests.integration.queue.crowd import wait_until
@@ -48,18 +48,16 @@ def is_shared(*consumers: Consumer) -> bool:
 
 
 def transactor_of(log: KafkaLog) -> Transactor:
-    """A transactor whose offsets are looked up by somebody outside of the group."""
+    """A transactor of a member whose own client tells nothing of offsets, as one that waits for its next poll after an outage."""
+    name = new_name(f"{log.cluster.connection.prefix}{GROUP}")
+    return Transactor(log.cluster, GROUP, name, lambda: False, Claims(log.cluster, GROUP, name, Waiting, lambda: False))
 
-    def is_there(places: Iterable[Place], number: int, seconds: float) -> bool:
-        reader = Consumer(log.cluster.connection.consumer(GROUP))
-        try:
-            found = reader.committed([TopicPartition(*place) for place in places], seconds)
-        finally:
-            reader.close()
-        return any(number_of(place.metadata, transactor.id) >= number for place in found)
 
-    transactor = Transactor(log.cluster, GROUP, new_name(f"{log.cluster.connection.prefix}{GROUP}"), lambda: False, is_there)
-    return transactor
+class Waiting:
+    """A client that has lost its group, and is not polled."""
+
+    def committed(self, places: object, seconds: float) -> None:
+        raise KafkaException(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001 - a code
 
 
 def many(number: int, what: str) -> list[Outgoing]:
@@ -110,3 +108,18 @@ def test_a_refusal_in_the_middle_of_much_leaves_nothing_behind_and_ends_nobody(l
     told = [record.value for batch in log.reader((OUT,)).catch_up() for record in batch]
     assert len(told) == 5 * MANY
     assert {value.split()[0] for value in told} == {"taken"}
+
+
+@pytest.mark.parametrize("code", [KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT])  # noqa: SLF001 - codes
+def test_a_transaction_that_is_there_is_found_whatever_the_members_own_client_tells(log: KafkaLog, code: int) -> None:
+    transactor = transactor_of(log)
+    outgoing, offsets = log.cluster.encoding.outgoing, {(log.cluster.ensure(INBOX), 0): 0}
+    with joined(log) as one:
+        wait_until(partial(is_shared, one), 60, "the member has its partitions")
+        for number in range(3):
+            transactor.commit(outgoing(many(number, "taken")), offsets, bytes(one.consumer_group_metadata()))
+            transactor._heard(KafkaError(code))  # noqa: SLF001 - the client tells it so
+        assert not transactor.is_settled()
+        transactor.open()
+    transactor.close()
+    assert len([record for batch in log.reader((OUT,)).catch_up() for record in batch]) == 3 * MANY

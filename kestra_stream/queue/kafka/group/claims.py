@@ -7,7 +7,8 @@ let go    a member that gives partitions up has no open transaction, and takes i
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
@@ -67,13 +68,24 @@ class Claims:
         self._fence(found)
         return {(place.topic, place.partition): max(place.offset, 0) for place in found}
 
-    def bear(self, places: Iterable[Place], number: int, seconds: float) -> bool:
+    def bear(self, places: Iterable[Place], number: int, seconds: float, *, asks_anew: bool = False) -> bool:
         """Return whether the offset of one of these places was written by this member's transaction of that number, or by a later one.
+
+        Args:
+            places: that the transaction has written.
+            number: of the transaction.
+            seconds: how long to wait for the broker.
+            asks_anew: ask with a client that has seen no trouble; takes a moment more.
 
         Raises:
             KafkaException: it is not told in time.
         """
-        found = self._consumer().committed([TopicPartition(*place) for place in places], seconds)
+        wanted = [TopicPartition(*place) for place in places]
+        if asks_anew:
+            with self._reader("read_committed") as reader:
+                found = reader.committed(wanted, seconds)
+        else:
+            found = self._consumer().committed(wanted, seconds)
         return any(number_of(place.metadata, self._name) >= number for place in found)
 
     def end_transactions(self, places: Iterable[Place], *, leftovers: bool) -> None:
@@ -83,13 +95,19 @@ class Claims:
             places: that they held.
             leftovers: also what the broker takes for ended, and is not: on all topics, since nobody knows where.
         """
-        connection = self._cluster.connection
-        reader = Consumer(connection.consumer(self._group, **{"isolation.level": "read_uncommitted"}), logger=logger)
         try:
-            found = reader.committed([TopicPartition(*place) for place in places], _STALLED * 2)
+            with self._reader("read_uncommitted") as reader:
+                found = reader.committed([TopicPartition(*place) for place in places], _STALLED * 2)
             self._fence(found, self._cluster.writable() if leftovers else ())
         except KafkaException as error:
             logger.info("who held the partitions is not known: %s", error.args[0].str())
+
+    @contextmanager
+    def _reader(self, isolation: str) -> Iterator[Consumer]:
+        """Give a client that reads offsets of the group, and is not in it."""
+        reader = Consumer(self._cluster.connection.consumer(self._group, **{"isolation.level": isolation}), logger=logger)
+        try:
+            yield reader
         finally:
             reader.close()
 

@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 
@@ -64,11 +64,12 @@ class _Acknowledged:
     offsets: Mapping[Place, int]
 
 
-IsThere = Callable[[Iterable[Place], int, float], bool]
-"""Says whether an offset of these places was written by this member's transaction of that number, or by a later one.
+class Offsets(Protocol):
+    """Knows the offsets of a group."""
 
-Raises KafkaException where that is not told in so many seconds.
-"""
+    def bear(self, places: Iterable[Place], number: int, seconds: float, *, asks_anew: bool = False) -> bool:
+        """Return whether one of them was written by this member's transaction of that number, or by a later one."""
+        ...
 
 
 class Transactor:
@@ -78,13 +79,13 @@ class Transactor:
         group: without the prefix.
         name: of the member's transactions, for the broker.
         given_up: whether somebody waits for this to end.
-        is_there: looks an offset up.
+        written: looks offsets up.
     """
 
-    def __init__(self, cluster: Cluster, group: str, name: str, given_up: Callable[[], bool], is_there: IsThere) -> None:
+    def __init__(self, cluster: Cluster, group: str, name: str, given_up: Callable[[], bool], written: Offsets) -> None:
         self.id = name
         self._group = group
-        self._is_there = is_there
+        self._written = written
         self._number = 0
         self._last: _Acknowledged | None = None
         self._cluster = cluster
@@ -134,12 +135,12 @@ class Transactor:
         if not self.is_settled():
             self.open()
 
-    def is_settled(self, seconds: float = _MOMENT) -> bool:
+    def is_settled(self) -> bool:
         """Whether the broker has all that it has acknowledged; where it does not say so in time, the next `open` will know."""
         if self._last is None:
             return True
         try:
-            is_there = self._is_there(self._last.offsets, self._last.number, seconds)
+            is_there = self._written.bear(self._last.offsets, self._last.number, _MOMENT)
         except KafkaException as error:
             logger.info("the last transaction of %s is not found now: %s", self.id, error.args[0].str())
             is_there = False
@@ -150,18 +151,31 @@ class Transactor:
         return is_there
 
     def _look_for_last(self) -> None:
-        """See that the last transaction is there, before the next one ends with itself what is left of it."""
+        """See that the last transaction is there, before the next one ends with itself what is left of it.
+
+        A client that has seen no trouble is asked: the member's own may wait for its next poll, which does not come before this is over.
+        """
         last, producer = self._last, self._producer
-        if last is None or self.is_settled(_SLICE):
+        if last is None:
             return
+        self._producer = None
         try:
-            sweep(producer, self._cluster, self._group, last.records, _positions(last.offsets))
-            is_there = self._is_there(last.offsets, last.number, _OFFSETS)
+            is_there = self._is_told_of(last)
+            if not is_there:
+                sweep(producer, self._cluster, self._group, last.records, _positions(last.offsets))
+                is_there = self._written.bear(last.offsets, last.number, _OFFSETS, asks_anew=True)
         except KafkaException as error:
             raise told(error.args[0], "what is left of a transaction can not be ended", self._needs) from error
         self._last, self._producer = None, producer
         if not is_there:
             raise Lost(f"the broker does not have a transaction of {self.id} that it has acknowledged (KAFKA-20734); it is done again")
+
+    def _is_told_of(self, last: _Acknowledged) -> bool:
+        """Whether a transaction is over and there; offsets that are open still are not told."""
+        try:
+            return self._written.bear(last.offsets, last.number, _SLICE, asks_anew=True)
+        except KafkaException:
+            return False
 
     def commit(self, records: Sequence[Encoded], offsets: Mapping[Place, int], member: Any) -> None:
         """Write records and offsets as one.
