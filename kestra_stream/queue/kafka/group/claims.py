@@ -14,6 +14,7 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from kestra_stream.errors import KestraError, Unavailable
+from kestra_stream.queue.kafka.clients.overdue import Overdue, Requests
 from kestra_stream.queue.kafka.cluster import Cluster, Place
 from kestra_stream.queue.kafka.errors import Needs, forbidden, told
 from kestra_stream.queue.kafka.transactions.leftovers import fence
@@ -23,6 +24,7 @@ logger = logging.getLogger("kestra_stream.kafka.client")
 
 _STALLED = 0.5
 _PATIENCE = 60.0
+_ENDING = 3.0
 
 
 class Claims:
@@ -81,11 +83,7 @@ class Claims:
             KafkaException: it is not told in time.
         """
         wanted = [TopicPartition(*place) for place in places]
-        if asks_anew:
-            with self._reader("read_committed") as reader:
-                found = reader.committed(wanted, seconds)
-        else:
-            found = self._consumer().committed(wanted, seconds)
+        found = self._asked_anew(wanted, seconds) if asks_anew else self._consumer().committed(wanted, seconds)
         return any(number_of(place.metadata, self._name) >= number for place in found)
 
     def end_transactions(self, places: Iterable[Place], *, leftovers: bool) -> None:
@@ -101,6 +99,23 @@ class Claims:
             self._fence(found, self._cluster.writable() if leftovers else ())
         except KafkaException as error:
             logger.info("who held the partitions is not known: %s", error.args[0].str())
+
+    def _asked_anew(self, wanted: Sequence[TopicPartition], seconds: float) -> Sequence[Any]:
+        """Ask with a new client, which nobody waits for should it never answer."""
+        found: list[Any] = []
+
+        def ask() -> None:
+            with self._reader("read_committed") as reader:
+                found.extend(reader.committed(list(wanted), seconds))
+
+        requests = Requests(f"{self._name}-asks")
+        try:
+            requests.make(ask, seconds + _ENDING)
+        except Overdue as error:
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT, str(error))) from error  # noqa: SLF001 - a code
+        finally:
+            requests.close()
+        return found
 
     @contextmanager
     def _reader(self, isolation: str) -> Iterator[Consumer]:

@@ -6,7 +6,7 @@ and offsets stay open, for all who read, until a later transaction of the same n
 """
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
@@ -56,16 +56,16 @@ def sweep(producer: Any, cluster: Cluster, group: str, places: Iterable[Place], 
     for topic, number in places:
         producer.produce(topic, b"", b"", number)
     if offsets:
-        _send(producer, offsets, _nobody(cluster, group))
+        _send(producer, offsets, lambda: _nobody(cluster, group))
     if producer.flush(_ANSWER):
         raise KafkaException(KafkaError(KafkaError._TIMED_OUT, "what is left of transactions can not be reached"))  # noqa: SLF001 - a code
     producer.abort_transaction(_ANSWER)
 
 
-def _send(producer: Any, offsets: Sequence[TopicPartition], member: bytes) -> None:
+def _send(producer: Any, offsets: Sequence[TopicPartition], member: Callable[[], bytes]) -> None:
     requests = Requests("leftovers")
     try:
-        requests.make(lambda: producer.send_offsets_to_transaction(list(offsets), member, _SLICE), _ANSWER)
+        requests.make(lambda: producer.send_offsets_to_transaction(list(offsets), member(), _SLICE), _ANSWER)
     except Overdue as error:
         raise KafkaException(KafkaError(KafkaError._TIMED_OUT, f"the offsets: {error}")) from error  # noqa: SLF001 - a code
     finally:
