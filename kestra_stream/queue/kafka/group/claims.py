@@ -7,7 +7,7 @@ let go    a member that gives partitions up has no open transaction, and takes i
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -118,7 +118,7 @@ class Claims:
         return found
 
     @contextmanager
-    def _reader(self, isolation: str) -> Iterator[Consumer]:
+    def _reader(self, isolation: str) -> Generator[Consumer, None, None]:
         """Give a client that reads offsets of the group, and is not in it."""
         reader = Consumer(self._cluster.connection.consumer(self._group, **{"isolation.level": isolation}), logger=logger)
         try:
