@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from threading import Event
+from typing import Any
 
 import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException
@@ -12,7 +13,7 @@ from kestra_stream.errors import Fenced, Unavailable
 from kestra_stream.queue.interface import Outgoing
 from kestra_stream.queue.kafka import Connection, KafkaLog
 from kestra_stream.queue.kafka.group.claims import Claims
-from kestra_stream.queue.kafka.transactions.leftovers import fence
+from kestra_stream.queue.kafka.transactions.leftovers import fence, flushed
 from kestra_stream.queue.kafka.transactions.marks import new_name
 from kestra_stream.queue.kafka.transactions.transactor import Transactor
 from kestra_stream.topics import Cleanup, Topic
@@ -123,3 +124,35 @@ def test_a_transaction_that_is_there_is_found_whatever_the_members_own_client_te
         transactor.open()
     transactor.close()
     assert len([record for batch in log.reader((OUT,)).catch_up() for record in batch]) == 3 * MANY
+
+
+def test_whoever_is_fenced_while_all_is_on_its_way_is_told_so(log: KafkaLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client's `flush` has no words for it."""
+    transactor = transactor_of(log)
+    outgoing, offsets = log.cluster.encoding.outgoing, {(log.cluster.ensure(INBOX), 0): 0}
+    send = Transactor._send_offsets  # noqa: SLF001 - the fault is inside
+
+    def fenced_after(transactor: Transactor, *arguments: Any) -> None:
+        send(transactor, *arguments)
+        fence(log.cluster, GROUP, transactor.id)
+        for number in range(MANY):
+            transactor._producer.produce(log.cluster.ensure(OUT), b'"late"', str(number).encode(), number % 4)  # noqa: SLF001 - as above
+
+    with joined(log) as one:
+        wait_until(partial(is_shared, one), 60, "the member has its partitions")
+        for number in range(5):
+            with monkeypatch.context() as patch:
+                patch.setattr(Transactor, "_send_offsets", fenced_after)
+                with pytest.raises(Fenced):
+                    transactor.commit(outgoing(many(number, "refused")), offsets, bytes(one.consumer_group_metadata()))
+        transactor.commit(outgoing(many(5, "taken")), offsets, bytes(one.consumer_group_metadata()))
+    transactor.close()
+    assert {record.value.split()[0] for batch in log.reader((OUT,)).catch_up() for record in batch} == {"taken"}
+
+
+def test_a_producer_that_flushes_nothing_any_more_is_asked_what_it_has() -> None:
+    class Ended:
+        def flush(self, seconds: float) -> int:
+            raise SystemError("returned NULL without setting an exception")
+
+    assert flushed(Ended(), 1.0) == 0

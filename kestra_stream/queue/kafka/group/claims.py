@@ -73,6 +73,8 @@ class Claims:
     def bear(self, places: Iterable[Place], number: int, seconds: float, *, asks_anew: bool = False) -> bool:
         """Return whether the offset of one of these places was written by this member's transaction of that number, or by a later one.
 
+        One that bears another member's name counts, too: whoever has taken a partition has ended all that was open there.
+
         Args:
             places: that the transaction has written.
             number: of the transaction.
@@ -84,7 +86,9 @@ class Claims:
         """
         wanted = [TopicPartition(*place) for place in places]
         found = self._asked_anew(wanted, seconds) if asks_anew else self._consumer().committed(wanted, seconds)
-        return any(number_of(place.metadata, self._name) >= number for place in found)
+        return any(
+            number_of(place.metadata, self._name) >= number or name_of(place.metadata or "") not in {"", self._name} for place in found
+        )
 
     def end_transactions(self, places: Iterable[Place], *, leftovers: bool) -> None:
         """End what the holders before us may have left open, whatever is still under way.

@@ -31,7 +31,7 @@ from kestra_stream.queue.kafka.cluster import Cluster, Place
 from kestra_stream.queue.kafka.encoding import Encoded
 from kestra_stream.queue.kafka.errors import GONE, Needs, told
 from kestra_stream.queue.kafka.sender import produce
-from kestra_stream.queue.kafka.transactions.leftovers import sweep
+from kestra_stream.queue.kafka.transactions.leftovers import flushed, sweep
 from kestra_stream.queue.kafka.transactions.marks import mark
 
 logger = logging.getLogger("kestra_stream.kafka.client")
@@ -225,7 +225,7 @@ class Transactor:
         While all brokers are away the transaction is left alone, instead of being tried again once one is back: it would end with itself
         what is left of the one before.
         """
-        while left := self._producer.flush(_SLICE):
+        while left := flushed(self._producer, _SLICE):
             if self._has_lost_all:
                 raise Overdue(f"no answer to {left} records")
             logger.warning("%d records wait; %s is waited for until it takes them", left, self._cluster.connection.address)
