@@ -18,6 +18,7 @@ from tests.services.security import Security
 
 # Starts fast and stays small; a measurement of speed wants others.
 JVM = ("-Xms64m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+SMALL_JVM = ("-Xms64m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")  # several brokers beside each other
 READY_WITHIN = 100.0  # a moment, but on a machine that is busy with everything else
 OPEN = Security()
 

@@ -71,14 +71,10 @@ class TopicAdmin:
 
     def plan_after(self, layout: TopicLayout, done: Plan) -> Plan:
         """Compare again, once it is known what a plan has made: a broker that is asked may not have heard of it for a moment."""
-        made = {step.name for step in done.steps if isinstance(step, CreateTopic | AddPartitions)}
-        deadline = time.monotonic() + self._patience
-        while True:
-            plan = self.plan(layout)
-            unheard = any(step.name in made for step in plan.steps if isinstance(step, CreateTopic | AddPartitions))
-            if not unheard or time.monotonic() > deadline:
-                return plan
+        made, deadline = _makes(done), time.monotonic() + self._patience
+        while made.keys() & _makes(plan := self.plan(layout)).keys() and time.monotonic() < deadline:
             time.sleep(0.05)
+        return plan
 
     def found(self, names: Sequence[str]) -> Mapping[str, FoundTopic]:
         """Return those of the topics that are there."""
@@ -124,7 +120,7 @@ class TopicAdmin:
         for change in changes:
             self._change(change)
         self._wait_for_changes(changes)
-        self._wait_for({step.name: step.partitions for step in plan.steps if isinstance(step, CreateTopic | AddPartitions)})
+        self._wait_for(_makes(plan))
 
     def _create(self, steps: Sequence[CreateTopic]) -> None:
         """Another process may make the same topics at the same moment."""
@@ -251,6 +247,11 @@ def ensure_topics(
         logger.warning("%s", line)
     if plan.fatal:
         raise Invalid("\n".join(told_together(plan.fatal)))
+
+
+def _makes(plan: Plan) -> Mapping[str, int]:
+    """Return the topics that a plan makes, or makes larger, and how many partitions they will have."""
+    return {step.name: step.partitions for step in plan.steps if isinstance(step, CreateTopic | AddPartitions)}
 
 
 def _plain(error: KafkaError) -> str:

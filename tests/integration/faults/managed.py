@@ -62,5 +62,5 @@ class Managed(ABC):
             return False
 
     def wait_ready(self) -> None:
-        """Wait until it is ready; an error shows what it told."""
+        """Wait until it is ready; the error of one that has ended instead shows what it told."""
         wait_until(self.is_ready, PATIENCE, f"{self.name} is ready")

@@ -13,6 +13,7 @@ from kestra_stream.models.flow_source import FlowSource
 from tests.integration.faults.histories import Histories, histories
 from tests.integration.faults.site import Member, Site
 from tests.services.fixtures import ClusterMaker
+from tests.services.kafka import SMALL_JVM
 from tests.unit.assembly.polling import until
 
 # Both are longer than sessions (6 s) and transactions (10 s) of the clients live without a broker.
@@ -94,7 +95,7 @@ def test_a_broker_that_is_away_is_waited_for(way: str, seconds: float, kafka_clu
 
 def test_of_three_brokers_one_may_die(kafka_cluster: ClusterMaker, tmp_path: Path) -> None:
     """Each in turn, so that whatever it led or coordinated was led by one that died; the topics have three copies, two must have a record."""
-    cluster = kafka_cluster(brokers=3, jvm=("-Xms64m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"))
+    cluster = kafka_cluster(brokers=3, jvm=SMALL_JVM)
     with Site(tmp_path, cluster.broker.client) as site:
         members = site.start("executor", "limiter", "worker -t 16")
         with remote(site.config, keeps=False) as client, histories(client.door.log) as seen:

@@ -18,9 +18,8 @@ from kestra_stream.runtime.clock import SystemClock
 from kestra_stream.runtime.loop import Loop
 from tests.integration.queue.counting import Counting, Task
 from tests.integration.queue.crowd import wait_until
-from tests.services.kafka import KafkaCluster
+from tests.services.kafka import SMALL_JVM, KafkaCluster
 
-SMALL = ("-Xms64m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 ONE_COPY = {
     "default.replication.factor": "1",
     "offsets.topic.replication.factor": "1",
@@ -33,7 +32,7 @@ PATIENCE = 60.0
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[KafkaCluster]:
-    with KafkaCluster(brokers=3, properties=ONE_COPY, jvm=SMALL) as cluster:
+    with KafkaCluster(brokers=3, properties=ONE_COPY, jvm=SMALL_JVM) as cluster:
         log = KafkaLog(task_on(cluster, "first").connection())
         member = log.consumer("first", task_on(cluster, "first").inbox_topics())
         transactor = Transactor(

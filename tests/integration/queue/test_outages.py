@@ -16,7 +16,7 @@ from kestra_stream.testing.contracts.wire import Listener, Wire
 from kestra_stream.topics import Topic
 from tests.integration.queue.crowd import KEYS, crowd, wait_until
 from tests.services.broker import Broker
-from tests.services.kafka import KafkaCluster
+from tests.services.kafka import SMALL_JVM, KafkaCluster
 
 CLASSIC = {"group.protocol": "classic", "session.timeout.ms": 6000}
 
@@ -124,8 +124,7 @@ def test_small_records_pass_a_topic_whose_pieces_are_small(kafka: Broker, prefix
 
 def test_the_end_of_a_topic_whose_leader_has_just_died_is_never_told_too_low() -> None:
     """The client tells an offset that is none, and no error: whoever restored state up to there had none."""
-    small = ("-Xms64m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
-    with KafkaCluster(brokers=3, jvm=small) as cluster:
+    with KafkaCluster(brokers=3, jvm=SMALL_JVM) as cluster:
         log = KafkaLog(Connection({**cluster.broker.client, **CLASSIC}, prefix="ends-", creates=True, replication_factor=3))
         wire = Wire(log, 60)
         topic = wire.topic(6)

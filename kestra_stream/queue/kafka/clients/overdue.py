@@ -4,6 +4,8 @@ from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from threading import Thread
 
+from confluent_kafka import KafkaError, KafkaException
+
 Request = Callable[[], None]
 
 
@@ -51,6 +53,21 @@ class Requests:
             self._asked.put(None)
             self._asked, self._answered = SimpleQueue(), SimpleQueue()
             self._is_running = False
+
+
+def make_once(request: Request, seconds: float, name: str) -> None:
+    """Make one request in a thread of that name, which nobody waits for should it never answer.
+
+    Raises:
+        KafkaException: what it raises, or that its time is over.
+    """
+    requests = Requests(name)
+    try:
+        requests.make(request, seconds)
+    except Overdue as error:
+        raise KafkaException(KafkaError(KafkaError._TIMED_OUT, f"{name}: {error}")) from error  # noqa: SLF001 - a code
+    finally:
+        requests.close()
 
 
 def _serve(asked: SimpleQueue[Request | None], answered: SimpleQueue[BaseException | None]) -> None:

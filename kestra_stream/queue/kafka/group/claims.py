@@ -7,17 +7,16 @@ let go    a member that gives partitions up has no open transaction, and takes i
 
 import logging
 import time
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from kestra_stream.errors import KestraError, Unavailable
-from kestra_stream.queue.kafka.clients.overdue import Overdue, Requests
+from kestra_stream.queue.kafka.clients.overdue import make_once
 from kestra_stream.queue.kafka.cluster import Cluster, Place
 from kestra_stream.queue.kafka.errors import Needs, forbidden, told
-from kestra_stream.queue.kafka.transactions.leftovers import fence
+from kestra_stream.queue.kafka.transactions.leftovers import fence, outsider
 from kestra_stream.queue.kafka.transactions.marks import name_of, number_of
 
 logger = logging.getLogger("kestra_stream.kafka.client")
@@ -98,8 +97,8 @@ class Claims:
             leftovers: also what the broker takes for ended, and is not: on all topics, since nobody knows where.
         """
         try:
-            with self._reader("read_uncommitted") as reader:
-                found = reader.committed([TopicPartition(*place) for place in places], _STALLED * 2)
+            with outsider(self._cluster, self._group, "read_uncommitted") as client:
+                found = client.committed([TopicPartition(*place) for place in places], _STALLED * 2)
             self._fence(found, self._cluster.writable() if leftovers else ())
         except KafkaException as error:
             logger.info("who held the partitions is not known: %s", error.args[0].str())
@@ -109,26 +108,11 @@ class Claims:
         found: list[Any] = []
 
         def ask() -> None:
-            with self._reader("read_committed") as reader:
-                found.extend(reader.committed(list(wanted), seconds))
+            with outsider(self._cluster, self._group) as client:
+                found.extend(client.committed(list(wanted), seconds))
 
-        requests = Requests(f"{self._name}-asks")
-        try:
-            requests.make(ask, seconds + _ENDING)
-        except Overdue as error:
-            raise KafkaException(KafkaError(KafkaError._TIMED_OUT, str(error))) from error  # noqa: SLF001 - a code
-        finally:
-            requests.close()
+        make_once(ask, seconds + _ENDING, "the committed offsets")
         return found
-
-    @contextmanager
-    def _reader(self, isolation: str) -> Generator[Consumer, None, None]:
-        """Give a client that reads offsets of the group, and is not in it."""
-        reader = Consumer(self._cluster.connection.consumer(self._group, **{"isolation.level": isolation}), logger=logger)
-        try:
-            yield reader
-        finally:
-            reader.close()
 
     def _fence(self, found: Sequence[Any], leftovers: Sequence[Place] = ()) -> None:
         offsets = [(place.topic, place.partition) for place in found]

@@ -6,12 +6,13 @@ and offsets stay open, for all who read, until a later transaction of the same n
 """
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
-from kestra_stream.queue.kafka.clients.overdue import Overdue, Requests
+from kestra_stream.queue.kafka.clients.overdue import make_once
 from kestra_stream.queue.kafka.cluster import Cluster, Place
 
 logger = logging.getLogger("kestra_stream.kafka.client")
@@ -52,11 +53,16 @@ def sweep(producer: Any, cluster: Cluster, group: str, places: Iterable[Place], 
     Raises:
         KafkaException: it was not done.
     """
+
+    def send_offsets() -> None:
+        with outsider(cluster, group) as nobody:
+            producer.send_offsets_to_transaction(list(offsets), nobody.consumer_group_metadata(), _SLICE)
+
     producer.begin_transaction()
     for topic, number in places:
         producer.produce(topic, b"", b"", number)
     if offsets:
-        _send(producer, offsets, lambda: _nobody(cluster, group))
+        make_once(send_offsets, _ANSWER, "the offsets")
     if flushed(producer, _ANSWER):
         raise KafkaException(KafkaError(KafkaError._TIMED_OUT, "what is left of transactions can not be reached"))  # noqa: SLF001 - a code
     producer.abort_transaction(_ANSWER)
@@ -73,20 +79,11 @@ def flushed(producer: Any, seconds: float) -> int:
         return 0
 
 
-def _send(producer: Any, offsets: Sequence[TopicPartition], member: Callable[[], bytes]) -> None:
-    requests = Requests("leftovers")
+@contextmanager
+def outsider(cluster: Cluster, group: str, isolation: str = "read_committed") -> Generator[Consumer, None, None]:
+    """Give a client that knows a group, without the prefix, and is not in it: whoever is in it now need not know of this."""
+    client = Consumer(cluster.connection.consumer(group, **{"isolation.level": isolation}), logger=logger)
     try:
-        requests.make(lambda: producer.send_offsets_to_transaction(list(offsets), member(), _SLICE), _ANSWER)
-    except Overdue as error:
-        raise KafkaException(KafkaError(KafkaError._TIMED_OUT, f"the offsets: {error}")) from error  # noqa: SLF001 - a code
+        yield client
     finally:
-        requests.close()
-
-
-def _nobody(cluster: Cluster, group: str) -> bytes:
-    """Return the metadata of somebody who is not in the group: whoever is in it now need not know of this."""
-    reader = Consumer(cluster.connection.consumer(group), logger=logger)
-    try:
-        return bytes(reader.consumer_group_metadata())
-    finally:
-        reader.close()
+        client.close()
