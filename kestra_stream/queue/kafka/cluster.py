@@ -13,6 +13,7 @@ from confluent_kafka.admin._listoffsets import OffsetSpec
 
 from kestra_stream.errors import Invalid, Unavailable
 from kestra_stream.queue.kafka.admin import TopicAdmin
+from kestra_stream.queue.kafka.clients.open_ends import OpenEnds
 from kestra_stream.queue.kafka.clients.rights import Rights
 from kestra_stream.queue.kafka.clients.voice import voice
 from kestra_stream.queue.kafka.connection import Connection
@@ -58,6 +59,7 @@ class Cluster:
         self.closed = Event()
         self._admin = AdminClient(connection.admin(), logger=logger)
         self.rights = Rights(self._admin)
+        self.open_ends = OpenEnds(self._admin)
         self._counts: dict[str, int] = {}
         self._names: dict[Topic, str] = {}
         self._lock = Lock()

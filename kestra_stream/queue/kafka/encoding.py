@@ -10,6 +10,8 @@ from kestra_stream.queue.serde import HEADERS, decode, encode
 from kestra_stream.topics import WORKER_JOB, Topic, job_topic
 
 CLAIM = "claim"
+FILLER = "filler"
+FILLER_HEADERS: Headers = [(FILLER, b"")]
 _USUAL = list(HEADERS)
 
 
@@ -94,8 +96,8 @@ class Encoding:
         return self._payloads.redeem(claim), [header for header in headers if header[0] != CLAIM]
 
     def records(self, topics: Mapping[str, Topic], messages: Iterable[Any]) -> list[Record]:
-        """Decode messages; a value that can not be read becomes an `Unreadable`."""
-        return [self.record(topics[message.topic()], message) for message in messages]
+        """Decode messages, but for fillers; a value that can not be read becomes an `Unreadable`."""
+        return [self.record(topics[message.topic()], message) for message in messages if message.key() != b"" or not is_filler(message)]
 
     def record(self, topic: Topic, message: Any) -> Record:
         """Decode one message; whoever cannot (Unavailable: the storage is away) asks again with the same message."""
@@ -118,3 +120,8 @@ def claim_of(headers: Iterable[tuple[str, bytes | None]]) -> str | None:
     """Return the claim that a message carries instead of its value."""
     claim = next((text for name, text in headers if name == CLAIM), None)
     return None if claim is None else claim.decode("utf-8", "replace")
+
+
+def is_filler(message: Any) -> bool:
+    """Whether a message says nothing: it has an empty key, no value, and was written to end a transaction (`transactions/leftovers`)."""
+    return not message.key() and message.value() is None and any(name == FILLER for name, _ in message.headers() or ())

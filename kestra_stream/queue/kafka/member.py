@@ -33,8 +33,9 @@ from kestra_stream.queue.kafka.group.protocol import GroupProtocol
 from kestra_stream.queue.kafka.state.changelog import Changelog
 from kestra_stream.queue.kafka.state.no_changelog import NoChangelog
 from kestra_stream.queue.kafka.state.replay import GivenUp
+from kestra_stream.queue.kafka.transactions.doubts import Lost, Standing
 from kestra_stream.queue.kafka.transactions.marks import new_name
-from kestra_stream.queue.kafka.transactions.transactor import Lost, Refused, Transactor
+from kestra_stream.queue.kafka.transactions.transactor import Refused, Transactor
 from kestra_stream.topics import Topic
 
 logger = logging.getLogger("kestra_stream.kafka.client")
@@ -71,7 +72,7 @@ class KafkaMember:
         self._metadata = b""
         name = new_name(f"{cluster.connection.prefix}{group}")
         self._claims = Claims(cluster, group, name, lambda: self._client.consumer, self._is_given_up)
-        self._transactor = Transactor(cluster, group, name, self._is_given_up, self._claims)
+        self._transactor = Transactor(cluster, group, name, self._is_given_up, self._claims, self._standing)
         self._patient_until = time.monotonic() + _PATIENCE
         self._client = GroupClient(cluster, protocol, group, list(self._topics), self._came, self._revoked, self._went)
         self._intake = Intake(self._client)
@@ -199,7 +200,7 @@ class KafkaMember:
             return
         self._settle()  # first: it ends what this member itself has left open, whose offsets nobody would be told
         offsets = self._claims.offsets(came)
-        stalled = partial(self._claims.end_transactions, came, leftovers=True)
+        stalled = partial(self._claims.end_transactions, came, "committed")  # or their offsets would not have been told
         state = self._changelog.restore({number for _, number in came}, stalled, self._is_given_up)
         self._claims.take(offsets)
         self._positions.begin(offsets)
@@ -216,6 +217,14 @@ class KafkaMember:
         except Lost:
             self._begin_anew()
             raise
+
+    def _standing(self) -> Standing:
+        """Return what is ours for certain; nothing while there is news that was not taken in."""
+        return Standing(frozenset() if self._changes else frozenset(self._owned), self._newest_metadata())
+
+    def _newest_metadata(self) -> bytes:
+        self._metadata = newer(self._metadata, bytes(self._client.consumer.consumer_group_metadata()))
+        return self._metadata
 
     def _named(self, places: frozenset[Place]) -> frozenset[port.TopicPartition]:
         return frozenset(port.TopicPartition(self._topics[name].name, number) for name, number in places)
@@ -234,8 +243,7 @@ class KafkaMember:
         ends = self._changelog.before_commit()
         try:
             records.extend(self._changelog.stage(transaction.state))
-            self._metadata = newer(self._metadata, bytes(self._client.consumer.consumer_group_metadata()))
-            self._transactor.commit(records, self._next_offsets(), self._metadata)
+            self._transactor.commit(records, self._next_offsets(), self._newest_metadata())
         except BaseException as error:
             self._changelog.drop()
             if isinstance(error, Refused):

@@ -1,7 +1,7 @@
 """Transactions that end while partitions of theirs have no leader: the broker acknowledges them, and forgets to end them (KAFKA-20734)."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from threading import Event
 from uuid import uuid4
@@ -28,11 +28,12 @@ ONE_COPY = {
     "min.insync.replicas": "1",
 }
 PATIENCE = 60.0
+BROKERS = 3
 
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[KafkaCluster]:
-    with KafkaCluster(brokers=3, properties=ONE_COPY, jvm=SMALL_JVM) as cluster:
+    with KafkaCluster(brokers=BROKERS, properties=ONE_COPY, jvm=SMALL_JVM) as cluster:
         log = KafkaLog(task_on(cluster, "first").connection())
         member = log.consumer("first", task_on(cluster, "first").inbox_topics())
         transactor = Transactor(
@@ -60,23 +61,37 @@ def leader(cluster: KafkaCluster, topic: str, number: int) -> int:
 
 def coordinator(cluster: KafkaCluster, topic: str, name: str) -> int:
     """Return the broker that minds a group or a transactional id, by the topic where that is noted: Java's hash of a text, in 4 partitions."""
+    return leader(cluster, topic, partition_of_name(name))
+
+
+def partition_of_name(name: str) -> int:
     found = 0
     for letter in name:
         found = (31 * found + ord(letter)) & 0xFFFFFFFF
     signed = found - (1 << 32) if found >> 31 else found
-    return leader(cluster, topic, abs(signed) % 4)
+    return abs(signed) % 4
 
 
 class Counter:
-    """A loop that counts, on partitions that are all led by one broker, which does not mind its transactions."""
+    """A loop that counts; one broker leads some of what it writes to, and does not mind its transactions.
 
-    def __init__(self, cluster: KafkaCluster) -> None:
+    Args:
+        lost: which of `out`, `counts` (its state) and `offsets` lie there.
+    """
+
+    def __init__(self, cluster: KafkaCluster, lost: Collection[str]) -> None:
         self._cluster = cluster
         self.task = task_on(cluster, "counting")
-        self.led_by = coordinator(cluster, "__consumer_offsets", f"{self.task.prefix}counting")
+        minds_offsets = coordinator(cluster, "__consumer_offsets", f"{self.task.prefix}counting")
+        other = minds_offsets % BROKERS + 1
+        self.led_by, elsewhere = (minds_offsets, other) if "offsets" in lost else (other, minds_offsets)
         topics = [
-            NewTopic(f"{self.task.prefix}{name}", num_partitions=1, replica_assignment=[[self.led_by]]) for name in ("in", "out", "counts")
+            NewTopic(f"{self.task.prefix}{name}", num_partitions=1, replica_assignment=[[self.led_by if name in lost else elsewhere]])
+            for name in ("in", "out", "counts")
         ]
+        self._first_lost = ("__consumer_offsets", partition_of_name(f"{self.task.prefix}counting"))
+        if lost != {"offsets"}:
+            self._first_lost = (f"{self.task.prefix}{min(set(lost) - {'offsets'})}", 0)
         admin = cluster.administrator.admin()  # held: what it was asked for is given up with it
         for made in admin.create_topics(topics).values():
             made.result(PATIENCE)
@@ -104,13 +119,13 @@ class Counter:
         self.log.send([Outgoing(self.task.inbox_topics()[0], "key", str(number)) for number in numbers])
 
     def count_without_leaders(self, patch: pytest.MonkeyPatch, *numbers: int) -> None:
-        """Let the broker with all the partitions end between the last record of the next transaction and its commit."""
+        """Let the broker end between the last record of the next transaction and its commit."""
         original, committed = Transactor._again, Event()  # noqa: SLF001 - the fault is inside
 
         def ended_before(transactor: Transactor, request: object, action: str) -> None:
             if action == "commit" and not committed.is_set():
                 self._cluster.stop(self.led_by)
-                wait_until(lambda: leader(self._cluster, f"{self.task.prefix}out", 0) == -1, PATIENCE, "there is no leader")
+                wait_until(lambda: leader(self._cluster, *self._first_lost) == -1, PATIENCE, "there is no leader")
                 original(transactor, request, action)  # type: ignore[arg-type]  # whatever it is
                 committed.set()
             else:
@@ -148,17 +163,21 @@ class Counter:
 
 
 @contextmanager
-def counter(cluster: KafkaCluster) -> Iterator[Counter]:
-    found = Counter(cluster)
+def counter(cluster: KafkaCluster, *lost: str) -> Iterator[Counter]:
+    found = Counter(cluster, set(lost))
     yield found
     found.close()
 
 
-def test_a_transaction_that_was_acknowledged_and_lost_is_done_again(
-    cluster: KafkaCluster, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(
+    "lost", [("out", "counts", "offsets"), ("out", "counts"), ("out",), ("counts",), ("offsets",), ("out", "offsets")], ids="+".join
+)
+def test_a_transaction_that_was_acknowledged_and_lost_is_there_in_the_end(
+    cluster: KafkaCluster, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, lost: tuple[str, ...]
 ) -> None:
-    """Also when nobody sends anything after it."""
-    with counter(cluster) as counts:
+    """Whole, also where only part of it was lost, and also when nobody sends anything after it."""
+    caplog.set_level("INFO")
+    with counter(cluster, *lost) as counts:
         counts.send(0, 1)
         counts.check(2)
         counts.count_without_leaders(monkeypatch, 2, 3, 4)
@@ -166,11 +185,19 @@ def test_a_transaction_that_was_acknowledged_and_lost_is_done_again(
         counts.check(5)
         counts.send(5, 6)
         counts.check(7)
+        counts.end()
+        counts.begin_again()
+        counts.send(7)
+        counts.check(8)
     assert "KAFKA-20734" in caplog.text, "the broker does what it should: nothing was tested"
 
 
-def test_what_the_dead_have_left_so_is_ended_by_whoever_comes(cluster: KafkaCluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    with counter(cluster) as counts:
+@pytest.mark.parametrize("lost", [("out", "counts", "offsets"), ("out", "counts"), ("out",), ("counts",)], ids="+".join)
+def test_what_the_dead_have_left_so_is_ended_by_whoever_comes(
+    cluster: KafkaCluster, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, lost: tuple[str, ...]
+) -> None:
+    caplog.set_level("INFO")
+    with counter(cluster, *lost) as counts:
         counts.send(0, 1)
         counts.check(2)
         counts.count_without_leaders(monkeypatch, 2, 3, 4)
@@ -180,3 +207,4 @@ def test_what_the_dead_have_left_so_is_ended_by_whoever_comes(cluster: KafkaClus
         cluster.start(counts.led_by)
         counts.begin_again()
         counts.check(5)
+    assert "what a member of counting that is gone has left there" in caplog.text, "the broker does what it should: nothing was tested"

@@ -16,7 +16,7 @@ from kestra_stream.errors import KestraError, Unavailable
 from kestra_stream.queue.kafka.clients.overdue import make_once
 from kestra_stream.queue.kafka.cluster import Cluster, Place
 from kestra_stream.queue.kafka.errors import Needs, forbidden, told
-from kestra_stream.queue.kafka.transactions.leftovers import fence, outsider
+from kestra_stream.queue.kafka.transactions.leftovers import Leftovers, fence, outsider
 from kestra_stream.queue.kafka.transactions.marks import name_of, number_of
 
 logger = logging.getLogger("kestra_stream.kafka.client")
@@ -46,7 +46,8 @@ class Claims:
     def offsets(self, places: Iterable[Place]) -> dict[Place, int]:
         """Return the committed offsets, 0 where there is none; nobody who held the places before can write any more.
 
-        Offsets of a transaction that is still open are not told: a dead member's is ended first.
+        Offsets of a transaction that is still open are not told: a dead member's is ended first. Once they are told, what is open still of
+        its last one was committed.
 
         Raises:
             KestraError: they can not be read.
@@ -59,47 +60,46 @@ class Claims:
             except KafkaException as error:
                 if time.monotonic() > deadline or self._given_up():
                     raise self._told(error.args[0], "the committed offsets can not be read") from error
-                self.end_transactions(places, leftovers=wait > _STALLED)
+                self.end_transactions(places, "aborted" if wait > _STALLED else "unknown")
                 wait = 2.0
             else:
                 break
         for place in found:
             if place.error is not None:
                 raise told(place.error, f"the committed offset of {place.topic}/{place.partition} can not be read", self._needs)
-        self._fence(found)
+        self._fence(found, "committed")
         return {(place.topic, place.partition): max(place.offset, 0) for place in found}
 
-    def bear(self, places: Iterable[Place], number: int, seconds: float, *, asks_anew: bool = False) -> bool:
-        """Return whether the offset of one of these places was written by this member's transaction of that number, or by a later one.
+    def reached(self, places: Iterable[Place], seconds: float, *, asks_anew: bool = False) -> int | None:
+        """Return the number of this member's last transaction that has written the offset of one of these places; 0 for none.
 
-        One that bears another member's name counts, too: whoever has taken a partition has ended all that was open there.
+        None where one bears another member's name: whoever has taken a partition has ended all that was open there.
 
         Args:
-            places: that the transaction has written.
-            number: of the transaction.
+            places: that transactions have written.
             seconds: how long to wait for the broker.
-            asks_anew: ask with a client that has seen no trouble; takes a moment more.
+            asks_anew: ask with a client that has seen no trouble, and does not wait for what is open; takes a moment more.
 
         Raises:
             KafkaException: it is not told in time.
         """
         wanted = [TopicPartition(*place) for place in places]
         found = self._asked_anew(wanted, seconds) if asks_anew else self._consumer().committed(wanted, seconds)
-        return any(
-            number_of(place.metadata, self._name) >= number or name_of(place.metadata or "") not in {"", self._name} for place in found
-        )
+        if any(name_of(place.metadata or "") not in {"", self._name} for place in found):
+            return None
+        return max((number_of(place.metadata, self._name) for place in found), default=0)
 
-    def end_transactions(self, places: Iterable[Place], *, leftovers: bool) -> None:
+    def end_transactions(self, places: Iterable[Place], leftovers: Leftovers) -> None:
         """End what the holders before us may have left open, whatever is still under way.
 
         Args:
             places: that they held.
-            leftovers: also what the broker takes for ended, and is not: on all topics, since nobody knows where.
+            leftovers: how the broker has ended what it has not marked.
         """
         try:
-            with outsider(self._cluster, self._group, "read_uncommitted") as client:
+            with outsider(self._cluster, self._group) as client:
                 found = client.committed([TopicPartition(*place) for place in places], _STALLED * 2)
-            self._fence(found, self._cluster.writable() if leftovers else ())
+            self._fence(found, leftovers)
         except KafkaException as error:
             logger.info("who held the partitions is not known: %s", error.args[0].str())
 
@@ -114,7 +114,7 @@ class Claims:
         make_once(ask, seconds + _ENDING, "the committed offsets")
         return found
 
-    def _fence(self, found: Sequence[Any], leftovers: Sequence[Place] = ()) -> None:
+    def _fence(self, found: Sequence[Any], leftovers: Leftovers) -> None:
         offsets = [(place.topic, place.partition) for place in found]
         for name in sorted({name_of(place.metadata) for place in found if place.metadata} - {self._name}):
             fence(self._cluster, self._group, name, leftovers, offsets)

@@ -10,6 +10,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from kestra_stream.errors import InvalidUri, NotFound, Unavailable
 from kestra_stream.queue.kafka.cluster import Cluster
+from kestra_stream.queue.kafka.encoding import is_filler
 from kestra_stream.queue.kafka.errors import Needs, ended, told
 from kestra_stream.queue.kafka.reader import at_once
 from kestra_stream.queue.kafka.state.parts import PartReader
@@ -100,15 +101,18 @@ class Replay:
         for message in messages:
             number, error = message.partition(), message.error()
             if error is None:
-                changes, names = found.setdefault(number, {}), self._reader.names(message.key() or b"")
-                self.records += 1
-                if names is not None:
-                    changes[names] = self._content(message)
+                self._note(message, found.setdefault(number, {}))
             elif (trouble := ended(error, f"the state on {self._reader.name} can not be read", Needs(self._reader.name))) is not None:
                 raise trouble
             if number in left and message.offset() is not None and message.offset() + (error is None) >= left[number]:
                 del left[number]
         return found
+
+    def _note(self, message: Any, changes: dict[tuple[str, str], bytes | None]) -> None:
+        self.records += 1
+        key = message.key() or b""
+        if (key or not is_filler(message)) and (names := self._reader.names(key)) is not None:
+            changes[names] = self._content(message)
 
     def _content(self, message: Any) -> bytes | None:
         """Return what a part holds; nothing when it lay in the storage and is not there."""

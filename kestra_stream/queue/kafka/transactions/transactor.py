@@ -10,17 +10,15 @@ What may go wrong, and what becomes of it:
 A producer that has aborted is given up, too: what was not sent leaves gaps in its numbers, for which its next transaction would be aborted.
 So is one that has lost all brokers: it may wait for a coordinator that is none any more.
 
-An acknowledged transaction may be lost all the same (`leftovers`). So a producer that is new, or has lost a broker, looks first whether the
-last one is there, by the mark beside its offsets; if not, what is left of it is swept away, and Lost sends the member back to what the
-broker has.
+What the broker says of an ended transaction may not hold (`leftovers`). So a producer that is new, or has lost a broker, looks first what
+became of the last ones (`doubts`); Lost sends the member back to what the broker has.
 """
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 
@@ -31,14 +29,13 @@ from kestra_stream.queue.kafka.cluster import Cluster, Place
 from kestra_stream.queue.kafka.encoding import Encoded
 from kestra_stream.queue.kafka.errors import GONE, Needs, told
 from kestra_stream.queue.kafka.sender import produce
-from kestra_stream.queue.kafka.transactions.leftovers import flushed, sweep
+from kestra_stream.queue.kafka.transactions.doubts import Doubts, Offsets, Standing
+from kestra_stream.queue.kafka.transactions.leftovers import flushed
 from kestra_stream.queue.kafka.transactions.marks import mark
 
 logger = logging.getLogger("kestra_stream.kafka.client")
 
 _SLICE = 2.0
-_MOMENT = 0.5
-_IDLE = 2.0
 # Half of what the broker gives a transaction.
 _OFFSETS = 5.0
 _ABORTING = 10.0
@@ -50,28 +47,6 @@ class Refused(Fenced):
     """The group has moved on, and nothing was written: what this member knows of the partitions that stay with it still holds."""
 
 
-class Lost(Fenced):
-    """The broker has acknowledged a transaction, and does not have it: nothing that this member knows holds."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Acknowledged:
-    """A transaction that the broker says it has."""
-
-    at: float
-    number: int
-    records: AbstractSet[Place]
-    offsets: Mapping[Place, int]
-
-
-class Offsets(Protocol):
-    """Knows the offsets of a group."""
-
-    def bear(self, places: Iterable[Place], number: int, seconds: float, *, asks_anew: bool = False) -> bool:
-        """Return whether one of them was written by this member's transaction of that number, or by a later one."""
-        ...
-
-
 class Transactor:
     """A transactional producer, opened when it is first needed and again after it was lost.
 
@@ -80,14 +55,21 @@ class Transactor:
         name: of the member's transactions, for the broker.
         given_up: whether somebody waits for this to end.
         written: looks offsets up.
+        standing: what the member holds, now.
     """
 
-    def __init__(self, cluster: Cluster, group: str, name: str, given_up: Callable[[], bool], written: Offsets) -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        group: str,
+        name: str,
+        given_up: Callable[[], bool],
+        written: Offsets,
+        standing: Callable[[], Standing] = Standing,
+    ) -> None:
         self.id = name
-        self._group = group
-        self._written = written
+        self._doubts = Doubts(cluster, group, name, written, standing)
         self._number = 0
-        self._last: _Acknowledged | None = None
         self._cluster = cluster
         self._given_up = given_up
         self._producer: Any = None
@@ -109,9 +91,10 @@ class Transactor:
         if self._has_lost_all or (self._has_lost_one and not self.is_settled()):
             self._producer = None
         if self._producer is None:
-            self._producer = self._opened()
+            producer = self._opened()
             self._has_lost_all = False
-            self._look_for_last()
+            self._resolve(producer)
+            self._producer = producer
         self._has_lost_one = False
 
     def _opened(self) -> Any:
@@ -124,58 +107,33 @@ class Transactor:
         producer.poll(0)
         return producer
 
+    def _resolve(self, producer: Any) -> None:
+        try:
+            self._doubts.resolve(producer)
+        except KafkaException as error:
+            raise told(error.args[0], "what is left of a transaction can not be ended", self._needs) from error
+
     @property
     def is_in_doubt(self) -> bool:
-        """Whether whoever has nothing to commit shall look if the last transaction is there; a client does not hear of all that happens."""
-        return self._last is not None and (self._producer is None or time.monotonic() > self._last.at + _IDLE)
+        """Whether whoever has nothing to commit shall look if all is there; a client does not hear of all that happens."""
+        return self._doubts.exist and (self._producer is None or self._doubts.are_old)
 
     def settle(self) -> None:
-        """Be ready, and certain of the last transaction. Raises as `open` does."""
+        """Be ready, and certain of what was acknowledged. Raises as `open` does."""
         self.open()
         if not self.is_settled():
             self.open()
 
     def is_settled(self) -> bool:
         """Whether the broker has all that it has acknowledged; where it does not say so in time, the next `open` will know."""
-        if self._last is None:
-            return True
         try:
-            is_there = self._written.bear(self._last.offsets, self._last.number, _MOMENT)
+            is_settled = self._doubts.are_unfounded()
         except KafkaException as error:
             logger.info("the last transaction of %s is not found now: %s", self.id, error.args[0].str())
-            is_there = False
-        if is_there:
-            self._last = None
-        else:
+            is_settled = False
+        if not is_settled:
             self._producer = None
-        return is_there
-
-    def _look_for_last(self) -> None:
-        """See that the last transaction is there, before the next one ends with itself what is left of it.
-
-        A client that has seen no trouble is asked: the member's own may wait for its next poll, which does not come before this is over.
-        """
-        last, producer = self._last, self._producer
-        if last is None:
-            return
-        self._producer = None
-        try:
-            is_there = self._is_told_of(last)
-            if not is_there:
-                sweep(producer, self._cluster, self._group, last.records, _positions(last.offsets))
-                is_there = self._written.bear(last.offsets, last.number, _OFFSETS, asks_anew=True)
-        except KafkaException as error:
-            raise told(error.args[0], "what is left of a transaction can not be ended", self._needs) from error
-        self._last, self._producer = None, producer
-        if not is_there:
-            raise Lost(f"the broker does not have a transaction of {self.id} that it has acknowledged (KAFKA-20734); it is done again")
-
-    def _is_told_of(self, last: _Acknowledged) -> bool:
-        """Whether a transaction is over and there; offsets that are open still are not told."""
-        try:
-            return self._written.bear(last.offsets, last.number, _SLICE, asks_anew=True)
-        except KafkaException:
-            return False
+        return is_settled
 
     def commit(self, records: Sequence[Encoded], offsets: Mapping[Place, int], member: Any) -> None:
         """Write records and offsets as one.
@@ -198,7 +156,9 @@ class Transactor:
         self._number += 1
         try:
             producer.begin_transaction()
-            places = {(record.topic, produce(producer, record, self._cluster.partitions)) for record in records}
+            numbers = self._doubts.begin(self._number, offsets)
+            for record in records:
+                numbers[record.topic, produce(producer, record, self._cluster.partitions)] = self._number
             self._send_offsets(_positions(offsets, mark(self.id, self._number)), member)
             self._flush()
             self._again(producer.commit_transaction, "commit")
@@ -217,7 +177,7 @@ class Transactor:
         except BaseException:
             self._abort()
             raise
-        self._last = _Acknowledged(time.monotonic(), self._number, places, offsets)
+        self._doubts.acknowledged()
 
     def _flush(self) -> None:
         """Wait until the broker has all records.
@@ -250,7 +210,7 @@ class Transactor:
     def _heard(self, error: KafkaError) -> None:
         """The client has something to tell that no request was told."""
         if error.code() in {KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT}:  # noqa: SLF001 - codes
-            self._has_lost_one = True
+            self._has_lost_one = self._doubts.has_reason = True
         if error.code() == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - a code
             self._has_lost_all = True
 

@@ -9,6 +9,7 @@ from typing import Any, cast
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from kestra_stream.queue.interface import Headers
+from kestra_stream.queue.kafka.encoding import is_filler
 from kestra_stream.queue.kafka.errors import GROUP_LEFT, Needs, forbidden, is_final, told, wants_a_new_client
 from kestra_stream.queue.kafka.group.client import leave
 from kestra_stream.queue.kafka.reader import at_once
@@ -270,7 +271,7 @@ def _job(message: Message, needs: Needs) -> Job | None:
             logger.debug("The work queue: %s", error)
         return None
     partition, offset = message.partition(), message.offset()
-    if partition is None or offset is None:
+    if partition is None or offset is None or is_filler(message):
         return None
     headers = cast("Headers", message.headers() or ())  # confluent_kafka types what a producer may be given
     return Job(partition, offset, message.timestamp()[1], message.value(), message.key(), headers)
