@@ -7,12 +7,13 @@ from threading import Event
 from typing import Any
 
 import pytest
-from confluent_kafka import Consumer, KafkaError, KafkaException
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
 
 from kestra_stream.errors import Fenced, Unavailable
 from kestra_stream.queue.interface import Outgoing
 from kestra_stream.queue.kafka import Connection, KafkaLog
 from kestra_stream.queue.kafka.group.claims import Claims
+from kestra_stream.queue.kafka.transactions import transactor as module
 from kestra_stream.queue.kafka.transactions.leftovers import fence, flushed
 from kestra_stream.queue.kafka.transactions.marks import new_name
 from kestra_stream.queue.kafka.transactions.transactor import Transactor
@@ -156,3 +157,42 @@ def test_a_producer_that_flushes_nothing_any_more_is_asked_what_it_has() -> None
             raise SystemError("returned NULL without setting an exception")
 
     assert flushed(Ended(), 1.0) == 0
+
+
+class Astray:
+    """A client that waits for a coordinator which is none any more, whatever it is asked."""
+
+    def __init__(self, producer: Any, request: str) -> None:
+        self._producer = producer
+        self._request = request
+
+    def __getattr__(self, name: str) -> Any:
+        return self._wait if name == self._request else getattr(self._producer, name)
+
+    def _wait(self, seconds: float) -> None:
+        raise KafkaException(KafkaError(KafkaError._TIMED_OUT, retriable=True))  # noqa: SLF001 - a code
+
+
+def test_a_client_that_does_not_find_its_coordinator_is_given_up_while_others_are_answered(
+    log: KafkaLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_ASTRAY", 0.5)
+    transactor = transactor_of(log)
+    outgoing, offsets = log.cluster.encoding.outgoing, {(log.cluster.ensure(INBOX), 0): 0}
+    with joined(log) as one:
+        wait_until(partial(is_shared, one), 60, "the member has its partitions")
+        transactor.open()
+        transactor._producer = Astray(transactor._producer, "commit_transaction")  # noqa: SLF001 - the fault is inside
+        with pytest.raises(Fenced, match="nobody knows whether the transaction was written"):
+            transactor.commit(outgoing(many(0, "unknown")), offsets, bytes(one.consumer_group_metadata()))
+        transactor.commit(outgoing(many(1, "taken")), offsets, bytes(one.consumer_group_metadata()))
+        with monkeypatch.context() as patch:
+            patch.setattr(module, "Producer", lambda *arguments, **more: Astray(Producer(*arguments, **more), "init_transactions"))
+            transactor.close()
+            with pytest.raises(Unavailable, match="transactions can not begin"):
+                transactor.open()
+        transactor.commit(outgoing(many(2, "taken")), offsets, bytes(one.consumer_group_metadata()))
+    transactor.close()
+    told = [record.value for batch in log.reader((OUT,)).catch_up() for record in batch]
+    assert len(told) == 2 * MANY
+    assert {value.split()[0] for value in told} == {"taken"}

@@ -39,6 +39,8 @@ _SLICE = 2.0
 # Half of what the broker gives a transaction.
 _OFFSETS = 5.0
 _ABORTING = 10.0
+# How long a broker may answer others before a client that it does not answer is given up: it loads its coordinators first.
+_ASTRAY = 8.0
 # What befalls the rest once one record was not delivered: they tell nothing.
 _GIVEN_UP = frozenset({KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT})  # noqa: SLF001 - codes
 
@@ -104,6 +106,8 @@ class Transactor:
             self._again(producer.init_transactions, "transactions can not begin")
         except KafkaException as error:
             raise told(error.args[0], "transactions can not begin", self._needs) from error
+        except Overdue as error:
+            raise Unavailable(str(error)) from error
         producer.poll(0)
         return producer
 
@@ -161,7 +165,7 @@ class Transactor:
                 numbers[record.topic, produce(producer, record, self._cluster.partitions)] = self._number
             self._send_offsets(_positions(offsets, mark(self.id, self._number)), member)
             self._flush()
-            self._again(producer.commit_transaction, "commit")
+            self._end()
         except Overdue as error:
             self._producer = None
             raise Unavailable(f"nothing is committed: {error} from {self._cluster.connection.address}") from error
@@ -202,6 +206,14 @@ class Transactor:
                 raise Overdue(error.args[0].str()) from error
             raise
 
+    def _end(self) -> None:
+        """Commit. A producer that is not answered, though the broker is there, is given up, and the next one of its name ends it."""
+        try:
+            self._again(self._producer.commit_transaction, "commit")
+        except Overdue as error:
+            self._producer = None
+            raise Fenced(f"nobody knows whether the transaction was written: {error}") from error
+
     def _reported(self, error: KafkaError | None, message: Any) -> None:
         """A record was not delivered, and for what reason."""
         if error is not None and error.code() not in _GIVEN_UP:
@@ -220,16 +232,26 @@ class Transactor:
         self._requests.close()
 
     def _again(self, request: Callable[[float], None], action: str) -> None:
-        """Make a request until it is answered, or nobody waits for it any more."""
+        """Make a request until it is answered, or nobody waits for it any more.
+
+        Raises:
+            Overdue: a broker answers, and this client does not find it: it may wait for a coordinator that is none any more.
+            Unavailable: it was given up.
+        """
+        since = None
         while True:
             try:
                 request(_SLICE)
             except KafkaException as error:
                 if not error.args[0].retriable() or error.args[0].txn_requires_abort():
                     raise
-                logger.warning("%s: %s; %s is tried again until it answers", action, error.args[0].str(), self._cluster.connection.address)
+                reason = error.args[0].str()
+                logger.warning("%s: %s; %s is tried again until it answers", action, reason, self._cluster.connection.address)
                 if self._given_up():
-                    raise Unavailable(f"{action}: {error.args[0].str()}") from error
+                    raise Unavailable(f"{action}: {reason}") from error
+                since = None if not self._cluster.answers() else since or time.monotonic()
+                if since is not None and time.monotonic() > since + _ASTRAY:
+                    raise Overdue(f"{action}: {reason}") from error
             else:
                 return
 
@@ -261,7 +283,7 @@ class Transactor:
         """Abort what is open, and give up the producer; False when nobody knows whether that has worked."""
         producer, self._producer = self._producer, None
         deadline = time.monotonic() + _ABORTING
-        while True:
+        while producer is not None:
             try:
                 producer.abort_transaction(_SLICE)
             except KafkaException as error:
@@ -269,6 +291,7 @@ class Transactor:
                     return False
             else:
                 return True
+        return False
 
 
 def _positions(offsets: Mapping[Place, int], written: str = "") -> list[TopicPartition]:
