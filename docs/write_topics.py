@@ -46,6 +46,8 @@ READING = f"""
 - Timestamps are the broker's (`LogAppendTime`).
 - A record with the header `claim` is too big for a message: its value is `{{}}`, and the JSON lies in the
   [internal storage](storage.md) of the engine at the address that the header names, below the tenant `_engine`.
+- A record with the header `filler`, an empty key and no value says nothing: it ends what a broker has left open
+  ([why](decisions/0013-an-acknowledged-transaction-is-looked-for.md)). Pass over it.
 - An execution has ended when one of its events says `finished: true`.
 
 A whole reader in another language, with [kafkajs](https://kafka.js.org) (`npm install kafkajs`), which tells the end of each execution:
