@@ -11,7 +11,7 @@ What happens at a rebalance:
 import logging
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from threading import Event, Lock
 from typing import Any
@@ -26,7 +26,6 @@ from kestra_stream.queue.kafka.errors import ended, is_unreleased, wants_a_new_c
 from kestra_stream.queue.kafka.group.claims import Claims
 from kestra_stream.queue.kafka.group.client import GroupClient
 from kestra_stream.queue.kafka.group.intake import Intake, place_of
-from kestra_stream.queue.kafka.group.membership import newer
 from kestra_stream.queue.kafka.group.outlook import Outlook
 from kestra_stream.queue.kafka.group.positions import Positions
 from kestra_stream.queue.kafka.group.protocol import GroupProtocol
@@ -69,7 +68,6 @@ class KafkaMember:
         self._changes: deque[tuple[str, set[Place]]] = deque()
         self._owned: set[Place] = set()
         self._positions = Positions()
-        self._metadata = b""
         name = new_name(f"{cluster.connection.prefix}{group}")
         self._claims = Claims(cluster, group, name, lambda: self._client.consumer, self._is_given_up)
         self._transactor = Transactor(cluster, group, name, self._is_given_up, self._claims, self._standing)
@@ -95,6 +93,8 @@ class KafkaMember:
 
     def _poll_once(self, most: int, timeout: float) -> Sequence[Record]:
         self._serve_losses()
+        if self._client.is_astray:
+            self._join_anew(self._client.replace)
         for message in self._intake.fetch(most, timeout):
             self._mind(message)  # it may raise, but what came with it is held
         if self._changelog.is_damaged:
@@ -115,18 +115,18 @@ class KafkaMember:
         if is_unreleased(error) and time.monotonic() < self._patient_until:
             logger.warning("%s; waiting until the broker notices that the one before is gone", error.str())
             self._cluster.closed.wait(_STALLED)
-            self._join_anew()
+            self._join_anew(self._client.join_anew)
         elif (trouble := ended(error, "nothing can be read", self._client.needs(message))) is not None:
             if wants_a_new_client(error):
                 self._patient_until = time.monotonic() + _PATIENCE  # a static member could not tell that it left
-                self._join_anew()
+                self._join_anew(self._client.join_anew)
             raise trouble
         else:
             logger.info("%s", error.str())
 
-    def _join_anew(self) -> None:
+    def _join_anew(self, join: Callable[[], None]) -> None:
         """Begin with a new client: this one has ended for good, and may not tell that its partitions went."""
-        self._client.join_anew()
+        join()
         self._changes.clear()
         self._changes.append(("went", set(self._owned)))
         self._intake.clear()
@@ -140,8 +140,9 @@ class KafkaMember:
     # -- rebalance -----------------------------------------------------------------------------------------------------
 
     def _came(self, consumer: Any, places: Sequence[TopicPartition]) -> None:
+        del consumer
         if not self._closed:
-            self._metadata = bytes(consumer.consumer_group_metadata())
+            self._client.note_membership()
             self._changes.append(("came", {(place.topic, place.partition) for place in places}))
 
     def _revoked(self, consumer: Any, places: Sequence[TopicPartition]) -> None:
@@ -220,11 +221,7 @@ class KafkaMember:
 
     def _standing(self) -> Standing:
         """Return what is ours for certain; nothing while there is news that was not taken in."""
-        return Standing(frozenset() if self._changes else frozenset(self._owned), self._newest_metadata())
-
-    def _newest_metadata(self) -> bytes:
-        self._metadata = newer(self._metadata, bytes(self._client.consumer.consumer_group_metadata()))
-        return self._metadata
+        return Standing(frozenset() if self._changes else frozenset(self._owned), self._client.metadata)
 
     def _named(self, places: frozenset[Place]) -> frozenset[port.TopicPartition]:
         return frozenset(port.TopicPartition(self._topics[name].name, number) for name, number in places)
@@ -243,7 +240,7 @@ class KafkaMember:
         ends = self._changelog.before_commit()
         try:
             records.extend(self._changelog.stage(transaction.state))
-            self._transactor.commit(records, self._next_offsets(), self._newest_metadata())
+            self._transactor.commit(records, self._positions.to_commit(self._owned), self._client.metadata)
         except BaseException as error:
             self._changelog.drop()
             if isinstance(error, Refused):
@@ -261,11 +258,6 @@ class KafkaMember:
         except Unavailable as error:
             self._begin_anew()
             raise Fenced(str(error)) from error
-
-    def _next_offsets(self) -> Mapping[Place, int]:
-        """Return where to go on; without anything new one place is said again, or nobody would notice a zombie."""
-        places = self._positions.touched or (next(iter(self._owned)),)
-        return {place: self._positions.next(place) for place in places}
 
     def rewind(self) -> None:
         """Forget the uncommitted polls."""

@@ -9,7 +9,9 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from kestra_stream.queue.kafka.cluster import Cluster, Place
 from kestra_stream.queue.kafka.errors import Needs, told
+from kestra_stream.queue.kafka.group.membership import newer
 from kestra_stream.queue.kafka.group.protocol import GroupProtocol
+from kestra_stream.queue.kafka.group.vigil import Vigil, abandon
 
 logger = logging.getLogger("kestra_stream.kafka.client")
 
@@ -72,12 +74,37 @@ class GroupClient:
         self._configuration = protocol.configuration(cluster.connection, group, has_one_topic=len(topics) == 1)
         self._topics = list(topics)
         self._listeners = {"on_assign": came, "on_revoke": revoked, "on_lost": lost}
+        self._vigil = Vigil(str(self._configuration["group.id"]), cluster.answers)
+        self._metadata = b""
         self.consumer: Any = self._joined()
+
+    @property
+    def is_astray(self) -> bool:
+        """Whether the client does not find its group any more."""
+        return self._vigil.is_astray(self.consumer)
+
+    def replace(self) -> None:
+        """Come back as somebody new; the client that is astray is left."""
+        abandon(self.consumer)
+        self.consumer = self._joined()
 
     def join_anew(self) -> None:
         """Leave, and come back as somebody new."""
         self.leave()
         self.consumer = self._joined()
+
+    def note_membership(self) -> None:
+        """Partitions came: they belong to what the group's metadata is now."""
+        self._metadata = self._metadata_now()
+
+    @property
+    def metadata(self) -> bytes:
+        """The group's metadata of the last assignment, or newer of the same member."""
+        self._metadata = newer(self._metadata, self._metadata_now())
+        return self._metadata
+
+    def _metadata_now(self) -> bytes:
+        return bytes(self.consumer.consumer_group_metadata())
 
     def leave(self) -> None:
         """Leave the group; what it has is closed."""

@@ -5,7 +5,7 @@ committed         next
 ■ ■ ■ □ □ □ □ □ □ │      ■ committed   □ polled since: touched, and read again after a rewind
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from kestra_stream.queue.kafka.cluster import Place
 
@@ -37,10 +37,10 @@ class Positions:
         """Return the offset of the next record."""
         return self._next.get(place, self._committed[place])
 
-    @property
-    def touched(self) -> Sequence[Place]:
-        """Partitions of which something was polled since the last commit."""
-        return tuple(self._touched)
+    def to_commit(self, owned: Iterable[Place]) -> Mapping[Place, int]:
+        """Return where to go on; without anything new one place is said again, or nobody would notice a zombie."""
+        places = tuple(self._touched) or (next(iter(owned)),)
+        return {place: self.next(place) for place in places}
 
     def committed(self, places: Iterable[Place]) -> Mapping[Place, int]:
         """Return what is committed."""

@@ -12,6 +12,7 @@ from kestra_stream.queue.interface import Headers
 from kestra_stream.queue.kafka.encoding import is_filler
 from kestra_stream.queue.kafka.errors import GROUP_LEFT, Needs, forbidden, is_final, told, wants_a_new_client
 from kestra_stream.queue.kafka.group.client import leave
+from kestra_stream.queue.kafka.group.vigil import Vigil, abandon
 from kestra_stream.queue.kafka.reader import at_once
 from kestra_stream.queue.kafka.work_queue.jobs import Job, OwnJobs
 from kestra_stream.queue.kafka.work_queue.progress import Marks
@@ -38,6 +39,7 @@ class Owner:
         topic: what is read.
         trim: told how far partitions are committed.
         look: calls for help when jobs wait; returns in how many seconds to look again.
+        answers: whether a broker answers others.
         hand_back_seconds: how long partitions that are taken away wait for jobs that were just handed out to be accepted.
 
     Attributes:
@@ -52,6 +54,7 @@ class Owner:
         look: Callable[[], float | None],
         trim: Callable[[Sequence[TopicPartition]], None],
         hand_back_seconds: float,
+        answers: Callable[[], bool],
     ) -> None:
         self.error: BaseException | None = None
         self.unread = 0
@@ -64,6 +67,7 @@ class Owner:
         self._hand_back_seconds = hand_back_seconds
         self._stopped = Event()
         self._is_paused = False
+        self._vigil = Vigil(self._needs.group, answers)
         self._properties = {**properties, "error_cb": _note, "on_commit": self._committed}
         self._consumer = self._joined()
         self._thread = Thread(target=self._run, name=f"work-queue-{topic}", daemon=True)
@@ -124,11 +128,17 @@ class Owner:
             self._jobs.add([job for message in batch if (job := _job(message, self._needs)) is not None])
         if any(error is not None and wants_a_new_client(error) for error in (message.error() for message in batch)):
             self._join_anew()
+        elif self._vigil.is_astray(self._consumer):
+            abandon(self._consumer)
+            self._begin_with_new_client()
 
     def _join_anew(self) -> None:
         """The right to be in the group is missing: come back as somebody new until it is there."""
         leave(self._consumer, self._properties)
         self._stopped.wait(_BETWEEN_TRIES)
+        self._begin_with_new_client()
+
+    def _begin_with_new_client(self) -> None:
         self._consumer = self._joined()
         self._is_paused = False
 

@@ -70,7 +70,7 @@ class KafkaWorkQueue:
         hand_back = min(_HAND_BACK_SECONDS, lease_seconds)
         self._trimmer = Trimmer(connection.admin(), trim_seconds)
         properties = connection.consumer(topic.name, _OURS, **_STRATEGY)
-        self._owner = Owner(properties, name, self._own, self._exchange.look, self._trimmer.committed, hand_back)
+        self._owner = Owner(properties, name, self._own, self._exchange.look, self._trimmer.committed, hand_back, cluster.answers)
         self._asked_around = False
         self._talk.start()
         self._owner.start()
