@@ -31,6 +31,8 @@ _CONSUMER: Mapping[str, Any] = {
     "session.timeout.ms": 6000,
     "heartbeat.interval.ms": 1000,
 }
+# By the ends of partitions it is noticed that a client gives nothing any more (`clients/standstill`).
+_NEEDED: Mapping[str, Any] = {"enable.partition.eof": True}
 # Only who is in a group may have these; and only in the classic protocol the later ones: in the other one they are the broker's.
 _OF_MEMBERS = ("group.protocol", "group.remote.assignor", "group.instance.id", "partition.assignment.strategy")
 _OF_CLASSIC_MEMBERS = ("session.timeout.ms", "heartbeat.interval.ms", "partition.assignment.strategy", "group.protocol.type")
@@ -95,7 +97,7 @@ class Connection:
             more: what nobody else decides.
         """
         given = {name: value for name, value in self._consuming().items() if name not in _OF_MEMBERS}
-        return {**_ALL, **_CONSUMER, **(ours or {}), **given, **more, "group.id": f"{self.prefix}{group}"}
+        return {**_ALL, **_CONSUMER, **(ours or {}), **given, **more, **_NEEDED, "group.id": f"{self.prefix}{group}"}
 
     def member(self, group: str, *, has_one_topic: bool, is_classic: bool) -> dict[str, Any]:
         """Return the configuration of a member of a group.
@@ -108,7 +110,7 @@ class Connection:
         else:
             configuration["group.remote.assignor"] = "uniform" if has_one_topic else "range"
         configuration.update(self._consuming())
-        configuration.update({"group.id": f"{self.prefix}{group}", "group.protocol": "classic" if is_classic else "consumer"})
+        configuration.update({**_NEEDED, "group.id": f"{self.prefix}{group}", "group.protocol": "classic" if is_classic else "consumer"})
         for name in ("group.remote.assignor",) if is_classic else _OF_CLASSIC_MEMBERS:
             configuration.pop(name, None)
         if self.instance_id is not None:

@@ -93,7 +93,7 @@ class KafkaMember:
 
     def _poll_once(self, most: int, timeout: float) -> Sequence[Record]:
         self._serve_losses()
-        if self._client.is_astray:
+        if self._client.is_astray(self._owned):
             self._join_anew(self._client.replace)
         for message in self._intake.fetch(most, timeout):
             self._mind(message)  # it may raise, but what came with it is held

@@ -12,6 +12,7 @@ from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, To
 
 from kestra_stream.errors import KestraError, Unavailable
 from kestra_stream.queue.interface import Record, Start, Transaction
+from kestra_stream.queue.kafka.clients.standstill import Standstill, abandon
 from kestra_stream.queue.kafka.cluster import Cluster, Place
 from kestra_stream.queue.kafka.errors import Needs, ended, told
 from kestra_stream.queue.kafka.partitioner import partition_of
@@ -48,13 +49,16 @@ class KafkaReader:
         self._positions: dict[Place, int] = {}
         self._held: list[Any] = []
         self._reached: dict[Place, int] = {}
-        configuration = cluster.connection.consumer(f"reader-{uuid4().hex}", **{"enable.partition.eof": True})
-        self._group = str(configuration["group.id"])
-        self._consumer = Consumer(configuration, logger=logger)
+        self._configuration = cluster.connection.consumer(f"reader-{uuid4().hex}")
+        self._group = str(self._configuration["group.id"])
+        self._consumer = Consumer(self._configuration, logger=logger)
+        self._standstill = Standstill(cluster.open_ends)
         cluster.opened(self)
         self._places = [place for name in self._topics for place in self._places_of(name, cluster.partitions(name))]
         self._next_look = time.monotonic() + _LOOK
-        self._consumer.assign(self._beginning(self._places, start))
+        beginning = self._beginning(self._places, start)
+        self._begun = {(place.topic, place.partition): place.offset for place in beginning}
+        self._consumer.assign(beginning)
 
     def _places_of(self, name: str, count: int) -> list[Place]:
         return [(name, number) for number in (range(count) if self._key is None else (partition_of(self._key.encode(), count),))]
@@ -68,6 +72,7 @@ class KafkaReader:
         if added := [place for place in found if place not in self._places]:
             logger.info("partitions were added, and are read as well: %s", ", ".join(f"{name}/{number}" for name, number in added))
             self._places += added
+            self._begun |= dict.fromkeys(added, 0)
             with self._in_use:
                 if not self._closed:
                     self._consumer.incremental_assign([TopicPartition(*place, 0) for place in added])
@@ -107,8 +112,22 @@ class KafkaReader:
         return ()
 
     def _fetched(self, most: int, timeout: float) -> Sequence[Any]:
+        if self._standstill.stands(self._places):
+            self._begin_anew()
         with self._in_use:
-            return () if self._closed else at_once(self._consumer, most, timeout)
+            messages = () if self._closed else at_once(self._consumer, most, timeout)
+        if messages:
+            self._standstill.heard(message for message in messages if message.error() is not None)
+        return messages
+
+    def _begin_anew(self) -> None:
+        """Go on with another client from where this one was."""
+        places = self._begun | self._positions | self._reached
+        with self._in_use:
+            if not self._closed:
+                abandon(self._consumer)
+                self._consumer = Consumer(self._configuration, logger=logger)
+                self._consumer.assign([TopicPartition(*place, offset) for place, offset in places.items()])
 
     def _taken(self, messages: Sequence[Any]) -> list[Record]:
         """Decode what has come, and what could not be decoded before, because its value lies in a storage that was away."""

@@ -119,8 +119,9 @@ class Sender:
         if error.code() in GONE:
             self._forget()
         with self._lock:
-            if error.fatal() and self._producer is producer:
-                self._producer = None  # an idempotent producer that has lost its place can not go on; a new one can
+            # an idempotent producer that has lost its place can not go on, and one that has lost its broker may wait for it for ever
+            if (error.fatal() or error.code() == KafkaError._MSG_TIMED_OUT) and self._producer is producer:  # noqa: SLF001 - a code
+                self._producer = None
         reason = told(error, f"{count} records were not sent", Needs(topic, "Write"))
         if error.fatal() and not isinstance(reason, NotAllowed):
             raise Unavailable(f"{count} records were not sent: {error.str()}")

@@ -1,7 +1,7 @@
 """Partitions in, those out in which a transaction is open that began before now: their last stable offset stays before their end."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from concurrent.futures import Future
 from typing import Any
@@ -51,7 +51,11 @@ class OpenEnds:
             raise KafkaException(KafkaError(KafkaError._TIMED_OUT, f"the end of {topic}/{number} is not told"))  # noqa: SLF001 - a code
         return left
 
-    def _ends(self, places: AbstractSet[_Place], level: IsolationLevel) -> Mapping[_Place, int]:
+    def stable(self, places: Collection[_Place]) -> Mapping[_Place, int]:
+        """Return the last stable offset of each partition, but for those that nobody tells of now."""
+        return self._ends(places, IsolationLevel.READ_COMMITTED)
+
+    def _ends(self, places: Collection[_Place], level: IsolationLevel) -> Mapping[_Place, int]:
         """Ask once; what is not answered is left out."""
         if not places:
             return {}

@@ -2,16 +2,17 @@
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
+from kestra_stream.queue.kafka.clients.standstill import abandon
 from kestra_stream.queue.kafka.cluster import Cluster, Place
 from kestra_stream.queue.kafka.errors import Needs, told
 from kestra_stream.queue.kafka.group.membership import newer
 from kestra_stream.queue.kafka.group.protocol import GroupProtocol
-from kestra_stream.queue.kafka.group.vigil import Vigil, abandon
+from kestra_stream.queue.kafka.group.vigil import Vigil
 
 logger = logging.getLogger("kestra_stream.kafka.client")
 
@@ -74,14 +75,17 @@ class GroupClient:
         self._configuration = protocol.configuration(cluster.connection, group, has_one_topic=len(topics) == 1)
         self._topics = list(topics)
         self._listeners = {"on_assign": came, "on_revoke": revoked, "on_lost": lost}
-        self._vigil = Vigil(str(self._configuration["group.id"]), cluster.answers)
+        self._vigil = Vigil(str(self._configuration["group.id"]), cluster)
         self._metadata = b""
         self.consumer: Any = self._joined()
 
-    @property
-    def is_astray(self) -> bool:
-        """Whether the client does not find its group any more."""
-        return self._vigil.is_astray(self.consumer)
+    def heard(self, news: Iterable[Any]) -> None:
+        """Something came, and this of it is no record."""
+        self._vigil.heard(news)
+
+    def is_astray(self, owned: Collection[Place]) -> bool:
+        """Whether the client does not find its group any more, or gives nothing of what is there."""
+        return self._vigil.is_astray(self.consumer, owned)
 
     def replace(self) -> None:
         """Come back as somebody new; the client that is astray is left."""

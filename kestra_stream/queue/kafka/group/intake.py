@@ -3,6 +3,8 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
+from confluent_kafka import KafkaError
+
 from kestra_stream.queue.kafka.cluster import Place
 from kestra_stream.queue.kafka.group.client import GroupClient
 
@@ -35,7 +37,8 @@ class Intake:
             return ()
         news = self._hold([first])  # before the client speaks again: it may tell that the partition went
         room = most - len(self._held)
-        return [*news, *self._hold(self._client.consumer.consume(room, 0.0))] if room > 0 else news
+        more = self._client.consumer.consume(room, 0.0) if room > 0 else ()
+        return [*news, *self._hold(more)] if more else news
 
     def next(self, most: int) -> Sequence[Any]:
         """Return the oldest that are held; they stay until `taken` is called."""
@@ -64,7 +67,9 @@ class Intake:
         """Hold the records, but for those that are about to be read again from further back; return the others."""
         messages = list(messages)
         self._held.extend([message for message in messages if message.error() is None and place_of(message) not in self._seeks])
-        return [message for message in messages if message.error() is not None]
+        news = [message for message in messages if message.error() is not None]
+        self._client.heard(news)
+        return [message for message in news if message.error().code() != KafkaError._PARTITION_EOF]  # noqa: SLF001 - a code
 
     def _drop(self, places: Collection[Place]) -> None:
         self._held = [message for message in self._held if place_of(message) not in places]

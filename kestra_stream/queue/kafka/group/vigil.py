@@ -6,19 +6,17 @@ started again is enough, 3 of 70 times under load): it is polled, gives nothing,
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Collection, Iterable
 from typing import Any
 
-from confluent_kafka import KafkaException
-
-from kestra_stream.queue.kafka.clients.overdue import make_once
+from kestra_stream.queue.kafka.clients.standstill import Standstill
+from kestra_stream.queue.kafka.cluster import Cluster, Place
 
 logger = logging.getLogger("kestra_stream.kafka.client")
 
 _LOOK = 1.0
 # A group tells who is new what it is called at once, however long the others let it wait; a broker that begins loads its groups first.
 PATIENCE = 10.0
-_CLOSING = 10.0
 
 
 class Vigil:
@@ -26,19 +24,27 @@ class Vigil:
 
     Args:
         group: its name.
-        answers: whether a broker answers others.
+        cluster: where it is; whether a broker answers others, and where partitions end.
         patience: how long a client may be in no group meanwhile, in seconds.
     """
 
-    def __init__(self, group: str, answers: Callable[[], bool], patience: float = PATIENCE) -> None:
+    def __init__(self, group: str, cluster: Cluster, patience: float = PATIENCE) -> None:
         self._group = group
-        self._answers = answers
+        self._answers = cluster.answers
+        self._standstill = Standstill(cluster.open_ends)
         self._patience = patience
         self._since: float | None = None
         self._next_look = 0.0
 
-    def is_astray(self, consumer: Any) -> bool:
-        """Whether a client has been in no group for too long; asked as often as one likes."""
+    def heard(self, news: Iterable[Any]) -> None:
+        """Something came, and this of it is no record."""
+        self._standstill.heard(news)
+
+    def is_astray(self, consumer: Any, places: Collection[Place]) -> bool:
+        """Whether a client has been in no group for too long, or gives nothing of these partitions; asked as often as one likes."""
+        return self._is_homeless(consumer) or self._standstill.stands(places)
+
+    def _is_homeless(self, consumer: Any) -> bool:
         now = time.monotonic()
         if now < self._next_look:
             return False
@@ -52,11 +58,3 @@ class Vigil:
         self._since = None
         logger.warning("the client does not find its group %s again, though a broker answers: a new one takes its place", self._group)
         return True
-
-
-def abandon(consumer: Any) -> None:
-    """Close a client that is astray; it may never answer, and nobody waits for it for ever."""
-    try:
-        make_once(consumer.close, _CLOSING, "closing")
-    except KafkaException as error:
-        logger.info("a client is left to itself: %s", error.args[0].str())

@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 client_logger = logging.getLogger("kestra_stream.kafka.client")
 
 # At the end lies the mark of a transaction, which nobody is given: the place is told by a fetch that finds nothing, and waits so long.
-_PROPERTIES: Mapping[str, Any] = {"enable.partition.eof": True, "fetch.wait.max.ms": 20}
+_PROPERTIES: Mapping[str, Any] = {"fetch.wait.max.ms": 20}
 _BATCH = 10_000
 _SLICE = 0.2
 _STALLED = 0.4

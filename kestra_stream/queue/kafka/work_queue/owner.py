@@ -2,17 +2,19 @@
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from threading import Event, Thread
 from typing import Any, cast
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from kestra_stream.queue.interface import Headers
+from kestra_stream.queue.kafka.clients.standstill import abandon
+from kestra_stream.queue.kafka.cluster import Place
 from kestra_stream.queue.kafka.encoding import is_filler
 from kestra_stream.queue.kafka.errors import GROUP_LEFT, Needs, forbidden, is_final, told, wants_a_new_client
 from kestra_stream.queue.kafka.group.client import leave
-from kestra_stream.queue.kafka.group.vigil import Vigil, abandon
+from kestra_stream.queue.kafka.group.vigil import Vigil
 from kestra_stream.queue.kafka.reader import at_once
 from kestra_stream.queue.kafka.work_queue.jobs import Job, OwnJobs
 from kestra_stream.queue.kafka.work_queue.progress import Marks
@@ -39,7 +41,7 @@ class Owner:
         topic: what is read.
         trim: told how far partitions are committed.
         look: calls for help when jobs wait; returns in how many seconds to look again.
-        answers: whether a broker answers others.
+        vigil: watches over its client.
         hand_back_seconds: how long partitions that are taken away wait for jobs that were just handed out to be accepted.
 
     Attributes:
@@ -54,7 +56,7 @@ class Owner:
         look: Callable[[], float | None],
         trim: Callable[[Sequence[TopicPartition]], None],
         hand_back_seconds: float,
-        answers: Callable[[], bool],
+        vigil: Vigil,
     ) -> None:
         self.error: BaseException | None = None
         self.unread = 0
@@ -67,7 +69,7 @@ class Owner:
         self._hand_back_seconds = hand_back_seconds
         self._stopped = Event()
         self._is_paused = False
-        self._vigil = Vigil(self._needs.group, answers)
+        self._vigil = vigil
         self._properties = {**properties, "error_cb": _note, "on_commit": self._committed}
         self._consumer = self._joined()
         self._thread = Thread(target=self._run, name=f"work-queue-{topic}", daemon=True)
@@ -125,10 +127,11 @@ class Owner:
     def _read(self, timeout: float) -> None:
         batch = at_once(self._consumer, 1 if self._is_paused else _BATCH + 1, timeout)
         if batch:
+            self._vigil.heard(message for message in batch if message.error() is not None)
             self._jobs.add([job for message in batch if (job := _job(message, self._needs)) is not None])
         if any(error is not None and wants_a_new_client(error) for error in (message.error() for message in batch)):
             self._join_anew()
-        elif self._vigil.is_astray(self._consumer):
+        elif self._vigil.is_astray(self._consumer, self._read_now()):
             abandon(self._consumer)
             self._begin_with_new_client()
 
@@ -137,6 +140,10 @@ class Owner:
         leave(self._consumer, self._properties)
         self._stopped.wait(_BETWEEN_TRIES)
         self._begin_with_new_client()
+
+    def _read_now(self) -> Collection[Place]:
+        """Return the partitions of which something should come."""
+        return () if self._is_paused else [(self._topic, number) for number in self._jobs.partitions.owned]
 
     def _begin_with_new_client(self) -> None:
         self._consumer = self._joined()

@@ -11,6 +11,7 @@ from kestra_stream.errors import Fatal, Unavailable
 from kestra_stream.models.messages import JobsAnswered, WhoHasJobs
 from kestra_stream.queue.interface import Lease, Unreadable
 from kestra_stream.queue.kafka.cluster import Cluster
+from kestra_stream.queue.kafka.group.vigil import Vigil
 from kestra_stream.queue.kafka.work_queue.exchange import EVERYONE, Exchange
 from kestra_stream.queue.kafka.work_queue.guests import Guest, Guests
 from kestra_stream.queue.kafka.work_queue.jobs import HERE, AsMessage, Grant, OwnJobs
@@ -65,12 +66,13 @@ class KafkaWorkQueue:
         monotonic = time.monotonic
         self._own = OwnJobs(self._changed, monotonic, lease_seconds, _STALE_SECONDS)
         self._guests = Guests(self._changed, monotonic, lease_seconds, _GUEST_SECONDS)
-        self._talk = Talk(connection, cluster.ensure(WORKER_TALK), self._member, group, self._hear, self._tidy)
+        self._talk = Talk(cluster, cluster.ensure(WORKER_TALK), self._member, group, self._hear, self._tidy)
         self._exchange = Exchange(self._member, self._own, self._guests, monotonic, self._talk.say)
         hand_back = min(_HAND_BACK_SECONDS, lease_seconds)
         self._trimmer = Trimmer(connection.admin(), trim_seconds)
         properties = connection.consumer(topic.name, _OURS, **_STRATEGY)
-        self._owner = Owner(properties, name, self._own, self._exchange.look, self._trimmer.committed, hand_back, cluster.answers)
+        vigil = Vigil(str(properties["group.id"]), cluster)
+        self._owner = Owner(properties, name, self._own, self._exchange.look, self._trimmer.committed, hand_back, vigil)
         self._asked_around = False
         self._talk.start()
         self._owner.start()

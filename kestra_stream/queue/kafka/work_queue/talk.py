@@ -15,7 +15,8 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Produ
 
 from kestra_stream.models.messages import HandOver, WorkerTalk
 from kestra_stream.queue.interface import Headers, Unreadable
-from kestra_stream.queue.kafka.connection import Connection
+from kestra_stream.queue.kafka.clients.standstill import Standstill, abandon
+from kestra_stream.queue.kafka.cluster import Cluster, Place
 from kestra_stream.queue.kafka.errors import Needs, forbidden, told
 from kestra_stream.queue.kafka.partitioner import partition_of
 from kestra_stream.queue.kafka.reader import at_once
@@ -40,7 +41,7 @@ class Talk:
     """One worker's mouth and ear.
 
     Args:
-        connection: to the cluster.
+        cluster: where the topic is.
         topic: the workers' topic, by its name on the broker.
         member, group: who this is.
         hear: takes in what is said to this worker or to all of its group.
@@ -49,7 +50,7 @@ class Talk:
 
     def __init__(
         self,
-        connection: Connection,
+        cluster: Cluster,
         topic: str,
         member: str,
         group: str | None,
@@ -62,9 +63,13 @@ class Talk:
         self._hear = hear
         self._each_round = each_round
         self._topic_needs = {name: Needs(topic, name) for name in ("Read", "Write")}
-        mouth = {**connection.producer(), **_MOUTH, "error_cb": _note, "delivery.report.only.error": True, "on_delivery": self._undelivered}
-        self._producer = Producer(mouth, logger=logger)
-        self._consumer = Consumer({**connection.consumer(f"{topic}-{member}", BRIEF), "error_cb": _note}, logger=logger)
+        more = {"error_cb": _note, "delivery.report.only.error": True, "on_delivery": self._undelivered}
+        self._mouth = {**cluster.connection.producer(), **_MOUTH, **more}
+        self._ear = {**cluster.connection.consumer(f"{topic}-{member}", BRIEF), "error_cb": _note}
+        self._producer, self._is_mute = Producer(self._mouth, logger=logger), False
+        self._consumer = Consumer(self._ear, logger=logger)
+        self._standstill = Standstill(cluster.open_ends)
+        self._places: Sequence[Place] = ()
         self._partitions = 0
         self._stopped = Event()
         self._thread = Thread(target=self._listen, name=f"work-queue-{member}-talk", daemon=True)
@@ -112,6 +117,7 @@ class Talk:
     def _undelivered(self, error: KafkaError | None, message: object) -> None:
         """What was said is lost, which does no harm; that nothing may be said is worth a line."""
         del message
+        self._is_mute = self._is_mute or (error is not None and error.code() == KafkaError._MSG_TIMED_OUT)  # noqa: SLF001 - a code
         self._tell("Write", error)
 
     def _tell(self, operation: str, error: KafkaError | None) -> None:
@@ -127,11 +133,24 @@ class Talk:
     def _round(self) -> None:
         now = time.monotonic()
         messages = at_once(self._consumer, _BATCH + 1, _POLL_SECONDS)
+        if messages:
+            self._standstill.heard(message for message in messages if message.error() is not None)
         for message in messages:
             self._take_in(message)
         if len(messages) <= _BATCH:  # else there may be more that was said before now
             self._each_round(now)
         self._producer.poll(0)
+        self._watch()
+
+    def _watch(self) -> None:
+        """Replace clients that have lost their broker; what was said meanwhile is lost, which does no harm."""
+        if self._is_mute:
+            self._producer, self._is_mute = Producer(self._mouth, logger=logger), False
+        if self._standstill.stands(self._places):
+            abandon(self._consumer)
+            self._consumer, self._partitions = Consumer(self._ear, logger=logger), 0
+            while not self._stopped.is_set() and not self._partitions:
+                self._find_place()
 
     def _find_place(self) -> None:
         """Read the own partition from where its end is now: what is said from here on arrives."""
@@ -142,6 +161,7 @@ class Talk:
                 place = partition_of(self._member, count)
                 _, end = self._consumer.get_watermark_offsets(TopicPartition(self._topic, place), _PATIENCE)
                 self._consumer.assign([TopicPartition(self._topic, place, end)])
+                self._places = [(self._topic, place)]
                 self._partitions = count
                 return
             why: object = "it is not there"
