@@ -1,7 +1,7 @@
 """A client that does not find its group again: noticed, so that its member comes back with a new one.
 
 A client of a classic group may wait for a coordinator that is none any more (librdkafka #5456 and #5511; a broker that is stopped and
-started again is enough, 3 of 70 times under load): it is polled, gives nothing, and says nothing.
+started again is enough, one of eight runs under load): it is polled, gives nothing, and says nothing.
 """
 
 import logging
