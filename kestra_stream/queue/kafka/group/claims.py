@@ -16,6 +16,7 @@ from kestra_stream.errors import KestraError, Unavailable
 from kestra_stream.queue.kafka.clients.overdue import make_once
 from kestra_stream.queue.kafka.cluster import Cluster, Place
 from kestra_stream.queue.kafka.errors import Needs, forbidden, told
+from kestra_stream.queue.kafka.transactions.doubts import Told
 from kestra_stream.queue.kafka.transactions.leftovers import Leftovers, fence, outsider
 from kestra_stream.queue.kafka.transactions.marks import name_of, number_of
 
@@ -70,10 +71,10 @@ class Claims:
         self._fence(found, "committed")
         return {(place.topic, place.partition): max(place.offset, 0) for place in found}
 
-    def reached(self, places: Iterable[Place], seconds: float, *, asks_anew: bool = False) -> int | None:
-        """Return the number of this member's last transaction that has written the offset of one of these places; 0 for none.
+    def told(self, places: Iterable[Place], seconds: float, *, asks_anew: bool = False) -> Told:
+        """Return what is written beside the offsets of these places.
 
-        None where one bears another member's name: whoever has taken a partition has ended all that was open there.
+        One that bears another member's name tells nothing of ours: whoever has taken a partition has ended what was open there.
 
         Args:
             places: that transactions have written.
@@ -85,9 +86,9 @@ class Claims:
         """
         wanted = [TopicPartition(*place) for place in places]
         found = self._asked_anew(wanted, seconds) if asks_anew else self._consumer().committed(wanted, seconds)
-        if any(name_of(place.metadata or "") not in {"", self._name} for place in found):
-            return None
-        return max((number_of(place.metadata, self._name) for place in found), default=0)
+        written = [place.metadata or "" for place in found]
+        numbers = (number_of(text, self._name) for text in written if name_of(text) in {"", self._name})
+        return Told(max(numbers, default=None), all(name_of(text) == self._name for text in written))
 
     def end_transactions(self, places: Iterable[Place], leftovers: Leftovers) -> None:
         """End what the holders before us may have left open, whatever is still under way.

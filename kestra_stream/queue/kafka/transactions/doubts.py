@@ -2,7 +2,7 @@
 
 What the offsets on the broker tell, and what is done where readers wait still (`leftovers`):
     they bear the mark of the last acknowledged transaction   it is there: what is open of it is committed
-    they do not, and nothing was tried since                  it is there in part: all of it is committed, its offsets once more
+    they do not, nobody has taken them, nothing was tried     it is there in part: all of it is committed, its offsets once more
     they do not, and what was tried since has ended it        it is not there: what is open is aborted, and Lost says so
     what was tried since, without an answer                   by the mark: committed or aborted
 """
@@ -33,11 +33,24 @@ class Lost(Fenced):
     """The broker has acknowledged a transaction, and does not have it: nothing that this member knows holds."""
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is written beside offsets.
+
+    Attributes:
+        number: of this member's last transaction among them, 0 for none; None where others have written all.
+        is_ours: whether this member has written all.
+    """
+
+    number: int | None
+    is_ours: bool
+
+
 class Offsets(Protocol):
     """Knows the offsets of a group."""
 
-    def reached(self, places: Iterable[Place], seconds: float, *, asks_anew: bool = False) -> int | None:
-        """Return the number of this member's last transaction that has written one of them; None where another member has."""
+    def told(self, places: Iterable[Place], seconds: float, *, asks_anew: bool = False) -> Told:
+        """Return what is written beside the offsets of these places."""
         ...
 
 
@@ -71,19 +84,21 @@ class Doubts:
         self.has_reason = False
         self._at = time.monotonic()
         self._numbers: dict[Place, int] = {}
-        self._offsets: dict[Place, int] = {}
+        self._tried: Mapping[Place, int] = {}
+        self._committed: Mapping[Place, int] = {}
         self._last = self._acknowledged = 0
         self._may_complete = True
 
     def begin(self, number: int, offsets: Mapping[Place, int]) -> dict[Place, int]:
         """A transaction is tried; whoever writes its records notes its number for each partition, in what this returns."""
         self._last = number
-        self._offsets.update(offsets)
+        self._tried = offsets
         return self._numbers
 
     def acknowledged(self) -> None:
         """The broker says that it has it."""
         self._acknowledged = self._last
+        self._committed = self._tried
         self._at = time.monotonic()
 
     @property
@@ -104,8 +119,8 @@ class Doubts:
         """
         if not self.exist:
             return True
-        reached = self._written.reached(self._offsets, _MOMENT)
-        if reached is not None and reached < self._acknowledged:
+        told = self._written.told(self._newest(), _MOMENT)
+        if told.number is not None and told.number < self._acknowledged:
             return False
         if self.has_reason or self.are_old:
             if self._cluster.open_ends.among(self._numbers, _MOMENT):
@@ -127,11 +142,11 @@ class Doubts:
         """
         if not self.exist:
             return
-        told = self._written.reached(self._offsets, _OFFSETS, asks_anew=True)
-        reached = self._acknowledged if told is None else told
+        told = self._written.told(self._newest(), _OFFSETS, asks_anew=True)
+        reached = self._acknowledged if told.number is None else told.number
         is_open = self._cluster.open_ends.among(self._numbers, _LEADERS)
         is_lost = reached < self._acknowledged
-        if is_lost and self._acknowledged == self._last and self._has_completed(producer, is_open):
+        if is_lost and told.is_ours and self._acknowledged == self._last and self._has_completed(producer, is_open):
             is_lost = False
         else:
             self._end(producer, is_open, reached, is_lost=is_lost)
@@ -146,23 +161,27 @@ class Doubts:
             logger.info("what the broker has not ended of a transaction of %s is committed (KAFKA-20734)", self._name)
             commit_leftovers(producer, whole)
         if is_lost or is_open - whole:
-            abort_leftovers(producer, self._cluster, self._group, is_open - whole, [TopicPartition(*place, 0) for place in self._offsets])
+            abort_leftovers(producer, self._cluster, self._group, is_open - whole, [TopicPartition(*place, 0) for place in self._newest()])
 
     def _has_completed(self, producer: Any, is_open: AbstractSet[Place]) -> bool:
-        """Make a transaction whole that is there in part; False where the member does not hold anything of which it commits the offset."""
+        """Make a transaction whole that is there in part; False where places of it are not ours any more: others may have ended it."""
         standing = self._standing()
-        number = mark(self._name, self._acknowledged)
-        offsets = [TopicPartition(*place, offset, number) for place, offset in self._offsets.items() if place in standing.places]
-        if not offsets or not self._may_complete:
+        if not self._may_complete or not standing.places >= self._committed.keys():
             return False
+        number = mark(self._name, self._acknowledged)
+        offsets = [TopicPartition(*place, offset, number) for place, offset in self._committed.items()]
         self._may_complete = False  # what fails here is ended as an abort
         commit_leftovers(producer, is_open, offsets, standing.member)
         logger.info("a transaction of %s that the broker has not ended is whole now (KAFKA-20734)", self._name)
         return True
 
+    def _newest(self) -> Mapping[Place, int]:
+        """Return the offsets of the last acknowledged transaction and of what was tried since; older places may be another's by now."""
+        return {**self._committed, **self._tried}
+
     def _forget(self) -> None:
         self._numbers.clear()
-        self._offsets.clear()
+        self._tried = self._committed = {}
         self._last = self._acknowledged = 0
         self.has_reason = False
         self._may_complete = True
