@@ -86,7 +86,7 @@ def test_what_stays_with_a_member_is_not_read_anew_when_a_rebalance_refuses_its_
     before = list(listener.history)
     values = wire.values(member, 20)
     with monkeypatch.context() as patch:
-        patch.setattr("kestra_stream.queue.kafka.member.newer", lambda _held, _offered: old)
+        patch.setattr("kestra_stream.queue.kafka.group.client.newer", lambda _held, _offered: old)
         with pytest.raises(Fenced, match="generation"):
             member.commit(Transaction())
     assert sorted(wire.values(member, 20)) == sorted(values)
