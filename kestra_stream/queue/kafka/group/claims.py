@@ -23,7 +23,7 @@ from kestra_stream.queue.kafka.transactions.marks import name_of, number_of
 logger = logging.getLogger("kestra_stream.kafka.client")
 
 _STALLED = 0.5
-_PATIENCE = 60.0
+_PATIENCE = 20.0
 _ENDING = 3.0
 
 
@@ -48,7 +48,7 @@ class Claims:
         """Return the committed offsets, 0 where there is none; nobody who held the places before can write any more.
 
         Offsets of a transaction that is still open are not told: a dead member's is ended first. Once they are told, what is open still of
-        its last one was committed.
+        its last one was committed. A client that has lost its group meanwhile is not waited for: at a poll it finds it, or is replaced.
 
         Raises:
             KestraError: they can not be read.
@@ -59,7 +59,7 @@ class Claims:
             try:
                 found = self._consumer().committed(wanted, wait)
             except KafkaException as error:
-                if time.monotonic() > deadline or self._given_up():
+                if time.monotonic() > deadline or self._given_up() or not self._consumer().memberid():
                     raise self._told(error.args[0], "the committed offsets can not be read") from error
                 self.end_transactions(places, "aborted" if wait > _STALLED else "unknown")
                 wait = 2.0
