@@ -220,8 +220,9 @@ class KafkaMember:
             raise
 
     def _standing(self) -> Standing:
-        """Return what is ours for certain; nothing while there is news that was not taken in."""
-        return Standing(frozenset() if self._changes else frozenset(self._owned), self._client.metadata)
+        """Return what the group has given to this member: also what came and is not taken over yet, not what went."""
+        came = [places for change, places in self._changes if change != "went"]
+        return Standing(frozenset(self._owned).union(*came), self._client.metadata)
 
     def _named(self, places: frozenset[Place]) -> frozenset[port.TopicPartition]:
         return frozenset(port.TopicPartition(self._topics[name].name, number) for name, number in places)

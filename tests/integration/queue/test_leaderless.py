@@ -192,6 +192,20 @@ def test_a_transaction_that_was_acknowledged_and_lost_is_there_in_the_end(
     assert "KAFKA-20734" in caplog.text, "the broker does what it should: nothing was tested"
 
 
+def test_whoever_has_lost_its_group_meanwhile_makes_it_whole_when_its_partitions_are_back(
+    cluster: KafkaCluster, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    with counter(cluster, "offsets") as counts:
+        counts.send(0, 1)
+        counts.check(2)
+        counts.count_without_leaders(monkeypatch, 2, 3, 4)
+        wait_until(lambda: "session timed out" in caplog.text, PATIENCE, "the member has lost its group")
+        cluster.start(counts.led_by)
+        counts.check(5)
+    assert "is whole now (KAFKA-20734)" in caplog.text
+
+
 @pytest.mark.parametrize("lost", [("out", "counts", "offsets"), ("out", "counts"), ("out",), ("counts",)], ids="+".join)
 def test_what_the_dead_have_left_so_is_ended_by_whoever_comes(
     cluster: KafkaCluster, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, lost: tuple[str, ...]

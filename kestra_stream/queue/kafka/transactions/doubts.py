@@ -2,7 +2,7 @@
 
 What the offsets on the broker tell, and what is done where readers wait still (`leftovers`):
     they bear the mark of the last acknowledged transaction   it is there: what is open of it is committed
-    they do not, nobody has taken them, nothing was tried     it is there in part: all of it is committed, its offsets once more
+    they do not, nobody has taken them, nothing was tried     it is there in part: all of it is committed, once its places are back
     they do not, and what was tried since has ended it        it is not there: what is open is aborted, and Lost says so
     what was tried since, without an answer                   by the mark: committed or aborted
 """
@@ -14,7 +14,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from confluent_kafka import TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from kestra_stream.errors import Fenced
 from kestra_stream.queue.kafka.cluster import Cluster, Place
@@ -146,7 +146,8 @@ class Doubts:
         reached = self._acknowledged if told.number is None else told.number
         is_open = self._cluster.open_ends.among(self._numbers, _LEADERS)
         is_lost = reached < self._acknowledged
-        if is_lost and told.is_ours and self._acknowledged == self._last and self._has_completed(producer, is_open):
+        if is_lost and told.is_ours and self._acknowledged == self._last and self._may_complete:
+            self._complete(producer, is_open)
             is_lost = False
         else:
             self._end(producer, is_open, reached, is_lost=is_lost)
@@ -163,17 +164,17 @@ class Doubts:
         if is_lost or is_open - whole:
             abort_leftovers(producer, self._cluster, self._group, is_open - whole, [TopicPartition(*place, 0) for place in self._newest()])
 
-    def _has_completed(self, producer: Any, is_open: AbstractSet[Place]) -> bool:
-        """Make a transaction whole that is there in part; False where places of it are not ours any more: others may have ended it."""
+    def _complete(self, producer: Any, is_open: AbstractSet[Place]) -> None:
+        """Make a transaction whole that is there in part. Who has lost its places waits: they come back, or somebody takes them."""
         standing = self._standing()
-        if not self._may_complete or not standing.places >= self._committed.keys():
-            return False
+        if not standing.places >= self._committed.keys():
+            raise KafkaException(KafkaError(KafkaError._STATE, "it is not known yet whose its partitions are"))  # noqa: SLF001 - a code
         number = mark(self._name, self._acknowledged)
-        offsets = [TopicPartition(*place, offset, number) for place, offset in self._committed.items()]
         self._may_complete = False  # what fails here is ended as an abort
-        commit_leftovers(producer, is_open, offsets, standing.member)
+        commit_leftovers(
+            producer, is_open, [TopicPartition(*place, offset, number) for place, offset in self._committed.items()], standing.member
+        )
         logger.info("a transaction of %s that the broker has not ended is whole now (KAFKA-20734)", self._name)
-        return True
 
     def _newest(self) -> Mapping[Place, int]:
         """Return the offsets of the last acknowledged transaction and of what was tried since; older places may be another's by now."""

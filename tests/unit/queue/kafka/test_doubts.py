@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from confluent_kafka import TopicPartition
+from confluent_kafka import KafkaException, TopicPartition
 
 from kestra_stream.queue.kafka.cluster import Place
 from kestra_stream.queue.kafka.group.claims import Claims
@@ -106,14 +106,17 @@ def test_one_that_is_not_there_is_made_whole_with_its_own_offsets(scene: Scene, 
     assert scene.ended == [("committed", open_places, [(*IN, 2, f"{NAME}#2")])]
 
 
-def test_one_whose_partition_went_is_not_there(scene: Scene) -> None:
-    """Whoever has it may have aborted the rest."""
+def test_one_whose_partition_went_waits_until_it_is_back(scene: Scene) -> None:
+    """Or another has taken it, who may have aborted the rest."""
     scene.write(1, {IN: 1, OTHER_IN: 1}, OUT, STATE)
     scene.told = dict.fromkeys((IN, OTHER_IN), NAME)
     scene.open, scene.held = {OUT, STATE}, frozenset({IN})
-    with pytest.raises(Lost):
+    with pytest.raises(KafkaException, match="whose its partitions are"):
         scene.doubts.resolve(None)
-    assert scene.ended == [("aborted", {OUT, STATE}, [(*IN, 0, ""), (*OTHER_IN, 0, "")])]
+    assert scene.ended == []
+    scene.held = frozenset({IN, OTHER_IN})
+    scene.resolve()
+    assert scene.ended == [("committed", {OUT, STATE}, [(*IN, 1, f"{NAME}#1"), (*OTHER_IN, 1, f"{NAME}#1")])]
 
 
 def test_what_was_tried_since_has_ended_it(scene: Scene) -> None:
