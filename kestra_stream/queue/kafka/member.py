@@ -221,8 +221,7 @@ class KafkaMember:
 
     def _standing(self) -> Standing:
         """Return what the group has given to this member: also what came and is not taken over yet, not what went."""
-        came = [places for change, places in self._changes if change != "went"]
-        return Standing(frozenset(self._owned).union(*came), self._client.metadata)
+        return Standing(self._owned.union(*(places for change, places in self._changes if change != "went")), self._client.metadata)
 
     def _named(self, places: frozenset[Place]) -> frozenset[port.TopicPartition]:
         return frozenset(port.TopicPartition(self._topics[name].name, number) for name, number in places)
