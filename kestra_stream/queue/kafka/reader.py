@@ -117,7 +117,7 @@ class KafkaReader:
         with self._in_use:
             messages = () if self._closed else at_once(self._consumer, most, timeout)
         if messages:
-            self._standstill.heard(message for message in messages if message.error() is not None)
+            self._standstill.heard(messages)
         return messages
 
     def _begin_anew(self) -> None:

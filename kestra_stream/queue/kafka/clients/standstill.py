@@ -45,10 +45,11 @@ class Standstill:
         self._behind: AbstractSet[_Place] = frozenset()
         self._next_look = time.monotonic() + patience
 
-    def heard(self, news: Iterable[Any]) -> None:
-        """Something came; what of it is no record, but may be the news that a partition goes no further."""
-        for message in news:
-            if message.error().code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - a code
+    def heard(self, messages: Iterable[Any]) -> None:
+        """Something came: records, or the news that a partition goes no further."""
+        for message in messages:
+            error: KafkaError | None = message.error()
+            if error is not None and error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - a code
                 self._ended[message.topic(), message.partition()] = message.offset()
         self._behind = frozenset()
         self._next_look = time.monotonic() + self._patience

@@ -79,9 +79,9 @@ class GroupClient:
         self._metadata = b""
         self.consumer: Any = self._joined()
 
-    def heard(self, news: Iterable[Any]) -> None:
-        """Something came, and this of it is no record."""
-        self._vigil.heard(news)
+    def heard(self, messages: Iterable[Any]) -> None:
+        """Something came: records, or the news that a partition goes no further."""
+        self._vigil.heard(messages)
 
     def is_astray(self, owned: Collection[Place]) -> bool:
         """Whether the client does not find its group any more, or gives nothing of what is there."""

@@ -36,9 +36,9 @@ class Vigil:
         self._since: float | None = None
         self._next_look = 0.0
 
-    def heard(self, news: Iterable[Any]) -> None:
-        """Something came, and this of it is no record."""
-        self._standstill.heard(news)
+    def heard(self, messages: Iterable[Any]) -> None:
+        """Something came: records, or the news that a partition goes no further."""
+        self._standstill.heard(messages)
 
     def is_astray(self, consumer: Any, places: Collection[Place]) -> bool:
         """Whether a client has been in no group for too long, or gives nothing of these partitions; asked as often as one likes."""

@@ -127,7 +127,7 @@ class Owner:
     def _read(self, timeout: float) -> None:
         batch = at_once(self._consumer, 1 if self._is_paused else _BATCH + 1, timeout)
         if batch:
-            self._vigil.heard(message for message in batch if message.error() is not None)
+            self._vigil.heard(batch)
             self._jobs.add([job for message in batch if (job := _job(message, self._needs)) is not None])
         if any(error is not None and wants_a_new_client(error) for error in (message.error() for message in batch)):
             self._join_anew()

@@ -125,16 +125,17 @@ class Talk:
             logger.warning("%s", told(error, "jobs can not be handed on to other workers", self._topic_needs[operation]))
 
     def _listen(self) -> None:
-        while not self._stopped.is_set() and not self._partitions:
-            self._find_place()
         while not self._stopped.is_set():
-            self._round()
+            if self._partitions:
+                self._round()
+            else:
+                self._find_place()
 
     def _round(self) -> None:
         now = time.monotonic()
         messages = at_once(self._consumer, _BATCH + 1, _POLL_SECONDS)
         if messages:
-            self._standstill.heard(message for message in messages if message.error() is not None)
+            self._standstill.heard(messages)
         for message in messages:
             self._take_in(message)
         if len(messages) <= _BATCH:  # else there may be more that was said before now
@@ -149,8 +150,6 @@ class Talk:
         if self._standstill.stands(self._places):
             abandon(self._consumer)
             self._consumer, self._partitions = Consumer(self._ear, logger=logger), 0
-            while not self._stopped.is_set() and not self._partitions:
-                self._find_place()
 
     def _find_place(self) -> None:
         """Read the own partition from where its end is now: what is said from here on arrives."""
