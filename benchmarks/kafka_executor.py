@@ -23,7 +23,7 @@ from confluent_kafka import Consumer, Producer
 from benchmarks.engine import TWO_TASKS, engine, saved
 from benchmarks.kafka_bench import broker
 from benchmarks.report import Figure, run
-from kestra_stream.assembly.server import COLLECTOR
+from kestra_stream.assembly.collector import RARELY
 from kestra_stream.executor.plans import Plans
 from kestra_stream.executor.processor import Executor
 from kestra_stream.queue.interface import Outgoing, Record
@@ -138,7 +138,7 @@ def out_sizes(inputs: Sequence[Record], flow: object) -> list[int]:
 
 def measure(servers: str) -> dict[str, float]:
     """Take turns; return the figures of the middle one of each."""
-    gc.set_threshold(*COLLECTOR)
+    gc.set_threshold(*RARELY)
     inputs, flow = recorded(EXECUTIONS)
     out = out_sizes(inputs, flow)
     ours, bare, single = [], [], []
@@ -170,7 +170,7 @@ def figures() -> list[Figure]:
     """Measure all, or profile the executor."""
     with broker() as servers:
         if "--profile" in sys.argv:
-            gc.set_threshold(*COLLECTOR)
+            gc.set_threshold(*RARELY)
             inputs, flow = recorded(EXECUTIONS)
             executor_turn(servers, inputs, flow, profile=True)
         found = ratio(servers)

@@ -10,11 +10,11 @@
 Loops of the memory family take turns in one thread; on Kafka each has a thread of its own.
 """
 
-import gc
 import logging
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 
+from kestra_stream.assembly.collector import COLLECTOR
 from kestra_stream.assembly.components import Components
 from kestra_stream.assembly.equipment import Equipment
 from kestra_stream.executor.processor import Executor
@@ -25,10 +25,6 @@ from kestra_stream.runtime.processor import Processor
 from kestra_stream.worker.processor import Worker
 
 logger = logging.getLogger(__name__)
-
-# Live executions are trees without cycles that reference counts free: see docs/decisions/0004-the-garbage-collector.md.
-COLLECTOR = (200_000, 500, 1_000)
-"""Thresholds of the garbage collector in a process that executes."""
 
 
 class Component(StrEnum):
@@ -64,7 +60,7 @@ class Server:
         is_told_of = self.worker is not None or equipment.backend.family == "memory"
         self._heartbeat = None if is_told_of else self._components.heartbeat(self.id, component.upper())
         self._lifecycle = Lifecycle(self._parts())
-        self._collector = gc.get_threshold()
+        self._is_started = False
         self.is_draining = False
 
     def announce(self) -> None:
@@ -80,8 +76,8 @@ class Server:
 
     def start(self) -> None:
         """Begin to work."""
-        self._collector = gc.get_threshold()
-        gc.set_threshold(*COLLECTOR)
+        self._is_started = True
+        COLLECTOR.look_rarely()
         self._lifecycle.start()
         if self.worker is not None:
             self.worker.start()
@@ -98,7 +94,9 @@ class Server:
             logger.warning("%s did not end in time; what was not committed is done again elsewhere", " and ".join(late))
         if self._heartbeat is not None:
             self._heartbeat.stop()
-        gc.set_threshold(*self._collector)
+        if self._is_started:
+            self._is_started = False
+            COLLECTOR.look_as_usual()
         self.equipment.backend.log.close()
 
     def hurry(self) -> None:

@@ -2,6 +2,9 @@
 
 import pytest
 
+from tests.services.fixtures import nothing_left
+
+__all__ = ["nothing_left"]
 TIMEOUT = 300
 
 

@@ -1,5 +1,6 @@
 """Fixtures for tests on real services, and the hooks that let all workers of a test run share one broker."""
 
+import gc
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 from uuid import uuid4
 
+import psutil
 import pytest
 from confluent_kafka import KafkaException
 
@@ -15,12 +17,15 @@ from tests.services.broker import Broker
 from tests.services.errors import ServiceError
 from tests.services.kafka import KafkaCluster
 from tests.services.places import Lifeline, Place, locked, new_run
+from tests.services.process import wait_until
 from tests.services.s3 import S3, S3Server
 
 KAFKA = "KESTRA_STREAM_TEST_KAFKA"
 S3_URL = "KESTRA_STREAM_TEST_S3"
 RUN = pytest.StashKey["Run"]()
 ClusterMaker = Callable[..., KafkaCluster]
+MANY_THREADS = 200
+LEFT_THREADS = 20
 
 
 class Worker(Protocol):
@@ -116,6 +121,18 @@ def prefix(kafka: Broker) -> Iterator[str]:
     prefix = f"test-{uuid4().hex[:12]}-"
     yield prefix
     kafka.delete_topics(kafka.topics(prefix))
+    if _threads() > MANY_THREADS:
+        gc.collect()  # members that were "killed" are not closed: they lie in cycles, and each has threads and files
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_left(request: pytest.FixtureRequest) -> Iterator[None]:
+    """No module of tests leaves clients behind: a process that has hundreds of them takes all processors, and runs out of files."""
+    before, failed = _threads(), request.session.testsfailed
+    yield
+    gc.collect()
+    if request.session.testsfailed == failed:  # the report of one that has failed holds what it had
+        wait_until(lambda: _threads() <= before + LEFT_THREADS, 20, f"at most {before + LEFT_THREADS} threads are left")
 
 
 @pytest.fixture
@@ -162,3 +179,7 @@ def s3_server() -> Iterator[S3Server]:
     """A server that belongs to one test alone, which may do to it what it likes."""
     with S3Server() as server:
         yield server
+
+
+def _threads() -> int:
+    return psutil.Process().num_threads()

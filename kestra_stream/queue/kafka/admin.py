@@ -41,6 +41,19 @@ class _NotAllowed(Invalid):
     """The broker knows this client, but not its right to do this."""
 
 
+class _Heard:
+    """What a client has heard of the brokers. Apart from who asks the client: the two would hold each other."""
+
+    def __init__(self) -> None:
+        self.most: KafkaError | None = None
+
+    def note(self, error: KafkaError) -> None:
+        """Keep what tells most: a refusal, else the newest reason; that all are down is known by then."""
+        most = self.most
+        if most is None or (most.code() not in _REFUSED and error.code() != KafkaError._ALL_BROKERS_DOWN):  # noqa: SLF001 - a code
+            self.most = error
+
+
 class TopicAdmin:
     """Reads and makes topics.
 
@@ -52,9 +65,9 @@ class TopicAdmin:
     def __init__(self, properties: Mapping[str, Any], patience: float = PATIENCE) -> None:
         self._servers = str(properties.get("bootstrap.servers", ""))
         self._patience = patience
-        self._last_error: KafkaError | None = None
+        self._heard = _Heard()
         try:
-            configuration: dict[str, Any] = {**properties, "error_cb": self._heard}
+            configuration: dict[str, Any] = {**properties, "error_cb": self._heard.note}
             self._client = AdminClient(configuration, logger=_silent)
         except (KafkaException, ValueError, TypeError) as error:
             raise Invalid(f"kestra.kafka.client.properties: {_text(error)}") from error
@@ -199,7 +212,7 @@ class TopicAdmin:
 
     def _told(self, action: str, error: KafkaError) -> KestraError:
         self._client.poll(0)
-        heard = self._last_error
+        heard = self._heard.most
         if heard is not None and heard.code() in _REFUSED:
             return Invalid(f"the broker at {self._servers} refuses this client ({_plain(heard)}): look at kestra.kafka.client.properties")
         if error.code() in _AWAY:
@@ -214,12 +227,6 @@ class TopicAdmin:
                 f"this user may not {action}: {error.str()}; allow it, or let somebody run `kestra-stream topic create` who may"
             )
         return Invalid(f"the broker did not {action}: {error.str()}")
-
-    def _heard(self, error: KafkaError) -> None:
-        """Keep what tells most: a refusal, else the newest reason; that all are down is known by then."""
-        last = self._last_error
-        if last is None or (last.code() not in _REFUSED and error.code() != KafkaError._ALL_BROKERS_DOWN):  # noqa: SLF001 - as above
-            self._last_error = error
 
 
 def ensure_topics(

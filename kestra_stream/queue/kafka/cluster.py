@@ -1,11 +1,10 @@
 """What all members of one log share: the connection, one producer for plain sends, the sizes of topics, the end of it all."""
 
-import atexit
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from threading import Event, Lock
 from typing import Any, Protocol
-from weakref import WeakSet
+from weakref import WeakSet, finalize
 
 from confluent_kafka import IsolationLevel, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient
@@ -67,7 +66,7 @@ class Cluster:
         self._answered = (float("-inf"), False)
         self.sender = Sender(connection.producer(), self.partitions, self.forget_sizes, heard)
         self._consumers: WeakSet[Closable] = WeakSet()
-        atexit.register(self._leave)
+        self._at_exit = finalize(self, _leave, self.closed, self._consumers)
 
     def partitions(self, name: str) -> int:
         """Return how many partitions a topic has, by its name on the broker.
@@ -225,17 +224,11 @@ class Cluster:
         self.closed.set()
         self.sender.close()
         if not self._consumers:
-            atexit.unregister(self._leave)
+            self._at_exit.detach()
 
     def opened(self, consumer: "Closable") -> None:
         """Remember a consumer: the client library waits for ever, busily, for one that is still open when the process ends."""
         self._consumers.add(consumer)
-
-    def _leave(self) -> None:
-        """At the end of the process: let go of what is open still, each when its thread, if it has one, lets it."""
-        self.closed.set()
-        for consumer in tuple(self._consumers):
-            consumer.close()
 
     def _ask_for_size(self, name: str) -> int:
         """Return how many partitions a topic has; 0 when there is none. A new topic has no leaders for a moment."""
@@ -254,3 +247,10 @@ class Cluster:
             if all(part.leader >= 0 for part in found.partitions.values()) or time.monotonic() > deadline:
                 return len(found.partitions)
             self.closed.wait(0.05)
+
+
+def _leave(closed: Event, consumers: WeakSet[Closable]) -> None:
+    """At the end of the process: let go of what is open still, each when its thread, if it has one, lets it."""
+    closed.set()
+    for consumer in tuple(consumers):
+        consumer.close()

@@ -8,7 +8,7 @@ from typing import Any
 
 from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, KafkaError, KafkaException, Message, Producer
 
-from kestra_stream.errors import NotAllowed, Unavailable
+from kestra_stream.errors import KestraError, NotAllowed, Unavailable
 from kestra_stream.queue.kafka.encoding import Encoded
 from kestra_stream.queue.kafka.errors import GONE, Needs, told
 from kestra_stream.queue.kafka.partitioner import partition_of
@@ -73,6 +73,12 @@ class Sender:
         """
         if not records:
             return
+        undelivered = self._undelivered(records)
+        if undelivered:
+            raise _told(*undelivered[0], len(undelivered))
+
+    def _undelivered(self, records: Sequence[Encoded]) -> Sequence[tuple[KafkaError, str]]:
+        """Send records; return why some are not there, and on which topics."""
         answers: list[tuple[KafkaError | None, str]] = []
 
         def delivered(error: KafkaError | None, message: Message) -> None:
@@ -89,9 +95,10 @@ class Sender:
                 self._settle(producer, answers, sent)
                 raise
         self._settle(producer, answers, len(records))
-        errors = [(error, topic) for error, topic in answers if error is not None]
-        if errors:
-            self._failed(producer, *errors[0], len(errors))
+        undelivered = [(error, topic) for error, topic in answers if error is not None]
+        for error, _ in undelivered[:1]:
+            self._failed(producer, error)
+        return undelivered
 
     def _settle(self, producer: Any, answers: Sequence[object], count: int) -> None:
         while len(answers) < count:
@@ -115,14 +122,17 @@ class Sender:
                 self._producer = Producer(dict(self._properties), logger=logger)
             return self._producer
 
-    def _failed(self, producer: Any, error: KafkaError, topic: str, count: int) -> None:
+    def _failed(self, producer: Any, error: KafkaError) -> None:
         if error.code() in GONE:
             self._forget()
         with self._lock:
             # an idempotent producer that has lost its place can not go on, and one that has lost its broker may wait for it for ever
             if (error.fatal() or error.code() == KafkaError._MSG_TIMED_OUT) and self._producer is producer:  # noqa: SLF001 - a code
                 self._producer = None
-        reason = told(error, f"{count} records were not sent", Needs(topic, "Write"))
-        if error.fatal() and not isinstance(reason, NotAllowed):
-            raise Unavailable(f"{count} records were not sent: {error.str()}")
-        raise reason
+
+
+def _told(error: KafkaError, topic: str, count: int) -> KestraError:
+    reason = told(error, f"{count} records were not sent", Needs(topic, "Write"))
+    if error.fatal() and not isinstance(reason, NotAllowed):
+        return Unavailable(f"{count} records were not sent: {error.str()}")
+    return reason

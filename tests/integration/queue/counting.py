@@ -19,6 +19,7 @@ from confluent_kafka import TopicPartition as ClientPartition
 
 from kestra_stream.queue.interface import Outgoing, Record, State, StateChange, TopicPartition, Transaction
 from kestra_stream.queue.kafka import Connection, KafkaLog
+from kestra_stream.queue.kafka.clients.held import Held
 from kestra_stream.queue.kafka.member import KafkaMember
 from kestra_stream.queue.kafka.transactions.transactor import Transactor
 from kestra_stream.runtime.clock import SystemClock
@@ -130,16 +131,16 @@ class StandingStill(Transactor):
 
     stands_at = ""
 
-    def _send_offsets(self, offsets: Sequence[ClientPartition], member: Any) -> None:
+    def _send_offsets(self, producer: Held, offsets: Sequence[ClientPartition], member: Any) -> None:
         self._stand("offsets")
-        super()._send_offsets(offsets, member)
+        super()._send_offsets(producer, offsets, member)
 
-    def _again(self, request: Callable[[float], None], action: str) -> None:
+    def _again(self, request: Callable[[], None], action: str) -> None:
         self._stand(action)
         super()._again(request, action)
 
     def _stand(self, action: str) -> None:
-        if action == self.stands_at:
+        if action == self.stands_at and self._producer is not None:
             self._producer.flush(5)
             say("stopped")
             Event().wait()

@@ -1,5 +1,6 @@
 """A process: which component has which loops, when it is healthy and ready, and what its figures say."""
 
+import gc
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import entry_points
@@ -166,3 +167,16 @@ def test_an_attempt_that_runs_has_the_grace_time_and_is_handed_back_when_somebod
     assert (beats[-1].state, len(beats[-1].held)) == (ServiceState.TERMINATED, 1)
     working.stop(0.0)
     executing.stop(0.0)
+
+
+def test_servers_of_one_process_leave_its_garbage_collector_as_it_was(settings: Settings) -> None:
+    """Whatever the order in which they stop."""
+    usual = gc.get_threshold()
+    servers = [built(component, settings) for component in (Component.EXECUTOR, Component.WORKER)]
+    for server in servers:
+        server.start()
+    assert gc.get_threshold() != usual
+    for server in servers:
+        server.stop(0.0)
+        server.stop(0.0)
+    assert gc.get_threshold() == usual

@@ -23,6 +23,7 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 
 from kestra_stream.errors import Fatal, Fenced, KestraError, Unavailable
+from kestra_stream.queue.kafka.clients.held import Held, refused
 from kestra_stream.queue.kafka.clients.overdue import Overdue, Requests
 from kestra_stream.queue.kafka.clients.rights import Right
 from kestra_stream.queue.kafka.cluster import Cluster, Place
@@ -74,7 +75,7 @@ class Transactor:
         self._number = 0
         self._cluster = cluster
         self._given_up = given_up
-        self._producer: Any = None
+        self._producer: Held | None = None
         full = f"{cluster.connection.prefix}{group}"
         self._needs = Needs(operation="Write", group=full, transactional_id=f"{full}-*")
         self._undelivered: list[tuple[KafkaError, str]] = []
@@ -88,34 +89,43 @@ class Transactor:
             Unavailable: the broker is away.
             Lost: it does not have what it has acknowledged.
         """
+        self._ready()
+
+    def _ready(self) -> Held:
         if self._producer is not None:
             self._producer.poll(0)  # it tells of brokers that it has lost
         if self._has_lost_all or (self._has_lost_one and not self.is_settled()):
-            self._producer = None
+            self._give_up()
         if self._producer is None:
-            producer = self._opened()
-            self._has_lost_all = False
-            self._resolve(producer)
+            reports = {"delivery.report.only.error": True, "on_delivery": self._reported, "error_cb": self._heard}
+            producer = Held(Producer({**self._cluster.connection.transactional(self.id), **reports}, logger=logger))
+            try:
+                self._begin(producer)
+            except BaseException:
+                producer.let_go()
+                raise
             self._producer = producer
         self._has_lost_one = False
+        return self._producer
 
-    def _opened(self) -> Any:
-        reports = {"delivery.report.only.error": True, "on_delivery": self._reported, "error_cb": self._heard}
-        producer = Producer({**self._cluster.connection.transactional(self.id), **reports}, logger=logger)
+    def _begin(self, producer: Held) -> None:
         try:
-            self._again(producer.init_transactions, "transactions can not begin")
+            self._again(lambda: producer.init_transactions(_SLICE), "transactions can not begin")
         except KafkaException as error:
             raise told(error.args[0], "transactions can not begin", self._needs) from error
         except Overdue as error:
             raise Unavailable(str(error)) from error
         producer.poll(0)
-        return producer
-
-    def _resolve(self, producer: Any) -> None:
+        self._has_lost_all = False
         try:
             self._doubts.resolve(producer)
         except KafkaException as error:
             raise told(error.args[0], "what is left of a transaction can not be ended", self._needs) from error
+
+    def _give_up(self) -> None:
+        if self._producer is not None:
+            self._producer.let_go()
+            self._producer = None
 
     @property
     def is_in_doubt(self) -> bool:
@@ -136,7 +146,7 @@ class Transactor:
             logger.info("the last transaction of %s is not found now: %s", self.id, error.args[0].str())
             is_settled = False
         if not is_settled:
-            self._producer = None
+            self._give_up()
         return is_settled
 
     def commit(self, records: Sequence[Encoded], offsets: Mapping[Place, int], member: Any) -> None:
@@ -154,8 +164,7 @@ class Transactor:
             Unavailable: nothing was written.
             Invalid: a record that no broker takes; nothing was written.
         """
-        self.open()
-        producer = self._producer
+        producer = self._ready()
         self._undelivered.clear()
         self._number += 1
         try:
@@ -163,42 +172,61 @@ class Transactor:
             numbers = self._doubts.begin(self._number, offsets)
             for record in records:
                 numbers[record.topic, produce(producer, record, self._cluster.partitions)] = self._number
-            self._send_offsets(_positions(offsets, mark(self.id, self._number)), member)
-            self._flush()
-            self._end()
-        except Overdue as error:
-            self._producer = None
-            raise Unavailable(f"nothing is committed: {error} from {self._cluster.connection.address}") from error
-        except KafkaException as error:
-            raise self._ended(error.args[0], _rights(records, offsets)) from error
-        except Unavailable as error:
-            if self._abort():
-                raise
-            raise Fenced(f"nobody knows whether the transaction was written: {error}") from error
-        except Fatal as error:
-            self._producer = None
-            raise Fenced(f"the transaction has failed: {error}") from error
+            self._send_offsets(producer, _positions(offsets, mark(self.id, self._number)), member)
+            self._flush(producer)
+            self._end(producer)
+        except (KafkaException, Overdue, KestraError) as error:
+            failure: Exception = error
         except BaseException:
             self._abort()
             raise
-        self._doubts.acknowledged()
+        else:
+            self._doubts.acknowledged()
+            return
+        reason = self._failed(failure, _rights(records, offsets))
+        try:
+            raise reason from (failure if reason is not failure else failure.__cause__)
+        finally:
+            del failure, reason  # they refer to this frame
 
-    def _flush(self) -> None:
+    def _failed(self, failure: Exception, wanted: Sequence[Right]) -> Exception:
+        """End what was not committed; return what its batch is told."""
+        match failure:
+            case KafkaException() if failure.args[0].txn_requires_abort() and self._abort():
+                # one that the broker has ended, because it took too long, looks as if another had this producer's name: nobody has
+                reason = self._reason(failure.args[0], wanted)
+                return Refused(str(reason)) if isinstance(reason, Fenced) else reason
+            case KafkaException():
+                self._give_up()
+                reason = told(failure.args[0], "the transaction has failed", self._needs)
+                return reason if isinstance(reason, Fatal) else Fenced(str(reason))
+            case Overdue():
+                self._give_up()
+                return Unavailable(f"nothing is committed: {failure} from {self._cluster.connection.address}")
+            case Unavailable():
+                return failure if self._abort() else Fenced(f"nobody knows whether the transaction was written: {failure}")
+            case Fatal():
+                self._give_up()
+                return Fenced(f"the transaction has failed: {failure}")
+            case _:
+                self._abort()
+                return failure
+
+    def _flush(self, producer: Held) -> None:
         """Wait until the broker has all records.
 
         While all brokers are away the transaction is left alone, instead of being tried again once one is back: it would end with itself
         what is left of the one before.
         """
-        while left := flushed(self._producer, _SLICE):
+        while left := flushed(producer, _SLICE):
             if self._has_lost_all:
                 raise Overdue(f"no answer to {left} records")
             logger.warning("%d records wait; %s is waited for until it takes them", left, self._cluster.connection.address)
             if self._given_up():
                 raise Unavailable(f"{left} records were not taken")
 
-    def _send_offsets(self, offsets: Sequence[TopicPartition], member: Any) -> None:
+    def _send_offsets(self, producer: Held, offsets: Sequence[TopicPartition], member: Any) -> None:
         """Put the offsets into the transaction; a producer whose broker went away meanwhile can not be trusted to find it again."""
-        producer = self._producer
         try:
             self._requests.make(lambda: producer.send_offsets_to_transaction(list(offsets), member, _SLICE), _OFFSETS)
         except KafkaException as error:
@@ -206,12 +234,11 @@ class Transactor:
                 raise Overdue(error.args[0].str()) from error
             raise
 
-    def _end(self) -> None:
+    def _end(self, producer: Held) -> None:
         """Commit. A producer that is not answered, though the broker is there, is given up, and the next one of its name ends it."""
         try:
-            self._again(self._producer.commit_transaction, "commit")
+            self._again(lambda: producer.commit_transaction(_SLICE), "commit")
         except Overdue as error:
-            self._producer = None
             raise Fenced(f"nobody knows whether the transaction was written: {error}") from error
 
     def _reported(self, error: KafkaError | None, message: Any) -> None:
@@ -228,10 +255,10 @@ class Transactor:
 
     def close(self) -> None:
         """Give up the producer; a transaction that is open is ended by the broker, or by whoever takes over."""
-        self._producer = None
+        self._give_up()
         self._requests.close()
 
-    def _again(self, request: Callable[[float], None], action: str) -> None:
+    def _again(self, request: Callable[[], None], action: str) -> None:
         """Make a request until it is answered, or nobody waits for it any more.
 
         Raises:
@@ -239,33 +266,15 @@ class Transactor:
             Unavailable: it was given up.
         """
         since = None
-        while True:
-            try:
-                request(_SLICE)
-            except KafkaException as error:
-                if not error.args[0].retriable() or error.args[0].txn_requires_abort():
-                    raise
-                reason = error.args[0].str()
-                logger.warning("%s: %s; %s is tried again until it answers", action, reason, self._cluster.connection.address)
-                if self._given_up():
-                    raise Unavailable(f"{action}: {reason}") from error
-                since = None if not self._cluster.answers() else since or time.monotonic()
-                if since is not None and time.monotonic() > since + _ASTRAY:
-                    raise Overdue(f"{action}: {reason}") from error
-            else:
-                return
-
-    def _ended(self, error: KafkaError, wanted: Sequence[Right]) -> KestraError:
-        """End a transaction that can not be committed; return what its batch is told.
-
-        One that the broker has ended, because it took too long, looks as if another had this producer's name: nobody has.
-        """
-        if error.txn_requires_abort() and self._abort():
-            reason = self._reason(error, wanted)
-            return Refused(str(reason)) if isinstance(reason, Fenced) else reason
-        self._producer = None
-        reason = told(error, "the transaction has failed", self._needs)
-        return reason if isinstance(reason, Fatal) else Fenced(str(reason))
+        while (error := refused(request)) is not None:
+            if not error.retriable() or error.txn_requires_abort():
+                raise KafkaException(error)
+            logger.warning("%s: %s; %s is tried again until it answers", action, error.str(), self._cluster.connection.address)
+            if self._given_up():
+                raise Unavailable(f"{action}: {error.str()}")
+            since = None if not self._cluster.answers() else since or time.monotonic()
+            if since is not None and time.monotonic() > since + _ASTRAY:
+                raise Overdue(f"{action}: {error.str()}")
 
     def _reason(self, error: KafkaError, wanted: Sequence[Right]) -> KestraError:
         """Return why a transaction was aborted: what its records met, if they met anything."""
@@ -281,17 +290,14 @@ class Transactor:
 
     def _abort(self) -> bool:
         """Abort what is open, and give up the producer; False when nobody knows whether that has worked."""
-        producer, self._producer = self._producer, None
-        deadline = time.monotonic() + _ABORTING
-        while producer is not None:
-            try:
-                producer.abort_transaction(_SLICE)
-            except KafkaException as error:
-                if not error.args[0].retriable() or time.monotonic() > deadline or self._given_up():
-                    return False
-            else:
-                return True
-        return False
+        producer, deadline = self._producer, time.monotonic() + _ABORTING
+        if producer is None:
+            return False
+        while (error := refused(lambda: producer.abort_transaction(_SLICE))) is not None:
+            if not error.retriable() or time.monotonic() > deadline or self._given_up():
+                break
+        self._give_up()
+        return error is None
 
 
 def _positions(offsets: Mapping[Place, int], written: str = "") -> list[TopicPartition]:
