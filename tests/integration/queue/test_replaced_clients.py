@@ -58,9 +58,9 @@ class Work:
         wait_until(lambda: self.done > done + 3, PATIENCE, "work is done")
 
     def fails(self) -> None:
-        """Wait until something is given up."""
+        """Wait until something is given up, and given up again."""
         failed = self.failed
-        wait_until(lambda: self.failed > failed, PATIENCE, "something fails")
+        wait_until(lambda: self.failed > failed + 2, PATIENCE, "something fails")
 
     def stop(self) -> None:
         self._stopped.set()
