@@ -198,3 +198,15 @@ def test_a_client_that_does_not_find_its_coordinator_is_given_up_while_others_ar
     told = [record.value for batch in log.reader((OUT,)).catch_up() for record in batch]
     assert len(told) == 2 * MANY
     assert {value.split()[0] for value in told} == {"taken"}
+
+
+def test_nobody_waits_for_a_broker_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever reads may poll again, and hear what has gathered meanwhile."""
+    monkeypatch.setattr(module, "_PATIENCE", 0.5)
+    monkeypatch.setattr(module, "_SLICE", 0.2)
+    nowhere = KafkaLog(Connection({"bootstrap.servers": "127.0.0.1:1"}))
+    transactor = transactor_of(nowhere)
+    with pytest.raises(Unavailable, match="transactions can not begin"):
+        transactor.open()
+    transactor.close()
+    nowhere.close()

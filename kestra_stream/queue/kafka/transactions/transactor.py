@@ -1,7 +1,7 @@
 """Transactions: {records, state, offsets} in, all or nothing. One for each member of a group.
 
 What may go wrong, and what becomes of it:
-    the broker is away                          the same request again, until it answers
+    the broker is away                          the same request again, but not for ever: nobody polls the consumer meanwhile
     offsets are not answered, or all brokers
     are gone before all records are there       the producer is given up: Unavailable, nothing was written and nothing ever will be
     a request fails, the transaction must end   aborted: nothing was written; Unavailable, Refused or Invalid says why
@@ -42,6 +42,8 @@ _OFFSETS = 5.0
 _ABORTING = 10.0
 # How long a broker may answer others before a client that it does not answer is given up: it loads its coordinators first.
 _ASTRAY = 8.0
+# How long any request is made again: a consumer that nobody polls keeps a kilobyte for each connection that it tries in vain.
+_PATIENCE = 30.0
 # What befalls the rest once one record was not delivered: they tell nothing.
 _GIVEN_UP = frozenset({KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT})  # noqa: SLF001 - codes
 
@@ -262,10 +264,11 @@ class Transactor:
         """Make a request until it is answered, or nobody waits for it any more.
 
         Raises:
-            Overdue: a broker answers, and this client does not find it: it may wait for a coordinator that is none any more.
+            Overdue: no broker has answered for long; or one does, and this client does not find it: it may wait for a coordinator that is
+                none any more.
             Unavailable: it was given up.
         """
-        since = None
+        since, deadline = None, time.monotonic() + _PATIENCE
         while (error := refused(request)) is not None:
             if not error.retriable() or error.txn_requires_abort():
                 raise KafkaException(error)
@@ -273,7 +276,7 @@ class Transactor:
             if self._given_up():
                 raise Unavailable(f"{action}: {error.str()}")
             since = None if not self._cluster.answers() else since or time.monotonic()
-            if since is not None and time.monotonic() > since + _ASTRAY:
+            if time.monotonic() > (deadline if since is None else since + _ASTRAY):
                 raise Overdue(f"{action}: {error.str()}")
 
     def _reason(self, error: KafkaError, wanted: Sequence[Right]) -> KestraError:
