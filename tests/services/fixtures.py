@@ -25,7 +25,7 @@ S3_URL = "KESTRA_STREAM_TEST_S3"
 RUN = pytest.StashKey["Run"]()
 ClusterMaker = Callable[..., KafkaCluster]
 MANY_THREADS = 200
-LEFT_THREADS = 20
+LEFT_THREADS = 100
 
 
 class Worker(Protocol):

@@ -18,6 +18,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
@@ -99,7 +100,7 @@ class Transactor:
         if self._has_lost_all or (self._has_lost_one and not self.is_settled()):
             self._give_up()
         if self._producer is None:
-            reports = {"delivery.report.only.error": True, "on_delivery": self._reported, "error_cb": self._heard}
+            reports = {"delivery.report.only.error": True, "on_delivery": partial(_reported, self._undelivered), "error_cb": self._heard}
             producer = Held(Producer({**self._cluster.connection.transactional(self.id), **reports}, logger=logger))
             try:
                 self._begin(producer)
@@ -243,11 +244,6 @@ class Transactor:
         except Overdue as error:
             raise Fenced(f"nobody knows whether the transaction was written: {error}") from error
 
-    def _reported(self, error: KafkaError | None, message: Any) -> None:
-        """A record was not delivered, and for what reason."""
-        if error is not None and error.code() not in _GIVEN_UP:
-            self._undelivered.append((error, message.topic()))
-
     def _heard(self, error: KafkaError) -> None:
         """The client has something to tell that no request was told."""
         if error.code() in {KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT}:  # noqa: SLF001 - codes
@@ -301,6 +297,12 @@ class Transactor:
                 break
         self._give_up()
         return error is None
+
+
+def _reported(undelivered: list[tuple[KafkaError, str]], error: KafkaError | None, message: Any) -> None:
+    """A record was not delivered, and for what reason. The library keeps for ever whom it would tell of those that it forgets."""
+    if error is not None and error.code() not in _GIVEN_UP:
+        undelivered.append((error, message.topic()))
 
 
 def _positions(offsets: Mapping[Place, int], written: str = "") -> list[TopicPartition]:
