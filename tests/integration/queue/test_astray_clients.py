@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from threading import Event
 from types import SimpleNamespace
 from typing import Any
 
@@ -38,14 +39,17 @@ class Silent:
 
     def __init__(self, consumer: Any) -> None:
         self._consumer = consumer
+        self.was_asked = Event()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._consumer, name)
 
     def poll(self, timeout: float) -> None:
+        self.was_asked.set()
         self._consumer.poll(timeout)
 
     def consume(self, most: int, timeout: float) -> list[Any]:
+        self.was_asked.set()
         self._consumer.consume(most, timeout)
         return []
 
@@ -99,7 +103,9 @@ def test_a_work_queue(log: KafkaLog, caplog: pytest.LogCaptureFixture, kind: typ
         send(*range(10))
         wait_until(lambda: take(10), PATIENCE, "all jobs are taken")
         owner = queue._owner  # noqa: SLF001 - the fault is inside
-        owner._consumer = kind(owner._consumer)  # type: ignore[assignment]  # noqa: SLF001 - as above
+        silent = kind(owner._consumer)  # noqa: SLF001 - as above
+        owner._consumer = silent  # type: ignore[assignment]  # noqa: SLF001 - as above
+        assert silent.was_asked.wait(PATIENCE)  # the one before is asked for nothing any more
         send(*range(10, 20))
         wait_until(lambda: take(20), PATIENCE, "all jobs are taken")
     finally:
