@@ -142,6 +142,7 @@ class Cluster:
 
     def _refresh(self, names: Iterable[str], timeout: float) -> bool:
         """Let the administrator learn anew where topics lie: it does not by itself after a broker was started again."""
+        self._admin.poll(0)  # what it has to tell of connections that fail gathers until it is heard
         try:
             for name in names:
                 self._admin.list_topics(name, timeout=timeout)

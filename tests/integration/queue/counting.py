@@ -135,9 +135,9 @@ class StandingStill(Transactor):
         self._stand("offsets")
         super()._send_offsets(producer, offsets, member)
 
-    def _again(self, request: Callable[[], None], action: str) -> None:
+    def _again(self, producer: Held, request: Callable[[], None], action: str) -> None:
         self._stand(action)
-        super()._again(request, action)
+        super()._again(producer, request, action)
 
     def _stand(self, action: str) -> None:
         if action == self.stands_at and self._producer is not None:

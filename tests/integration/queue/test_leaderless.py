@@ -1,7 +1,7 @@
 """Transactions that end while partitions of theirs have no leader: the broker acknowledges them, and forgets to end them (KAFKA-20734)."""
 
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from threading import Event
 from uuid import uuid4
@@ -11,6 +11,7 @@ from confluent_kafka.admin import NewTopic
 
 from kestra_stream.queue.interface import Outgoing
 from kestra_stream.queue.kafka import KafkaLog
+from kestra_stream.queue.kafka.clients.held import Held
 from kestra_stream.queue.kafka.group.claims import Claims
 from kestra_stream.queue.kafka.member import KafkaMember
 from kestra_stream.queue.kafka.transactions.transactor import Transactor
@@ -122,14 +123,14 @@ class Counter:
         """Let the broker end between the last record of the next transaction and its commit."""
         original, committed = Transactor._again, Event()  # noqa: SLF001 - the fault is inside
 
-        def ended_before(transactor: Transactor, request: object, action: str) -> None:
+        def ended_before(transactor: Transactor, producer: Held, request: Callable[[], None], action: str) -> None:
             if action == "commit" and not committed.is_set():
                 self._cluster.stop(self.led_by)
                 wait_until(lambda: leader(self._cluster, *self._first_lost) == -1, PATIENCE, "there is no leader")
-                original(transactor, request, action)  # type: ignore[arg-type]  # whatever it is
+                original(transactor, producer, request, action)
                 committed.set()
             else:
-                original(transactor, request, action)  # type: ignore[arg-type]  # whatever it is
+                original(transactor, producer, request, action)
 
         with patch.context() as patched:
             patched.setattr(Transactor, "_again", ended_before)

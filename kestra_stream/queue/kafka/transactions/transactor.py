@@ -113,7 +113,7 @@ class Transactor:
 
     def _begin(self, producer: Held) -> None:
         try:
-            self._again(lambda: producer.init_transactions(_SLICE), "transactions can not begin")
+            self._again(producer, lambda: producer.init_transactions(_SLICE), "transactions can not begin")
         except KafkaException as error:
             raise told(error.args[0], "transactions can not begin", self._needs) from error
         except Overdue as error:
@@ -240,7 +240,7 @@ class Transactor:
     def _end(self, producer: Held) -> None:
         """Commit. A producer that is not answered, though the broker is there, is given up, and the next one of its name ends it."""
         try:
-            self._again(lambda: producer.commit_transaction(_SLICE), "commit")
+            self._again(producer, lambda: producer.commit_transaction(_SLICE), "commit")
         except Overdue as error:
             raise Fenced(f"nobody knows whether the transaction was written: {error}") from error
 
@@ -256,7 +256,7 @@ class Transactor:
         self._give_up()
         self._requests.close()
 
-    def _again(self, request: Callable[[], None], action: str) -> None:
+    def _again(self, producer: Held, request: Callable[[], None], action: str) -> None:
         """Make a request until it is answered, or nobody waits for it any more.
 
         Raises:
@@ -266,6 +266,7 @@ class Transactor:
         """
         since, deadline = None, time.monotonic() + _PATIENCE
         while (error := refused(request)) is not None:
+            producer.poll(0)  # what it has to tell of connections gathers until it is heard
             if not error.retriable() or error.txn_requires_abort():
                 raise KafkaException(error)
             logger.warning("%s: %s; %s is tried again until it answers", action, error.str(), self._cluster.connection.address)
