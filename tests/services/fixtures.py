@@ -122,7 +122,7 @@ def prefix(kafka: Broker) -> Iterator[str]:
     yield prefix
     kafka.delete_topics(kafka.topics(prefix))
     if _threads() > MANY_THREADS:
-        gc.collect()  # members that were "killed" are not closed: they lie in cycles, and each has threads and files
+        _collect()
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -130,7 +130,7 @@ def nothing_left(request: pytest.FixtureRequest) -> Iterator[None]:
     """No module of tests leaves clients behind: a process that has hundreds of them takes all processors, and runs out of files."""
     before, failed = _threads(), request.session.testsfailed
     yield
-    gc.collect()
+    _collect()
     if request.session.testsfailed == failed:  # the report of one that has failed holds what it had
         wait_until(lambda: _threads() <= before + LEFT_THREADS, 20, f"at most {before + LEFT_THREADS} threads are left")
 
@@ -179,6 +179,12 @@ def s3_server() -> Iterator[S3Server]:
     """A server that belongs to one test alone, which may do to it what it likes."""
     with S3Server() as server:
         yield server
+
+
+def _collect() -> None:
+    """Free members that were "killed": they are not closed, and lie in cycles; a command that ran in this process has put those aside."""
+    gc.unfreeze()
+    gc.collect()
 
 
 def _threads() -> int:

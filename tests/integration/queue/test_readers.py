@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 
+from kestra_stream.errors import Unavailable
 from kestra_stream.queue.interface import Consumer, Log, Outgoing, Raw, Reader, Start
 from kestra_stream.queue.kafka import Connection, KafkaLog
 from kestra_stream.queue.kafka.partitioner import partition_of
@@ -38,6 +39,15 @@ def logs(kafka: Broker, prefix: str) -> Iterator[tuple[KafkaLog, KafkaLog]]:
     other.close()
 
 
+def is_sent(log: Log, topic: Topic, number: int) -> bool:
+    """Try to send to a partition; a client may not have heard of it for a moment."""
+    try:
+        log.send([Outgoing(topic, KEY, Raw(f'"after {number}"'.encode(), KEY.encode(), partition=number))])
+    except Unavailable:
+        return False
+    return True
+
+
 def test_readers_see_partitions_that_are_added_while_they_read(
     kafka: Broker, prefix: str, logs: tuple[KafkaLog, KafkaLog], topic: Topic
 ) -> None:
@@ -45,7 +55,8 @@ def test_readers_see_partitions_that_are_added_while_they_read(
     log.send([Outgoing(topic, KEY, "before")])
     readers = {how: opened(log, topic) for how, opened in OPENED.items()}
     kafka.grow_topic(f"{prefix}{topic.name}", 3)
-    other.send([Outgoing(topic, KEY, Raw(f'"after {number}"'.encode(), KEY.encode(), partition=number)) for number in (0, 2)])
+    for number in (0, 2):
+        wait_until(partial(is_sent, other, topic, number), 60, f"partition {number} is known to who sends")
     found: dict[str, list[str]] = {how: [] for how in readers}
 
     def has_seen(how: str) -> bool:
