@@ -96,8 +96,8 @@ class Sender:
                 raise
         self._settle(producer, answers, len(records))
         undelivered = [(error, topic) for error, topic in answers if error is not None]
-        for error, _ in undelivered[:1]:
-            self._failed(producer, error)
+        if undelivered:
+            self._failed(producer, undelivered[0][0])
         return undelivered
 
     def _settle(self, producer: Any, answers: Sequence[object], count: int) -> None:

@@ -238,7 +238,7 @@ class Transactor:
             raise
 
     def _end(self, producer: Held) -> None:
-        """Commit. A producer that is not answered, though the broker is there, is given up, and the next one of its name ends it."""
+        """Commit. A producer that is not answered is given up, and the next one of its name ends what it has begun."""
         try:
             self._again(producer, lambda: producer.commit_transaction(_SLICE), "commit")
         except Overdue as error:
